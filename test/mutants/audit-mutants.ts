@@ -1,6 +1,6 @@
 import type { MutantGroup } from './mutant.ts'
 
-const TESTS = ['test/modules/audit/seals.test.ts']
+const TESTS = ['test/modules/audit/seals.test.ts', 'test/modules/audit/old-rows.test.ts']
 
 /** Bugs by which a row could be changed unnoticed, be lost, or get into two seals. */
 export const AUDIT: readonly MutantGroup[] = [

@@ -29,7 +29,7 @@ export function credentialInUrl(
   return KEY.test(decoded(url)) ? { parameter: undefined } : undefined
 }
 
-/** The URL as it may be logged: of one with a credential only the path, and no key or token in that. */
+/** The URL as it may be logged: of one with a credential only the path, without key or token. */
 export function withoutCredentials(url: string): string {
   if (credentialInUrl(url) === undefined) return url
   const [path = ''] = url.split('?')

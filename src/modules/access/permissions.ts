@@ -61,8 +61,8 @@ export async function changePermissions(
 }
 
 /**
- * Whether the principal has the privilege, and every grant that gives it; last comes the policy that
- * takes it away, if one does.
+ * Whether the principal has the privilege, and every grant that gives it; last comes the policy
+ * that takes it away, if one does.
  */
 export async function checkPermission(
   platform: AccessPlatform,

@@ -1,9 +1,13 @@
-import { rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { AuditSealer, type SealerDependencies } from '../../../src/modules/audit/audit-sealer.ts'
 import { newAuditRow } from '../../../src/modules/audit/new-audit-row.ts'
-import { sealLocation } from '../../../src/modules/audit/seal-document.ts'
+import {
+  readSeal,
+  type SealDocument,
+  sealLocation,
+} from '../../../src/modules/audit/seal-document.ts'
 import {
   AuditFault,
   type VerifiedAudit,
@@ -13,11 +17,16 @@ import {
 } from '../../../src/modules/audit/verify-audit.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
 
+/** What a row says, but for its id and time. */
+export const COLUMNS = 'principal, action, kind, subject, name, decision, content, hash'
 const NONE = { request_id: null, address: null, status: null, count: 1, before: null, after: null }
 
 /** An audit with rows, whose database and warehouse can be changed by hand. */
 export interface SealedAudit extends Workshop {
   add(...ids: readonly string[]): Promise<void>
+  /** Three seals with the rows a to h. */
+  sealThree(): Promise<void>
+  sealOf(seal: number): Promise<SealDocument>
   /** As the task does, with another deps if given. */
   seal(deps?: SealerDependencies): Promise<void>
   /** What is found; the fault's kind and message if something does not fit. */
@@ -35,8 +44,19 @@ export async function openSealedAudit(): Promise<SealedAudit> {
   const workshop = await openWorkshop()
   const { deps } = workshop
   let nowMs = START_MS
-  return {
+  const audit: SealedAudit = {
     ...workshop,
+    sealThree: async () => {
+      for (const ids of [
+        ['a', 'b', 'c'],
+        ['d', 'e'],
+        ['f', 'g', 'h'],
+      ]) {
+        await audit.add(...ids)
+        await audit.seal()
+      }
+    },
+    sealOf: async (seal) => readSeal(await readFile(audit.copyOf(seal))),
     setClock: (ms) => {
       nowMs = ms
       workshop.setClock(ms)
@@ -66,6 +86,7 @@ export async function openSealedAudit(): Promise<SealedAudit> {
     },
     copyOf: (seal) => sealLocation(deps, BigInt(seal)).replace('file://', ''),
   }
+  return audit
 }
 
 /** As one who can write to the warehouse does. */

@@ -1,11 +1,10 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { AuditStore } from '../../../src/catalog/audit/audit-store.ts'
-import { holdDeletions } from '../../../src/lake/jobs/held-deletions.ts'
-import { readSeal, writeSeal } from '../../../src/modules/audit/seal-document.ts'
+import { writeSeal } from '../../../src/modules/audit/seal-document.ts'
 import { newSealKeyText, sealKeyOf } from '../../../src/modules/audit/seal-key.ts'
 import { START_MS } from '../../lake/workshop.ts'
-import { openSealedAudit, replaceFile, type SealedAudit } from './sealed-audit.ts'
+import { COLUMNS, openSealedAudit, replaceFile, type SealedAudit } from './sealed-audit.ts'
 
 const DAY_MS = 86_400_000
 
@@ -15,7 +14,7 @@ beforeEach(async () => {
 })
 afterEach(() => audit.close())
 
-const sealOf = async (seal: number) => readSeal(await readFile(audit.copyOf(seal)))
+const sealOf = (seal: number) => audit.sealOf(seal)
 
 /** The store, but for one method. */
 function withMethod(methods: Partial<AuditStore>): AuditStore {
@@ -27,15 +26,7 @@ function withMethod(methods: Partial<AuditStore>): AuditStore {
   })
 }
 
-/** Three seals with the rows a to h. */
-async function sealThree(): Promise<void> {
-  await audit.add('a', 'b', 'c')
-  await audit.seal()
-  await audit.add('d', 'e')
-  await audit.seal()
-  await audit.add('f', 'g', 'h')
-  await audit.seal()
-}
+const sealThree = () => audit.sealThree()
 
 test('each new row gets into one seal, each seal names the one before, and all fits', async () => {
   expect(await audit.verify()).toMatchObject({ seals: 0n, rows: 0, last: undefined })
@@ -78,8 +69,6 @@ test('the private key is made once, for this user only, and is in no database', 
   await sealThree()
   expect((await sealOf(3)).fingerprint).toBe(fingerprint)
 })
-
-const COLUMNS = 'principal, action, kind, subject, name, decision, content, hash'
 
 const ROW_CHANGES: readonly (readonly [string, readonly string[], RegExp])[] = [
   [
@@ -351,55 +340,4 @@ test('what another seals after the rows were read is in one seal', async () => {
   }
   await audit.seal({ ...audit.deps, catalog: { ...catalog, audit: withMethod({ listOfSeal }) } })
   expect(await audit.verify()).toMatchObject({ seals: 4n, rows: 10, unsealed: 0 })
-})
-
-describe('rows that are too old', () => {
-  test('go with their whole seal, after a seal has said so', async () => {
-    await sealThree()
-    audit.setClock(START_MS + 10 * DAY_MS)
-    await audit.add('i')
-    await audit.seal()
-    audit.setClock(START_MS + 402 * DAY_MS)
-    await audit.seal()
-    await audit.seal()
-    expect(await audit.verify()).toMatchObject({ seals: 5n, rows: 1, prunedThrough: 3n })
-    const left = await audit.deps.catalog.audit.list({ limit: 10 })
-    expect(left.map(({ rowId }) => rowId)).toEqual(['i'])
-    // What is put back where rows were given up must still be what it was.
-    audit.change(
-      `insert into audit_rows (row_id, time_ms, ${COLUMNS}, seal)
-       select 'z', time_ms, ${COLUMNS}, 2 from audit_rows where row_id = 'i'`,
-    )
-    expect(await audit.verify()).toMatch(/^row: row 10 \(z\) says that seal 2 has it/)
-  })
-
-  test('are not made so by a change of the catalog alone', async () => {
-    await sealThree()
-    audit.change('update audit_seals set newest_ms = 0, pruned_through = 2')
-    audit.setClock(START_MS + 5 * DAY_MS)
-    await audit.add('i')
-    await audit.seal()
-    expect((await sealOf(4)).prunedThrough).toBe(0n)
-    expect(await audit.deps.catalog.audit.list({ limit: 10 })).toHaveLength(9)
-  })
-})
-
-test('nothing is sealed while a backup copies the catalog, and the seals later', async () => {
-  await sealThree()
-  await audit.add('i')
-  const hold = await holdDeletions(audit.deps, new AbortController().signal)
-  await audit.seal()
-  expect(await audit.verify()).toMatchObject({ seals: 3n, unsealed: 1 })
-  await hold?.release()
-  await audit.seal()
-  expect(await audit.verify()).toMatchObject({ seals: 4n, unsealed: 0 })
-})
-
-test('rows that were lost with the catalog are passed over where one says so', async () => {
-  await sealThree()
-  audit.change('delete from audit_rows', 'delete from audit_seals')
-  await audit.add('i')
-  await audit.seal()
-  expect(await audit.verify()).toMatch(/^row: row 1 of seal 1 is missing/)
-  expect(await audit.verify({ fromSeal: 4n })).toMatchObject({ seals: 4n, rows: 1 })
 })

@@ -1,0 +1,59 @@
+import { holdDeletions } from '../../../src/lake/jobs/held-deletions.ts'
+import { START_MS } from '../../lake/workshop.ts'
+import { COLUMNS, openSealedAudit, type SealedAudit } from './sealed-audit.ts'
+
+const DAY_MS = 86_400_000
+
+let audit: SealedAudit
+beforeEach(async () => {
+  audit = await openSealedAudit()
+  await audit.sealThree()
+})
+afterEach(() => audit.close())
+
+describe('rows that are too old', () => {
+  test('go with their whole seal, after a seal has said so', async () => {
+    audit.setClock(START_MS + 10 * DAY_MS)
+    await audit.add('i')
+    await audit.seal()
+    audit.setClock(START_MS + 402 * DAY_MS)
+    await audit.seal()
+    await audit.seal()
+    expect(await audit.verify()).toMatchObject({ seals: 5n, rows: 1, prunedThrough: 3n })
+    const left = await audit.deps.catalog.audit.list({ limit: 10 })
+    expect(left.map(({ rowId }) => rowId)).toEqual(['i'])
+    // What is put back where rows were given up must still be what it was.
+    audit.change(
+      `insert into audit_rows (row_id, time_ms, ${COLUMNS}, seal)
+       select 'z', time_ms, ${COLUMNS}, 2 from audit_rows where row_id = 'i'`,
+    )
+    expect(await audit.verify()).toMatch(/^row: row 10 \(z\) says that seal 2 has it/)
+  })
+
+  test('are not made so by a change of the catalog alone', async () => {
+    audit.change('update audit_seals set newest_ms = 0, pruned_through = 2')
+    audit.setClock(START_MS + 5 * DAY_MS)
+    await audit.add('i')
+    await audit.seal()
+    expect((await audit.sealOf(4)).prunedThrough).toBe(0n)
+    expect(await audit.deps.catalog.audit.list({ limit: 10 })).toHaveLength(9)
+  })
+})
+
+test('nothing is sealed while a backup copies the catalog, and the seals later', async () => {
+  await audit.add('i')
+  const hold = await holdDeletions(audit.deps, new AbortController().signal)
+  await audit.seal()
+  expect(await audit.verify()).toMatchObject({ seals: 3n, unsealed: 1 })
+  await hold?.release()
+  await audit.seal()
+  expect(await audit.verify()).toMatchObject({ seals: 4n, unsealed: 0 })
+})
+
+test('rows that were lost with the catalog are passed over where one says so', async () => {
+  audit.change('delete from audit_rows', 'delete from audit_seals')
+  await audit.add('i')
+  await audit.seal()
+  expect(await audit.verify()).toMatch(/^row: row 1 of seal 1 is missing/)
+  expect(await audit.verify({ fromSeal: 4n })).toMatchObject({ seals: 4n, rows: 1 })
+})
