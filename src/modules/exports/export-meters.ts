@@ -1,5 +1,6 @@
 import { mapBounded } from '../../core/bounded.ts'
 import { askedGauge, type Meter } from '../../http/metrics.ts'
+import { sourceOf } from './export-run.ts'
 import { overdueMs } from './export-schedule.ts'
 import { EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
 
@@ -12,7 +13,7 @@ export function exportMeters(deps: ExportJobDependencies): readonly Meter[] {
   return [
     askedGauge(
       'moraine_export_failing',
-      'Whether the last run of an export that has ended has failed.',
+      'Whether the last run of an export that has ended has failed, or none could begin.',
       'task',
       () => ofEach(deps, (task) => failing(deps, task)),
     ),
@@ -36,8 +37,13 @@ async function ofEach(
   return mapBounded(tasks, READS_AT_ONCE, async (task) => [task, await measure(task)] as const)
 }
 
-async function failing({ jobs }: ExportJobDependencies, task: string): Promise<number> {
-  const last = await jobs.findByKey({ kind: EXPORT_KIND, key: task })
+async function failing(deps: ExportJobDependencies, task: string): Promise<number> {
+  try {
+    sourceOf(deps, await deps.folder.read(task))
+  } catch {
+    return 1
+  }
+  const last = await deps.jobs.findByKey({ kind: EXPORT_KIND, key: task })
   if (last === undefined) return 0
   // Of one that goes on, a failed attempt is known.
   return last.state === 'failed' || (last.endedAtMs === undefined && last.problem) ? 1 : 0

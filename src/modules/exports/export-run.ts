@@ -349,7 +349,8 @@ async function publish(
   return { file, rows, deleted, proof, bytes, sha256, ...table }
 }
 
-function sourceOf(
+/** Throws `export-task-unusable`. */
+export function sourceOf(
   { exportSources, tables }: Pick<ExportDependencies, 'exportSources' | 'tables'>,
   { name, source }: Pick<ExportTask, 'name' | 'source'>,
 ): RowSource {

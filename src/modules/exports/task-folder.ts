@@ -7,6 +7,7 @@ import { type ExportTask, parseTask, type TaskFiles, taskInvalid } from './expor
 const TASK_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/
 const TASK_FILE_BYTES_MAX = 1024 * 1024
 const TASKS_MAX = 10_000
+const TASK_FILES = ['task.json', 'select.sql', 'delete.sql'] as const
 
 /** The operator's tasks: one folder each, read anew whenever one is asked for. */
 export class TaskFolder {
@@ -16,7 +17,7 @@ export class TaskFolder {
     this.#folder = folder
   }
 
-  /** Names in order. A folder that is not there has none. */
+  /** Names in order, of folders that have a file of a task. A folder that is not there has none. */
   async list(): Promise<readonly string[]> {
     const entries = await readdir(this.#folder, { withFileTypes: true }).catch((error) => {
       if (error.code === 'ENOENT') return []
@@ -25,11 +26,21 @@ export class TaskFolder {
     const names = entries.map(({ name }) => name).filter((name) => TASK_NAME.test(name))
     const tasks: string[] = []
     for (const name of names.sort().slice(0, TASKS_MAX)) {
-      // Through links, as in volumes of Kubernetes.
-      const found = await stat(join(this.#folder, name)).catch(() => undefined)
-      if (found?.isDirectory() === true) tasks.push(name)
+      if (await this.#isTask(name)) tasks.push(name)
     }
     return tasks
+  }
+
+  async #isTask(name: string): Promise<boolean> {
+    for (const file of TASK_FILES) {
+      // Through links, as in volumes of Kubernetes. What may not be read is there, and says so.
+      const isThere = await stat(join(this.#folder, name, file)).then(
+        () => true,
+        ({ code }) => code !== 'ENOENT' && code !== 'ENOTDIR',
+      )
+      if (isThere) return true
+    }
+    return false
   }
 
   /** Throws `export-not-found`; a task that cannot be run is one. */
@@ -47,9 +58,7 @@ export class TaskFolder {
 
   /** `undefined` when there are none. */
   async #files(task: string): Promise<TaskFiles | undefined> {
-    const found = await Promise.all(
-      ['task.json', 'select.sql', 'delete.sql'].map((file) => this.#text(task, file)),
-    )
+    const found = await Promise.all(TASK_FILES.map((file) => this.#text(task, file)))
     const [json, select, remove] = found
     if (found.every((file) => file === undefined)) return undefined
     return {

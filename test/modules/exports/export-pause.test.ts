@@ -1,4 +1,4 @@
-import { utimes } from 'node:fs/promises'
+import { mkdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
 import { scheduleTask } from '../../../src/modules/exports/export-schedule.ts'
@@ -83,15 +83,29 @@ test('all are run, and one that cannot be stops no other', async () => {
   ])
 })
 
+test('a folder without a file of a task is none, and hides no other', async () => {
+  await newTask('a')
+  await mkdir(join(folder(), 'lost', 'a'), { recursive: true })
+  await writeFile(join(folder(), 'README'), 'our exports')
+  const { exports } = await must(ask(service, '/v1/exports'))
+  expect(exports.map(({ task }: { task: string }) => task)).toEqual(['a'])
+  expect((await must(ask(service, '/exports'))).exports).toEqual(['a'])
+})
+
 test('metrics tell which tasks fail, and which are overdue', async () => {
   await newTask('fails')
   // Half a year from now: it was not due today or yesterday.
   const month = ((new Date().getUTCMonth() + 6) % 12) + 1
-  await newTask('late', { schedule: `0 0 1 ${month} *` })
+  const late = { source: 'moraine', table: 't', where: 'true', schedule: `0 0 1 ${month} *` }
+  await writeTask(folder(), 'late', { 'task.json': late })
+  await writeTask(folder(), 'broken', { 'task.json': '{' })
+  await newTask('sourceless')
   await post(service, '/exports/fails', {})
   const metrics = async () => (await fetch(`${service.url}/metrics`)).text()
   const text = await metrics()
   expect(text).toContain('moraine_export_failing{task="fails"} 1')
   expect(text).toContain('moraine_export_failing{task="late"} 0')
+  expect(text).toContain('moraine_export_failing{task="broken"} 1')
+  expect(text).toContain('moraine_export_failing{task="sourceless"} 1')
   expect(text).toContain('moraine_export_overdue_seconds{task="late"} 0')
 })

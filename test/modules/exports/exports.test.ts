@@ -199,6 +199,7 @@ withPostgres(`exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
     expect(problems.get('broken')).toContain('not JSON')
     expect(problems.get('typo')).toContain('tabel')
     expect(problems.get('half')).toContain('delete.sql')
+    expect(problems.get('sourceless')).toContain('MORAINE_EXPORT_SOURCES')
     for (const name of ['broken', 'typo', 'half', 'sourceless']) {
       expect((await shop.run(name)).body.type).toBe('/problems/export-task-unusable')
     }

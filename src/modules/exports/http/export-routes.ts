@@ -7,7 +7,8 @@ import { jsonReply } from '../../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../../http/route.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import type { DumpStreams } from '../../dumps/http/dump-streams.ts'
-import { countRows } from '../export-run.ts'
+import { countRows, sourceOf } from '../export-run.ts'
+import type { ExportTask } from '../export-task.ts'
 import { askForExport, EXPORT_KIND, type ExportJobDependencies } from '../run-job.ts'
 import { fileReply, fileToJson, runToJson } from './export-answers.ts'
 import {
@@ -248,20 +249,17 @@ function fileRoutes(service: ExportService): readonly Route[] {
 }
 
 /** Throws `export-not-found`. */
-async function describe(
-  { files, folder, jobs }: ExportService,
-  name: string,
-  paused?: ReadonlySet<string>,
-) {
-  const { task, problem } = await folder.read(name).then(
-    (read) => ({ task: read, problem: null }),
-    (error: unknown) => {
-      if (error instanceof ProblemError && error.code === 'export-task-unusable') {
-        return { task: undefined, problem: error.message }
-      }
-      throw error
-    },
-  )
+async function describe(service: ExportService, name: string, paused?: ReadonlySet<string>) {
+  const { files, folder, jobs } = service
+  let task: ExportTask | undefined
+  let problem: string | null = null
+  try {
+    task = await folder.read(name)
+    sourceOf(service, task)
+  } catch (error) {
+    if (!(error instanceof ProblemError && error.code === 'export-task-unusable')) throw error
+    problem = error.message
+  }
   const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
   return {
     task: name,
