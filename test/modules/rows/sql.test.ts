@@ -126,6 +126,8 @@ test.each([
   ['SELECT id, count(*) FROM asked', 'neither in GROUP BY nor in an aggregate', { column: 'id' }],
   ["SELECT abs('x') FROM asked", 'abs does not take values of these types', {}],
   ['SELECT FROM WHERE', 'unexpected', {}],
+  ['SELECT id FROM default.asked', 'unexpected default: as a name, write "default"', {}],
+  ['SELECT id FROM asked )', 'unexpected )', {}],
   ['SELECT * FROM asked WHERE', 'the query ends too early', {}],
   ['SELECT * EXCLUDE (nothing) FROM asked', 'there is no column nothing', { column: 'nothing' }],
   ["SELECT CAST('x' AS INTEGER) + id FROM asked", "string 'x'", {}],

@@ -40,6 +40,11 @@ const SAYINGS: readonly (readonly [RegExp, (...groups: string[]) => Saying])[] =
     /^No function matches the given name and argument types '(.+?)\(/,
     (name) => ({ detail: `${name} does not take values of these types: cast them` }),
   ],
+  // A word of SQL can be a name, as `default` is of a namespace.
+  [
+    /^syntax error at or near "(\w+)"/,
+    (word) => ({ detail: `unexpected ${word}: as a name, write "${word}"` }),
+  ],
   [/^syntax error at or near "(.*)"/s, (token) => ({ detail: `unexpected ${token}` })],
   [/^syntax error at end of input/, () => ({ detail: 'the query ends too early' })],
 ]
