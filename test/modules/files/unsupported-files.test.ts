@@ -143,6 +143,14 @@ describe('pages that the engine cannot read are refused when the file is added',
   })
 })
 
+test('times in milliseconds are read, and told as what other engines refuse', async () => {
+  const path = await writeAs(TIME_MILLIS, [1_500], 'INTEGER')
+  const table = await newTable(path)
+  const { files: added } = await must(add(table, path))
+  expect(added).toMatchObject([{ notes: ['v: TIME_MILLIS: PyIceberg refuses it'] }])
+  expect((await dump(table, 'ndjson')).text).toContain('00:00:01.5')
+})
+
 describe('times that a table cannot hold are refused when the file is added', () => {
   const day = 86_400_000
   test.each([

@@ -1,10 +1,13 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import pg from 'pg'
+import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
 import { damageTables } from '../../catalog/sqlite/damage.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { writeParquet } from '../../parquet-files.ts'
 
+const REASON_OF_POSTGRES = /damaged.*nothing is written any more/
 const REASON = /damaged.*nothing is written any more.*moraine rebuild/
 
 let service: TestService
@@ -21,9 +24,9 @@ async function append(table: string, file: string) {
   return await post(service, `/v1/tables/${table}/files`, { files: [{ path }] })
 }
 
-async function expectFatal(): Promise<void> {
+async function expectFatal(reason = REASON): Promise<void> {
   const ready = await must(ask(service, '/ready'), 503)
-  expect(ready).toMatchObject({ status: 'not-ready', reason: expect.stringMatching(REASON) })
+  expect(ready).toMatchObject({ status: 'not-ready', reason: expect.stringMatching(reason) })
   const schema = { columns: [{ name: 'n', type: 'long' }] }
   const create = await post(service, '/v1/tables', { name: 'c', schema })
   const commit = await append('b', 'late')
@@ -31,7 +34,7 @@ async function expectFatal(): Promise<void> {
   for (const { status, body, headers } of [create, commit, start]) {
     expect({ status, type: body.type }).toEqual({ status: 503, type: '/problems/catalog-damaged' })
     expect(headers.get('retry-after')).toBe('60')
-    expect(body.detail).toMatch(REASON)
+    expect(body.detail).toMatch(reason)
   }
 }
 
@@ -57,4 +60,41 @@ test('a catalog that is moved away under the service is a damaged one', async ()
   await rename(path, `${path}.aside`)
   await expectFatal()
   await rename(`${path}.aside`, path)
+})
+
+const noPostgres = whyNoPostgres()
+const describePostgres = noPostgres === undefined ? describe : describe.skip
+
+describePostgres(`PostgreSQL${noPostgres ?? ''}`, () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server?.stop())
+
+  test.each([
+    ['XX001', 'data_corrupted'],
+    ['XX002', 'index_corrupted'],
+  ])('%s (%s) is damage, too', async (sqlState) => {
+    const url = await server.newDatabase()
+    await service.close()
+    service = await startTestService({ environment: { MORAINE_CATALOG: url } })
+    const schema = { columns: [{ name: 'n', type: 'long' }] }
+    for (const name of ['a', 'b']) await must(post(service, '/v1/tables', { name, schema }), 201)
+    expect((await must(ask(service, '/ready'))).status).toBe('ready')
+    // The server itself reports it, as for a page that it cannot read.
+    const admin = new pg.Client({ connectionString: url })
+    await admin.connect()
+    await admin.query(`
+      create function damaged() returns trigger language plpgsql as
+        $$ begin raise exception 'invalid page' using errcode = '${sqlState}'; end $$;
+      create trigger damaged before insert on snapshots execute function damaged()`)
+    const met = await append('a', 'met')
+    expect(met.body).toMatchObject({ status: 503, type: '/problems/catalog-damaged' })
+    await admin.query('drop trigger damaged on snapshots')
+    await admin.end()
+    // Also after the server says no more of it.
+    await expectFatal(REASON_OF_POSTGRES)
+    await service.close()
+  })
 })
