@@ -7,6 +7,7 @@ import { DELETION } from './deletion-mutants.ts'
 import { ENGINE } from './engine-mutants.ts'
 import { EXPORTS } from './exports-mutants.ts'
 import { FORMATS } from './formats-mutants.ts'
+import { HELD_FILES } from './holds-mutants.ts'
 import { LAKE } from './lake-mutants.ts'
 import type { MutantGroup } from './mutant.ts'
 import { OBJECTS } from './objects-mutants.ts'
@@ -29,6 +30,7 @@ export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   exports: EXPORTS,
   rows: ROWS,
   uploads: UPLOADS,
+  holds: HELD_FILES,
   buckets: BUCKETS,
   objects: OBJECTS,
   core: CORE,

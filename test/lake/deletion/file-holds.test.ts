@@ -79,6 +79,17 @@ test('files of what is read stay until the last reader ends, and the reader is n
   expect(isThere()).toBe(false)
 })
 
+test('each reader holds each of its snapshots, and others theirs', async () => {
+  await append(shop, 'u', await lake.numbers(shop, 'b'))
+  const reads = [await readNow(), await readNow('u')]
+  const both = await shop.deps.holds.hold(READER, reads)
+  const other = await shop.deps.holds.hold({ ...READER, name: 'crm' }, [await readNow('u')])
+  expect(await listed()).toHaveLength(3)
+  await both.release()
+  expect(await listed()).toMatchObject([{ kind: 'export', name: 'crm' }])
+  await other.release()
+})
+
 test('what a killed process read is held for the length of a lease', async () => {
   await shop.deps.catalog.holds.keep([await holdOf()], START_MS + LEASE_MS)
   expect((await purge()).holders).toMatchObject([{ kind: 'export', name: 'agency', files: 3 }])
