@@ -19,7 +19,8 @@ create table purges (
 insert into purges (table_uuid, mark)
   select distinct table_uuid, mark from file_deletions where reason = 'purge';
 
--- In order, so that what a clone takes over is read page by page.
-create index known_paths_in_order on known_paths (table_uuid, path_hash);
+-- In order, so that what a clone takes over is read page by page. One that was built before, without
+-- a lock (concurrently), stays.
+create index if not exists known_paths_in_order on known_paths (table_uuid, path_hash);
 
 drop index known_paths_by_table;

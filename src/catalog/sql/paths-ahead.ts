@@ -1,3 +1,4 @@
+import { nameKey } from '../../core/table/name-key.ts'
 import type { CatalogCommit, ExpectedTable, NewTable, TableCommit } from '../table-store.ts'
 import { chunks, read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
 import {
@@ -16,7 +17,7 @@ import {
   PATHS_AT_ONCE,
   writeClaimed,
 } from './paths/table-leftovers.ts'
-import { pathHash, pathKey } from './rows/sql-keys.ts'
+import { namespaceKey, pathHash, pathKey } from './rows/sql-keys.ts'
 import { takeFromDeletion } from './sql-deletions.ts'
 import { findLastVersion } from './sql-locations.ts'
 import { tableUuidOf } from './sql-snapshots.ts'
@@ -113,6 +114,7 @@ export async function createNamedAhead<T>(
   create: (ahead: CreationAhead | undefined) => Promise<T>,
 ): Promise<T> {
   if (!(await isLarge(engine, creation.table))) return create(undefined)
+  if (await isNameTaken(engine, creation)) return create(undefined)
   for (let attempt = 1; attempt <= CREATION_ATTEMPTS_MAX; attempt++) {
     try {
       return await createOnce(engine, creation, create)
@@ -129,6 +131,21 @@ async function isLarge(
 ): Promise<boolean> {
   if (addedPaths.length > PATHS_TOGETHER_MAX) return true
   return from !== undefined && (await knowsMore(engine, from, PATHS_TOGETHER_MAX))
+}
+
+/** Then `create` will be refused, and asking again and again must cost as little. */
+async function isNameTaken(engine: SqlEngine, { table, tableUuid }: Creation): Promise<boolean> {
+  if (tableUuid !== undefined) return false
+  const { namespace, name } = table.state
+  const holder = await read(engine, (connection) =>
+    connection
+      .selectFrom('names')
+      .select('uuid')
+      .where('namespace_key', '=', namespaceKey(namespace))
+      .where('name_key', '=', nameKey(name))
+      .executeTakeFirst(),
+  )
+  return holder !== undefined
 }
 
 async function createOnce<T>(

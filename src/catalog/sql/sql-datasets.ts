@@ -44,7 +44,9 @@ export class SqlDatasets implements DatasetStore {
   }
 
   async create(dataset: NewDataset, options: MutationOptions = {}): Promise<CreatedDataset> {
-    return this.#createAhead(dataset.table, (ahead, isLarge) =>
+    // Nothing is made known ahead for one that is there, however often it is asked for.
+    const table = (await this.#isThere(dataset)) ? undefined : dataset.table
+    return this.#createAhead(table, (ahead, isLarge) =>
       mutate(this.#engine, { ...options, isLarge }, (transaction, raised) =>
         createDataset(transaction, dataset, { ...this.#context(raised), ahead }),
       ),
@@ -83,6 +85,18 @@ export class SqlDatasets implements DatasetStore {
         finishDataset(transaction, finish, { ...this.#context(raised), ahead }),
       ),
     )
+  }
+
+  async #isThere({ name, identity }: NewDataset): Promise<boolean> {
+    const row = await read(this.#engine, (connection) =>
+      connection
+        .selectFrom('datasets')
+        .select('version')
+        .where('name_key', '=', nameKey(name))
+        .where('living_identity', '=', identity)
+        .executeTakeFirst(),
+    )
+    return row !== undefined
   }
 
   /** Makes something with a hidden table, or without one. */

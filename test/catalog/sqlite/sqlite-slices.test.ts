@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { Damage } from '../../../src/catalog/sql/engine/damage.ts'
+import { sqlCatalog } from '../../../src/catalog/sql/sql-catalog.ts'
+import { SqlLeases } from '../../../src/catalog/sql/sql-leases.ts'
 import { sqliteEngine } from '../../../src/catalog/sqlite/sqlite.ts'
 import { configure } from '../../../src/catalog/sqlite/sqlite-settings.ts'
+import { SqliteTurns } from '../../../src/catalog/sqlite/sqlite-turns.ts'
+import { newTable, stateOf } from '../catalog-samples.ts'
 import { describeSlices } from '../slices.contract.ts'
 
 let folder = ''
@@ -31,5 +35,41 @@ describe('SQLite', () => {
     fileCount += 1
     const path = join(folder, `catalog-${fileCount}.db`)
     return [open(path), open(path)]
+  })
+
+  test('what is there already, or is refused for its name, makes nothing known ahead', async () => {
+    fileCount += 1
+    const engine = open(join(folder, `catalog-${fileCount}.db`))
+    let transactions = 0
+    const counted: typeof engine = {
+      ...engine,
+      transact: (work, options) => {
+        transactions += 1
+        return engine.transact(work, options)
+      },
+    }
+    const catalog = sqlCatalog(counted, { turns: new SqliteTurns(new SqlLeases(counted)) })
+    await catalog.migrate()
+    const source = stateOf('source')
+    const { tableUuid: sourceUuid } = source.definition
+    const addedPaths = Array.from({ length: 5_100 }, (_, i) => `file:///data/${i}`)
+    await catalog.tables.create(newTable(source, { addedPaths }))
+    const clone = (name: string) => newTable(stateOf(name), { copyPathsFromTableUuid: sourceUuid })
+    const dataset = () => {
+      const table = clone('any')
+      return catalog.datasets.create({
+        ...{ tableUuid: table.state.definition.tableUuid, name: 'frozen', identity: 'i', table },
+        ...{ sourceUuid, sourceName: 'sky.source', snapshotId: 1n, query: undefined },
+        card: { title: null, description: null, creators: [], license: null, keywords: [] },
+        facts: { rows: 3, files: 1, bytes: 9, snapshotAtMs: 2_000, schemaId: 0, columns: [] },
+        ...{ createdAtMs: 1_000, expiresAtMs: undefined },
+      })
+    }
+    expect(await dataset()).toMatchObject({ outcome: 'created' })
+    transactions = 0
+    expect(await dataset()).toMatchObject({ outcome: 'exists' })
+    expect(await catalog.tables.create(clone('source'))).toBe('already-exists')
+    expect(transactions).toBe(2)
+    await catalog.close()
   })
 })
