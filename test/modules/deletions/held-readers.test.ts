@@ -88,8 +88,8 @@ interface LongReader {
   readonly prepare?: (table: string) => Promise<unknown>
   read(table: string): Promise<Answer>
   /**
-   * What it comes to, though its table is dropped while it reads. A dump is 404 or whole, by whether
-   * the drop's own sweep of its dumps sees it.
+   * What it comes to, though its table is dropped while it reads. A dump is whole, or gone: what
+   * was made for a table that is not there any more is removed.
    */
   readonly status: number | readonly number[]
   /** In the answer. */
