@@ -46,7 +46,7 @@ const NAME_NONE = [
   ...['icebergUpdateNamespace', 'icebergCreateTable', 'icebergRenameTable'],
   ...['icebergReportMetrics', 'icebergSignRequest', 'icebergPlanScan', 'icebergFetchTasks'],
   ...['icebergCreateView', 'icebergReplaceView', 'icebergRenameView', 'query', 'estimateQuery'],
-  ...['makeDataset', 'runExport', 'pauseExports', 'resumeExports'],
+  ...['makeDataset', 'describeDatasetVersion', 'runExport', 'pauseExports', 'resumeExports'],
 ]
 
 function updatesThatName(path: string): readonly (readonly object[])[] {
