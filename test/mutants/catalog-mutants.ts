@@ -12,7 +12,10 @@ const LOCATIONS: MutantGroup['edits'] = [
   ['  if (keepsFiles) await markKeepsFiles(transaction, uuid, true)\n', ''],
   ['  await markKeepsFiles(transaction, uuid, false)\n', ''],
   ['if (taken !== undefined) throw locationTaken(', 'if (false) throw locationTaken('],
-  [`  if (living !== undefined) return 'table-lives'\n`, ''],
+  [
+    `  if ((await findTableVersion(transaction, tableUuid)) !== undefined) return 'table-lives'\n`,
+    '',
+  ],
   [`'in', [...keysAbove(key), key]`, `'in', [key]`],
   [`'in', [...keysAbove(key), key]`, `'in', keysAbove(key)`],
   ['row.living_uuid === null && row.view_uuid === null', 'row.living_uuid === null'],

@@ -193,8 +193,8 @@ export const DELETION: readonly MutantGroup[] = [
       ['      return claim === undefined ? isFree : where', '      return where'],
       ['  if (!(await forgetSomePaths(transaction, tableUuid))) return true\n', ''],
       [
-        `    if (living !== undefined) return undefined\n    await transaction`,
-        '    await transaction',
+        'if ((await findTableVersion(transaction, tableUuid)) !== undefined) return',
+        'if (false) return',
       ],
       [
         `  await transaction.deleteFrom('table_leftovers').where('table_uuid',`,
@@ -233,7 +233,7 @@ export const DELETION: readonly MutantGroup[] = [
     edits: [
       [`state <> 'doomed' or reason <> 'purge' or exists`, `exists`],
       [`state <> 'doomed' or reason <> 'purge' or exists`, `true or exists`],
-      ['  if (living !== undefined) return\n', ''],
+      ['  if ((await findTableVersion(transaction, tableUuid)) !== undefined) return\n', ''],
       [
         `purges.table_uuid = file_deletions.table_uuid and purges.mark = file_deletions.mark`,
         '1 = 1',

@@ -21,6 +21,7 @@ import { grantOwner } from './access/owner-grants.ts'
 import { Refusal, read, type SqlEngine, type SqlTransaction } from './engine/sql-engine.ts'
 import type { DatasetRow } from './engine/sql-schema.ts'
 import { findDataset, listDatasets } from './find/dataset-queries.ts'
+import { findTableVersion } from './find/find-table.ts'
 import type { RaisedEvents } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
 import { type CreationAhead, createNamedAhead } from './paths-ahead.ts'
@@ -367,13 +368,8 @@ async function endDataset(
   }
   const ended = await update.executeTakeFirst()
   if (ended.numUpdatedRows === 0n) throw new Refusal<DatasetOutcome>('not-living')
-  const table = await transaction
-    .selectFrom('tables')
-    .select('version')
-    .where('table_uuid', '=', tableUuid)
-    .executeTakeFirst()
-  if (table === undefined) return 'changed'
-  const expectedVersion = Number(table.version)
+  const expectedVersion = await findTableVersion(transaction, tableUuid)
+  if (expectedVersion === undefined) return 'changed'
   await deleteTable(transaction, { tableUuid, expectedVersion, deletions: doomed }, context)
   return 'changed'
 }

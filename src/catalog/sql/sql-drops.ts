@@ -11,6 +11,7 @@ import {
   type SqlTransaction,
   write,
 } from './engine/sql-engine.ts'
+import { findTableVersion } from './find/find-table.ts'
 import { tableDropped } from './mutation/sql-raised-events.ts'
 import { holdTable } from './paths/sql-paths.ts'
 import { endPurge, notePurge, type PurgeOfTable, purgesOf } from './paths/sql-purges.ts'
@@ -96,7 +97,10 @@ export async function deleteTable(
     .where('version', '=', BigInt(expectedVersion))
     .returning(['namespace', 'name', 'published_version', 'metadata_location'])
     .executeTakeFirst()
-  if (deleted === undefined) throw new Refusal(await whyNotDeleted(transaction, tableUuid))
+  if (deleted === undefined) {
+    const found = await findTableVersion(transaction, tableUuid)
+    throw new Refusal(found === undefined ? 'not-found' : 'version-mismatch')
+  }
   const namespace = decodeExact<readonly string[]>(deleted.namespace)
   const isPublished = Number(deleted.published_version) === expectedVersion
   const metadataLocation = isPublished ? deleted.metadata_location : null
@@ -124,16 +128,4 @@ export async function deleteTable(
   if (keepsPaths === true || (await forgetSomePaths(transaction, tableUuid))) return namespace
   await noteLeftovers(transaction, tableUuid)
   return namespace
-}
-
-async function whyNotDeleted(
-  transaction: SqlTransaction,
-  tableUuid: string,
-): Promise<'not-found' | 'version-mismatch'> {
-  const row = await transaction
-    .selectFrom('tables')
-    .select('version')
-    .where('table_uuid', '=', tableUuid)
-    .executeTakeFirst()
-  return row === undefined ? 'not-found' : 'version-mismatch'
 }

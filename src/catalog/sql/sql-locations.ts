@@ -12,6 +12,7 @@ import {
   write,
 } from './engine/sql-engine.ts'
 import type { Database, ViewRow } from './engine/sql-schema.ts'
+import { findTableVersion } from './find/find-table.ts'
 import { decodeExact } from './rows/tagged-json.ts'
 
 /** What is in one query for the owners of paths: each has a few folders above it. */
@@ -312,12 +313,7 @@ async function forget(
 ): Promise<'forgotten' | 'table-lives'> {
   const folder = folderKey(location)
   await engine.lockFolder(transaction, { folder, above: keysAbove(folder) })
-  const living = await transaction
-    .selectFrom('tables')
-    .select('table_uuid')
-    .where('table_uuid', '=', tableUuid)
-    .executeTakeFirst()
-  if (living !== undefined) return 'table-lives'
+  if ((await findTableVersion(transaction, tableUuid)) !== undefined) return 'table-lives'
   await transaction
     .deleteFrom('table_locations')
     .where('location_key', '=', folder)

@@ -91,6 +91,19 @@ export async function findTable(
   return tableStateOf(row, snapshot, definition)
 }
 
+/** `undefined` if the table is not there. */
+export async function findTableVersion(
+  connection: Connection,
+  tableUuid: string,
+): Promise<number | undefined> {
+  const row = await connection
+    .selectFrom('tables')
+    .select('version')
+    .where('table_uuid', '=', tableUuid)
+    .executeTakeFirst()
+  return row && Number(row.version)
+}
+
 function sparedOf({ definition, version }: KnownDefinition): Spared {
   return { sparedUuid: definition.tableUuid, sparedVersion: BigInt(version) }
 }

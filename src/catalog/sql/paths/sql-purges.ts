@@ -1,6 +1,7 @@
 import { type Expression, type SqlBool, sql } from 'kysely'
 import type { NewDeletion } from '../../deletion-store.ts'
 import { lockUuid, type SqlEngine, type SqlTransaction } from '../engine/sql-engine.ts'
+import { findTableVersion } from '../find/find-table.ts'
 
 export const VOID_AT_ONCE = 500
 
@@ -28,12 +29,7 @@ export async function notePurge(
   transaction: SqlTransaction,
   { tableUuid, mark }: PurgeOfTable,
 ): Promise<void> {
-  const living = await transaction
-    .selectFrom('tables')
-    .select('table_uuid')
-    .where('table_uuid', '=', tableUuid)
-    .executeTakeFirst()
-  if (living !== undefined) return
+  if ((await findTableVersion(transaction, tableUuid)) !== undefined) return
   await transaction
     .insertInto('purges')
     .values({ table_uuid: tableUuid, mark })

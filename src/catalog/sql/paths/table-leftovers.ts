@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { lockUuid, read, type SqlEngine, type SqlTransaction, write } from '../engine/sql-engine.ts'
+import { findTableVersion } from '../find/find-table.ts'
 
 /** Paths that are made known or forgotten in one transaction. */
 export const PATHS_AT_ONCE = 2_000
@@ -54,12 +55,7 @@ export function claimPaths(engine: SqlEngine, tableUuid: string): Promise<Claim 
   const claim = randomUUID()
   return write(engine, async (transaction) => {
     await lockUuid(engine, transaction, tableUuid)
-    const living = await transaction
-      .selectFrom('tables')
-      .select('table_uuid')
-      .where('table_uuid', '=', tableUuid)
-      .executeTakeFirst()
-    if (living !== undefined) return undefined
+    if ((await findTableVersion(transaction, tableUuid)) !== undefined) return undefined
     await transaction
       .insertInto('table_leftovers')
       .values({ table_uuid: tableUuid, claim })
