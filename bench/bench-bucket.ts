@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { startS3 } from '../test/objects/stores/s3-server.ts'
 import { whyNoStore } from '../test/objects/stores/store-program.ts'
@@ -24,12 +21,7 @@ export interface BenchBucket {
 export async function openBenchBucket(): Promise<BenchBucket | string> {
   const server = SERVERS.find((name) => whyNoStore(name) === undefined)
   if (server === undefined) return `${whyNoStore('weed')}`
-  const { endpoint, region, bucket, writeCredentials, stop } = await startS3(server)
-  const keys = mkdtempSync(join(tmpdir(), 'moraine-bench-keys-'))
-  const { accessKeyId, secretAccessKey } = writeCredentials
-  const lines = ['[default]', `aws_access_key_id=${accessKeyId}`]
-  const text = [...lines, `aws_secret_access_key=${secretAccessKey}`, ''].join('\n')
-  writeFileSync(join(keys, 'credentials'), text, { mode: 0o600 })
+  const { endpoint, region, bucket, writeCredentials, keysFile, stop } = await startS3(server)
   const client = new S3Client({
     ...{ endpoint, region, forcePathStyle: true, credentials: writeCredentials },
   })
@@ -41,7 +33,7 @@ export async function openBenchBucket(): Promise<BenchBucket | string> {
       MORAINE_ALLOWED_LOCATIONS: `${root}/lake`,
       MORAINE_S3_ENDPOINT: at,
       MORAINE_S3_REGION: region,
-      MORAINE_S3_CREDENTIALS: join(keys, 'credentials'),
+      MORAINE_S3_CREDENTIALS: keysFile,
     }),
     put: async (locations, Body) => {
       const left = locations.map((location) => location.slice(root.length + 1))
@@ -55,7 +47,6 @@ export async function openBenchBucket(): Promise<BenchBucket | string> {
     stop: async () => {
       client.destroy()
       await stop()
-      rmSync(keys, { recursive: true })
     },
   }
 }

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type S3Server, startS3 } from '../test/objects/stores/s3-server.ts'
 import { runCommand } from './command.ts'
@@ -27,27 +25,22 @@ export const bucketsSuite: Suite = {
   },
   run: async () => {
     const store = await startS3('weed', { hasRoles: true })
-    const folder = mkdtempSync(join(tmpdir(), 'moraine-interop-keys-'))
     try {
-      return await runWith(store, join(folder, 'keys'))
+      return await runWith(store)
     } finally {
       await store.stop()
-      rmSync(folder, { recursive: true })
     }
   },
 }
 
-function runWith(store: S3Server, keysFile: string): Promise<TestResult[]> {
-  const { accessKeyId, secretAccessKey } = store.writeCredentials
-  const lines = [`aws_access_key_id=${accessKeyId}`, `aws_secret_access_key=${secretAccessKey}`]
-  writeFileSync(keysFile, ['[default]', ...lines].join('\n'), { mode: 0o600 })
+function runWith(store: S3Server): Promise<TestResult[]> {
   return runPytest({
     folder: 'buckets',
     python: python.python,
     settings: {
       MORAINE_WAREHOUSE: `s3://${store.bucket}/warehouse`,
       MORAINE_S3_ENDPOINT: store.endpoint,
-      MORAINE_S3_CREDENTIALS: keysFile,
+      MORAINE_S3_CREDENTIALS: store.keysFile,
       MORAINE_VEND: 'on',
       MORAINE_S3_VEND_ROLE: store.role,
     },

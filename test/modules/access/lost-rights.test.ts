@@ -107,7 +107,10 @@ describeHere(why ?? 'keys that the operator names for engines', () => {
 
   test('are lent only to who may change every table; others have requests signed', async () => {
     const service = await store.start({
-      ...{ MORAINE_AUTH: 'keys', MORAINE_S3_CREDENTIALS_ENGINES: `${store.keysFile}#reader` },
+      ...{
+        MORAINE_AUTH: 'keys',
+        MORAINE_S3_CREDENTIALS_ENGINES: `${store.server.keysFile}#reader`,
+      },
     })
     const admin = callerOf(service, await addAdminKey(service))
     await makeTable(admin)

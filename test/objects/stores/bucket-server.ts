@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { startFakeGcs } from './gcs-server.ts'
 import { startS3 } from './s3-server.ts'
 import { whyNoStore } from './store-program.ts'
@@ -30,18 +28,13 @@ export function storesHere(): readonly { readonly name: StoreName; readonly why?
 }
 
 export async function openBucketServer(name: StoreName): Promise<BucketServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'moraine-keys-'))
-  const server = name === 'gcs' ? await openGcs() : await openS3(name, folder)
+  const server = name === 'gcs' ? await openGcs() : await openS3(name)
   const { scheme, bucket, endpoint, settings, stop } = server
   const warehouseFor = (home: string) => `${scheme}://${bucket}/${basename(home)}`
   return {
-    ...{ scheme, bucket, endpoint, warehouseFor },
+    ...{ scheme, bucket, endpoint, warehouseFor, stop },
     ...('crash' in server && { crash: server.crash }),
     settingsFor: (home) => ({ MORAINE_WAREHOUSE: warehouseFor(home), ...settings }),
-    stop: async () => {
-      await stop()
-      rmSync(folder, { recursive: true })
-    },
   }
 }
 
@@ -51,21 +44,12 @@ async function openGcs() {
   return { scheme: 'gs', bucket, endpoint, settings, stop } as const
 }
 
-async function openS3(name: 'weed' | 'versitygw', folder: string) {
-  const { endpoint, bucket, readCredentials, writeCredentials, ...server } = await startS3(name)
-  const { crash, stop } = server
-  const file = join(folder, 'credentials')
-  const profiles = Object.entries({ default: writeCredentials, reader: readCredentials })
-  const lines = profiles.flatMap(([profile, { accessKeyId, secretAccessKey }]) => [
-    `[${profile}]`,
-    `aws_access_key_id=${accessKeyId}`,
-    `aws_secret_access_key=${secretAccessKey}`,
-  ])
-  writeFileSync(file, lines.join('\n'), { mode: 0o600 })
+async function openS3(name: 'weed' | 'versitygw') {
+  const { endpoint, bucket, keysFile, crash, stop } = await startS3(name)
   const settings = {
     MORAINE_S3_ENDPOINT: endpoint,
-    MORAINE_S3_CREDENTIALS: file,
-    MORAINE_S3_CREDENTIALS_RO: `${file}#reader`,
+    MORAINE_S3_CREDENTIALS: keysFile,
+    MORAINE_S3_CREDENTIALS_RO: `${keysFile}#reader`,
   }
   return { scheme: 's3', bucket, endpoint, settings, crash, stop } as const
 }

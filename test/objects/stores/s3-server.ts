@@ -19,6 +19,8 @@ export interface S3Server {
   readonly region: string
   readonly readCredentials: typeof READER
   readonly writeCredentials: typeof WRITER
+  /** The path of a credentials file of AWS: the writer is its default profile, `reader` the other. */
+  readonly keysFile: string
   /** A bucket for all. */
   readonly bucket: string
   /** ARN of a role that may do all, on a server with roles, which issues its tokens, too. */
@@ -48,10 +50,11 @@ export async function startS3(
   await untilReady(admin, child)
   const bucket = 'moraine-tests'
   await admin.send(new CreateBucketCommand({ Bucket: bucket }))
+  // The gateway has one user.
+  const readCredentials = name === 'weed' ? READER : WRITER
   return {
-    ...{ endpoint, region, bucket, writeCredentials: WRITER, role: ROLE },
-    // The gateway has one user.
-    readCredentials: name === 'weed' ? READER : WRITER,
+    ...{ endpoint, region, bucket, readCredentials, writeCredentials: WRITER, role: ROLE },
+    keysFile: writeKeys(folder, { default: WRITER, reader: readCredentials }),
     crash: async (pauseMs) => {
       await killStore(child)
       await sleep(pauseMs)
@@ -65,6 +68,17 @@ export async function startS3(
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+function writeKeys(folder: string, profiles: Readonly<Record<string, typeof WRITER>>): string {
+  const path = join(folder, 'keys')
+  const lines = Object.entries(profiles).flatMap(([profile, { accessKeyId, secretAccessKey }]) => [
+    `[${profile}]`,
+    `aws_access_key_id=${accessKeyId}`,
+    `aws_secret_access_key=${secretAccessKey}`,
+  ])
+  writeFileSync(path, lines.join('\n'), { mode: 0o600 })
+  return path
 }
 
 async function weed(program: string, folder: string, hasRoles: boolean) {

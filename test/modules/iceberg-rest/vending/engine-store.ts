@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { S3Client } from '@aws-sdk/client-s3'
@@ -17,8 +17,6 @@ export const SIGNING = { 'X-Iceberg-Access-Delegation': 'remote-signing' }
 /** A store of S3 and a service in it, whose files engines get at. */
 export interface EngineStore {
   readonly server: S3Server
-  /** The part of a credentials file of the store, by whose keys it has. */
-  readonly keysFile: string
   start(settings?: Record<string, string>, ambient?: Partial<Ambient>): Promise<TestService>
   stop(): Promise<void>
 }
@@ -26,26 +24,15 @@ export interface EngineStore {
 export async function openEngineStore(name: 'weed' | 'versitygw'): Promise<EngineStore> {
   const server = await startS3(name, { hasRoles: true })
   const home = await mkdtemp(join(tmpdir(), 'moraine-vending-'))
-  const keysFile = join(home, 'keys')
-  const profiles = { default: server.writeCredentials, reader: server.readCredentials }
-  const text = Object.entries(profiles).map(([profile, keys]) =>
-    [
-      `[${profile}]`,
-      `aws_access_key_id=${keys.accessKeyId}`,
-      `aws_secret_access_key=${keys.secretAccessKey}`,
-    ].join('\n'),
-  )
-  await writeFile(keysFile, text.join('\n'), { mode: 0o600 })
   const services: TestService[] = []
   return {
     server,
-    keysFile,
     start: async (settings = {}, ambient = {}) => {
       const own = await mkdtemp(join(home, 'home-'))
       const environment = {
         MORAINE_WAREHOUSE: `s3://${server.bucket}/${basename(own)}`,
         MORAINE_S3_ENDPOINT: server.endpoint,
-        MORAINE_S3_CREDENTIALS: keysFile,
+        MORAINE_S3_CREDENTIALS: server.keysFile,
         MORAINE_VEND: 'on',
         ...settings,
       }

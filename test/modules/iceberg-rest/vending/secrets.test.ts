@@ -29,7 +29,7 @@ describeHere(why ?? 'secrets of stores', () => {
       const service = await store.start(
         way === 'role'
           ? { MORAINE_S3_VEND_ROLE: store.server.role }
-          : { MORAINE_S3_CREDENTIALS_ENGINES: `${store.keysFile}#reader` },
+          : { MORAINE_S3_CREDENTIALS_ENGINES: `${store.server.keysFile}#reader` },
       )
       const { secrets, answers } = await useEverything(service)
       secrets.add(store.server.writeCredentials.secretAccessKey)

@@ -145,7 +145,7 @@ describeHere(why ?? 'credentials for engines', () => {
   })
 
   test('without a role they are keys that the operator names, never the own ones', async () => {
-    const keys = `${store.keysFile}#reader`
+    const keys = `${store.server.keysFile}#reader`
     const service = await store.start({ MORAINE_S3_CREDENTIALS_ENGINES: keys })
     await createTable(service, 't')
     const { body } = await loadTable(service, 't', VENDED)
