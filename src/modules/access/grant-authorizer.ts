@@ -84,9 +84,10 @@ export class GrantAuthorizer implements Authorizer {
       'tableUuid' in id
         ? this.#keeper.findByUuid(id.tableUuid, kind)
         : this.#keeper.findPlace({ kind, levels: id.namespace, name: id.name })
-    const dropped =
-      'tableUuid' in id && kind === 'table' ? this.#findDropped(id.tableUuid) : ONLY_CATALOG
-    const found = (at: Place | undefined) => (at === undefined ? dropped : foundOf(at))
+    const found = (at: Place | undefined) => {
+      if (at !== undefined) return foundOf(at)
+      return 'tableUuid' in id && kind === 'table' ? this.#findDropped(id.tableUuid) : ONLY_CATALOG
+    }
     return place instanceof Promise ? place.then(found) : found(place)
   }
 
@@ -188,8 +189,8 @@ function refusalOf(
   return isThere && isSeen ? 'denied' : 'hidden'
 }
 
-function foundOf(place: Place | undefined): Found {
-  return place === undefined ? ONLY_CATALOG : { place, chain: chainOf(place) }
+function foundOf(place: Place): Found {
+  return { place, chain: chainOf(place) }
 }
 
 function isRoot({ on, name }: Target): boolean {
