@@ -33,8 +33,12 @@ export const AUDIT: readonly MutantGroup[] = [
       ['!isNext || !(isOwn', '!(isOwn'],
       ['next === undefined || next.newestMs >= beforeMs', 'next === undefined'],
       ['if (prunedThrough > 0n) await this.#audit.prune(prunedThrough)', ''],
-      ['after, limit })', 'after: 0n, limit })'],
     ],
+  },
+  {
+    file: 'src/modules/audit/rows-of-seal.ts',
+    tests: TESTS,
+    edits: [['seal, after, limit:', 'seal, after: 0n, limit:']],
   },
   {
     file: 'src/modules/audit/verify-audit.ts',

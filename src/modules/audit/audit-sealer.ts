@@ -4,6 +4,7 @@ import type { Ambient } from '../../core/ambient.ts'
 import type { Log } from '../../core/log.ts'
 import { areDeletionsHeld } from '../../lake/jobs/held-deletions.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
+import { rowsOf } from './rows-of-seal.ts'
 import {
   readSeal,
   SEAL_BYTES_MAX,
@@ -15,8 +16,6 @@ import {
 import type { SealKey } from './seal-key.ts'
 
 const DAY_MS = 86_400_000
-/** Rows may be long. */
-const ROWS_AT_ONCE = 500
 /** Seals given up at once; the next round goes on. */
 const GIVEN_UP_AT_ONCE = 2_000
 
@@ -96,17 +95,14 @@ export class AuditSealer {
   async #unsealed(signal: AbortSignal): Promise<Unsealed> {
     const rows: SealedRow[] = []
     let newestMs = 0
-    for (;;) {
+    signal.throwIfAborted()
+    for await (const { position, hash, timeMs } of rowsOf(this.#audit, null)) {
       signal.throwIfAborted()
-      const limit = Math.min(ROWS_AT_ONCE, SEALED_ROWS_MAX - rows.length)
-      const after = rows.at(-1)?.position ?? 0n
-      const some = await this.#audit.listOfSeal({ seal: null, after, limit })
-      for (const { position, hash, timeMs } of some) {
-        rows.push({ position, hash })
-        newestMs = Math.max(newestMs, timeMs)
-      }
-      if (some.length < limit || rows.length === SEALED_ROWS_MAX) return { rows, newestMs }
+      rows.push({ position, hash })
+      newestMs = Math.max(newestMs, timeMs)
+      if (rows.length === SEALED_ROWS_MAX) break
     }
+    return { rows, newestMs }
   }
 
   /** What the warehouse has of it; `undefined`, which is told, where that is something else. */

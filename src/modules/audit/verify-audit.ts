@@ -3,6 +3,7 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { hashOf } from './new-audit-row.ts'
+import { rowsOf } from './rows-of-seal.ts'
 import {
   readSeal,
   SEAL_BYTES_MAX,
@@ -11,7 +12,6 @@ import {
   sealsFolder,
 } from './seal-document.ts'
 
-const ROWS_AT_ONCE = 500
 const SEALS_AT_ONCE = 500
 /** A row this much older than its seal was added late, or with a time of another's choice. */
 const LATE_MS = 3_600_000
@@ -264,20 +264,6 @@ class AuditVerifier {
     const { expected } = this.#options
     if (expected === undefined || this.#isExpectedSeen) return
     throw new AuditFault('seal', `seal ${expected.seal} with the expected hash is not there`)
-  }
-}
-
-/** In the order of positions; `null`: those of no seal. */
-async function* rowsOf(
-  audit: Pick<AuditStore, 'listOfSeal'>,
-  seal: bigint | null,
-): AsyncIterable<AuditRow> {
-  for (let after = 0n; ; ) {
-    const rows = await audit.listOfSeal({ seal, after, limit: ROWS_AT_ONCE })
-    yield* rows
-    const last = rows.at(-1)
-    if (last === undefined || rows.length < ROWS_AT_ONCE) return
-    after = last.position
   }
 }
 
