@@ -6,6 +6,7 @@ import { areDeletionsHeld } from '../../lake/jobs/held-deletions.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { rowsOf } from './rows-of-seal.ts'
 import {
+  hashOfSeal,
   readSeal,
   SEAL_BYTES_MAX,
   SEALED_ROWS_MAX,
@@ -86,8 +87,8 @@ export class AuditSealer {
     const location = sealLocation(this.#deps, facts.seal)
     signal.throwIfAborted()
     const isOurs = (await objects.putIfAbsent(location, bytes)) === 'written'
-    const seal = isOurs ? readSeal(bytes) : await this.#takeOver(last, before)
-    await this.#keep(seal)
+    const seal = isOurs ? { ...facts, hash: hashOfSeal(bytes) } : await this.#takeOver(last, before)
+    await this.#audit.addSeal(seal, seal.rows)
     if (seal.prunedThrough > before) await this.#audit.prune(seal.prunedThrough)
     return !isOurs || rows.length === SEALED_ROWS_MAX
   }
@@ -141,10 +142,6 @@ export class AuditSealer {
     }
     await this.#tellOtherKey(found)
     return isOwn ? found : { ...found, newestMs: this.#deps.ambient.nowMs() }
-  }
-
-  async #keep({ seal, hash, newestMs, prunedThrough, rows }: SealDocument): Promise<void> {
-    await this.#audit.addSeal({ seal, hash, newestMs, prunedThrough }, rows)
   }
 
   /**

@@ -66,8 +66,12 @@ export function readSeal(bytes: Uint8Array): SealDocument {
     publicKey.asymmetricKeyType === 'ed25519' &&
     verify(null, Buffer.from(JSON.stringify(said)), publicKey, signature)
   if (!isSigned) throw new Error('its signature does not fit')
-  const hash = createHash('sha256').update(bytes).digest('hex')
-  return { ...facts, hash, fingerprint: fingerprintOf(spki) }
+  return { ...facts, hash: hashOfSeal(bytes), fingerprint: fingerprintOf(spki) }
+}
+
+/** SHA-256 of the document, in hexadecimal. */
+export function hashOfSeal(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
 }
 
 /** In this order, so that equal seals are equal texts. */
