@@ -184,6 +184,12 @@ export const DELETION: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/catalog/sql/paths/sql-paths.ts',
+    tests: SLICES,
+    named: 'purge that is cut off|of two purges|create that is cut off',
+    edits: [['      if (version === undefined) return false\n', '']],
+  },
+  {
     file: 'src/catalog/sql/paths/table-leftovers.ts',
     tests: SLICES,
     named: 'cut off is no table|swept in between|comes back while',
@@ -222,7 +228,6 @@ export const DELETION: readonly MutantGroup[] = [
     edits: [
       ['  await endPurge(transaction, tableUuid)\n', ''],
       ['  await noteLeftovers(transaction, tableUuid)\n', ''],
-      ['        if (version === undefined) return false\n', ''],
       ['  for (const purge of deletions?.purges ?? []) await notePurge(transaction, purge)\n', ''],
     ],
   },

@@ -1,13 +1,13 @@
 import { nameKey } from '../../core/table/name-key.ts'
 import type { CatalogCommit, ExpectedTable, NewTable, TableCommit } from '../table-store.ts'
-import { chunks, read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
+import { chunks, read, type SqlEngine, type SqlTransaction } from './engine/sql-engine.ts'
 import {
   addHashes,
-  holdTable,
   isUnkeyed,
   knowsMore,
   nextHashes,
   type OrderedHash,
+  writeHeld,
 } from './paths/sql-paths.ts'
 import {
   type Claim,
@@ -62,25 +62,24 @@ async function nameAt(
   { tableUuid, expectedVersion }: Pick<ExpectedTable, 'tableUuid' | 'expectedVersion'>,
   paths: readonly string[],
 ): Promise<BigInt64Array | undefined> {
-  const add = (hashes: BigInt64Array) =>
-    write(
-      engine,
-      async (transaction) => {
-        const version = await holdTable(transaction, tableUuid)
-        if (version !== BigInt(expectedVersion)) return false
-        await addHashes(transaction, { tableUuid, hashes })
-        return true
-      },
-      { isLarge: true },
+  const all = new BigInt64Array(paths.length)
+  for (const hashes of hashSlices(paths, all)) {
+    const isThere = await writeHeld(engine, { tableUuid, expectedVersion }, (transaction) =>
+      addHashes(transaction, { tableUuid, hashes }),
     )
-  const hashes = new BigInt64Array(paths.length)
+    if (!isThere) return undefined
+  }
+  return all
+}
+
+/** Writes the hashes of the paths to `all`, in order, and returns those of some at a time. */
+function* hashSlices(paths: readonly string[], all: BigInt64Array): Generator<BigInt64Array> {
   let end = 0
   for (const slice of chunks(paths, PATHS_AT_ONCE)) {
     const start = end
-    for (const path of slice) hashes[end++] = pathHash(path)
-    if (!(await add(hashes.subarray(start, end)))) return undefined
+    for (const path of slice) all[end++] = pathHash(path)
+    yield all.subarray(start, end)
   }
-  return hashes
 }
 
 /** What a large creation has made known before its own transaction. */
@@ -178,12 +177,7 @@ async function nameCreation(
   const add = (hashes: BigInt64Array) =>
     writeClaimed(engine, claimed, (transaction) => addHashes(transaction, { tableUuid, hashes }))
   const hashes = new BigInt64Array(addedPaths.length)
-  let end = 0
-  for (const slice of chunks(addedPaths, PATHS_AT_ONCE)) {
-    const start = end
-    for (const path of slice) hashes[end++] = pathHash(path)
-    await add(hashes.subarray(start, end))
-  }
+  for (const slice of hashSlices(addedPaths, hashes)) await add(slice)
   if (from === undefined) return { claim, hashes }
   return { claim, hashes, source: await copyHashes(engine, from, add) }
 }

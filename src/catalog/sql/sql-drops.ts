@@ -3,17 +3,10 @@ import type { NewDeletion } from '../deletion-store.ts'
 import type { ExpectedTable } from '../table-store.ts'
 import { keepReaders } from './access/dropped-grants.ts'
 import { freeResource } from './access/table-resources.ts'
-import {
-  chunks,
-  Refusal,
-  read,
-  type SqlEngine,
-  type SqlTransaction,
-  write,
-} from './engine/sql-engine.ts'
+import { chunks, Refusal, read, type SqlEngine, type SqlTransaction } from './engine/sql-engine.ts'
 import { findTableVersion } from './find/find-table.ts'
 import { tableDropped } from './mutation/sql-raised-events.ts'
-import { holdTable } from './paths/sql-paths.ts'
+import { writeHeld } from './paths/sql-paths.ts'
 import { endPurge, notePurge, type PurgeOfTable, purgesOf } from './paths/sql-purges.ts'
 import { forgetLeftovers, forgetSomePaths, noteLeftovers } from './paths/table-leftovers.ts'
 import { decodeExact } from './rows/tagged-json.ts'
@@ -40,25 +33,14 @@ export interface DropDeletions {
  */
 export async function doomAhead(
   engine: SqlEngine,
-  {
-    tableUuid,
-    expectedVersion,
-  }: { readonly tableUuid: string; readonly expectedVersion?: number | undefined },
+  table: { readonly tableUuid: string; readonly expectedVersion?: number },
   deletions: readonly NewDeletion[],
 ): Promise<DropDeletions> {
   const purges = purgesOf(deletions)
   if (deletions.length <= DOOMED_TOGETHER_MAX) return { own: deletions, purges }
   for (const slice of chunks(deletions, DOOMED_AT_ONCE)) {
-    const isThere = await write(
-      engine,
-      async (transaction) => {
-        const version = await holdTable(transaction, tableUuid)
-        if (version === undefined) return false
-        if (expectedVersion !== undefined && version !== BigInt(expectedVersion)) return false
-        await addDeletions(transaction, slice, 'new')
-        return true
-      },
-      { isLarge: true },
+    const isThere = await writeHeld(engine, table, (transaction) =>
+      addDeletions(transaction, slice, 'new'),
     )
     if (!isThere) break
   }

@@ -150,6 +150,28 @@ export async function holdTable(
   return held?.version
 }
 
+/**
+ * A slice of the large work of a transaction to come that expects the table, which is held. Returns
+ * whether the table is there, in the version if one is expected; else it does nothing.
+ */
+export function writeHeld(
+  engine: SqlEngine,
+  { tableUuid, expectedVersion }: { readonly tableUuid: string; readonly expectedVersion?: number },
+  work: (transaction: SqlTransaction) => Promise<void>,
+): Promise<boolean> {
+  return write(
+    engine,
+    async (transaction) => {
+      const version = await holdTable(transaction, tableUuid)
+      if (version === undefined) return false
+      if (expectedVersion !== undefined && version !== BigInt(expectedVersion)) return false
+      await work(transaction)
+      return true
+    },
+    { isLarge: true },
+  )
+}
+
 interface KnownPaths {
   execute(): Promise<readonly { readonly path_hash: bigint; readonly table_uuid: string }[]>
 }
