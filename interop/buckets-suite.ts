@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type S3Server, startS3 } from '../test/objects/stores/s3-server.ts'
-import { runCommand } from './command.ts'
+import { mustRun } from './command.ts'
 import type { TestResult } from './junit-report.ts'
 import { RESULTS, ROOT } from './places.ts'
 import { runPytest } from './pyiceberg-suite.ts'
@@ -21,7 +21,7 @@ export const bucketsSuite: Suite = {
     await python.install()
     const log = join(RESULTS, 'buckets-install.log')
     const make = { program: 'make', args: ['stores'], cwd: ROOT, log, timeoutMs: TIMEOUT_MS }
-    if ((await runCommand(make)) !== 0) throw new Error(`make stores failed: ${log}`)
+    await mustRun('make stores', make)
   },
   run: async () => {
     const store = await startS3('weed', { hasRoles: true })

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 
 export interface Command {
   readonly program: string
@@ -43,6 +43,13 @@ export function runCommand(command: Command): Promise<number | 'timed-out'> {
       resolve(timedOut ? 'timed-out' : (code ?? 1))
     })
   })
+}
+
+/** Runs a step that all else needs. Throws its name and what it printed unless it ended with 0. */
+export async function mustRun(name: string, command: Command): Promise<void> {
+  const code = await runCommand(command)
+  if (code === 0) return
+  throw new Error(`${name} ended with ${code}:\n${readFileSync(command.log, 'utf8')}`)
 }
 
 /** For an interrupted run. */

@@ -9,7 +9,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, posix } from 'node:path'
-import { runCommand } from './command.ts'
+import { mustRun } from './command.ts'
 import {
   commandOf,
   copyOf,
@@ -132,14 +132,12 @@ async function run(
   text: string,
   step: { readonly place: Place; readonly node: NodeVersion; readonly log: string },
 ): Promise<void> {
-  const log = join(RESULTS, step.log)
-  const code = await runCommand({
+  await mustRun(`RUN ${text}`, {
     program: 'sh',
     args: ['-c', text],
     cwd: join(step.place.root, step.place.workingFolder),
-    log,
+    log: join(RESULTS, step.log),
     timeoutMs: STEP_TIMEOUT_MS,
     environment: { ...step.node.environment, ...step.place.environment },
   })
-  if (code !== 0) throw new Error(`RUN ${text} ended with ${code}:\n${readFileSync(log, 'utf8')}`)
 }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { hasTool, runCommand } from './command.ts'
+import { hasTool, mustRun } from './command.ts'
 import { INTEROP, RESULTS } from './places.ts'
 
 const INSTALL_TIMEOUT_MS = 15 * 60 * 1000
@@ -17,9 +17,7 @@ export async function installJars(folder: string): Promise<void> {
   rmSync(lib, { recursive: true, force: true })
   const log = join(RESULTS, `${folder.replaceAll('/', '-')}-maven.log`)
   const args = ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib']
-  const timeoutMs = INSTALL_TIMEOUT_MS
-  const code = await runCommand({ program: 'mvn', args, cwd, log, timeoutMs })
-  if (code !== 0) throw new Error(`mvn ended with ${code}:\n${readFileSync(log, 'utf8')}`)
+  await mustRun('mvn', { program: 'mvn', args, cwd, log, timeoutMs: INSTALL_TIMEOUT_MS })
   writeFileSync(stamp, wanted)
 }
 

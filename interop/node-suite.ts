@@ -11,7 +11,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runCommand } from './command.ts'
+import { mustRun } from './command.ts'
 import { runJest } from './jest-report.ts'
 import type { TestResult } from './junit-report.ts'
 import { installNode, type NodeVersion } from './node-version.ts'
@@ -52,8 +52,7 @@ async function runTiers(
     const { environment } = node
     const log = join(RESULTS, `${label}-npm-ci.log`)
     const npm = { program: 'npm', args: ['ci'], cwd: folder, log, environment }
-    const code = await runCommand({ ...npm, timeoutMs: INSTALL_TIMEOUT_MS })
-    if (code !== 0) throw new Error(`npm ci ended with ${code}: ${log}`)
+    await mustRun('npm ci', { ...npm, timeoutMs: INSTALL_TIMEOUT_MS })
     return await runJest({ label, folder, tiers, timeoutMs: RUN_TIMEOUT_MS, environment })
   } finally {
     rmSync(place, { recursive: true, force: true })

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { runCommand } from './command.ts'
+import { mustRun } from './command.ts'
 import { INTEROP, RESULTS } from './places.ts'
 
 const INSTALL_TIMEOUT_MS = 5 * 60 * 1000
@@ -49,8 +49,7 @@ async function installPackage(version: string): Promise<string> {
   writeFileSync(join(folder, 'package.json'), '{"private":true}\n')
   const log = join(RESULTS, `node-${version}-install.log`)
   const args = ['install', '--no-package-lock', `${name}@${version}`]
-  const timeoutMs = INSTALL_TIMEOUT_MS
-  const code = await runCommand({ program: 'npm', args, cwd: folder, log, timeoutMs })
-  if (code !== 0) throw new Error(`npm install ended with ${code}:\n${readFileSync(log, 'utf8')}`)
+  const npm = { program: 'npm', args, cwd: folder, log, timeoutMs: INSTALL_TIMEOUT_MS }
+  await mustRun('npm install', npm)
   return home
 }

@@ -1,6 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { runCommand } from './command.ts'
+import { mustRun, runCommand } from './command.ts'
 import { judgeByList, parseExpectedFailures } from './expected-failures.ts'
 import { INTEROP, RESULTS } from './places.ts'
 import { parsePrinted } from './printed-checks.ts'
@@ -56,6 +56,5 @@ async function buildProgram(place: PrintedPlace): Promise<void> {
   const log = join(RESULTS, `${place.folder}-build.log`)
   const { buildTimeoutMs: timeoutMs, buildEnvironment: environment = {} } = place
   const cwd = join(INTEROP, place.folder)
-  const code = await runCommand({ ...place.build, cwd, log, timeoutMs, environment })
-  if (code !== 0) throw new Error(`build ended with ${code}:\n${readFileSync(log, 'utf8')}`)
+  await mustRun('build', { ...place.build, cwd, log, timeoutMs, environment })
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runCommand } from './command.ts'
+import { mustRun } from './command.ts'
 import { judgeByList, parseExpectedFailures } from './expected-failures.ts'
 import type { TestResult } from './junit-report.ts'
 import { INTEROP, RESULTS } from './places.ts'
@@ -94,7 +94,5 @@ async function fetchTests(): Promise<void> {
 
 async function step(name: string, program: string, args: readonly string[]): Promise<void> {
   const log = join(RESULTS, `pyiceberg-own-${name}.log`)
-  const command = { program, args, cwd: SOURCE, log, timeoutMs: INSTALL_TIMEOUT_MS }
-  const code = await runCommand(command)
-  if (code !== 0) throw new Error(`${name} ended with ${code}:\n${readFileSync(log, 'utf8')}`)
+  await mustRun(name, { program, args, cwd: SOURCE, log, timeoutMs: INSTALL_TIMEOUT_MS })
 }

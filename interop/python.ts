@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { hasTool, runCommand } from './command.ts'
+import { hasTool, mustRun } from './command.ts'
 import { INTEROP, RESULTS } from './places.ts'
 
 const INSTALL_TIMEOUT_MS = 15 * 60 * 1000
@@ -38,9 +38,7 @@ export class PythonEnvironment {
 
   async #step(step: string, program: string, args: readonly string[]): Promise<void> {
     const log = join(RESULTS, `${this.#name}-${step}.log`)
-    const timeoutMs = INSTALL_TIMEOUT_MS
-    const code = await runCommand({ program, args, cwd: INTEROP, log, timeoutMs })
-    if (code !== 0) throw new Error(`${step} ended with ${code}:\n${readFileSync(log, 'utf8')}`)
+    await mustRun(step, { program, args, cwd: INTEROP, log, timeoutMs: INSTALL_TIMEOUT_MS })
   }
 }
 

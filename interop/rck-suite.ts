@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { runCommand } from './command.ts'
+import { mustRun, runCommand } from './command.ts'
 import { failure, judgeByList, parseExpectedFailures } from './expected-failures.ts'
 import { parseJunitReport, type TestResult } from './junit-report.ts'
 import { findMavenObstacle, installJars } from './maven.ts'
@@ -60,8 +60,7 @@ async function compileExtra(): Promise<void> {
   const sources = [EXTRA_CLASS, EXTENSION_CLASS].map((name) => join(folder, `${name}.java`))
   const args = ['-cp', 'lib/*', '-d', 'lib/classes', ...sources]
   const log = join(RESULTS, 'rck-javac.log')
-  const code = await runCommand({ program: 'javac', args, cwd: folder, log, timeoutMs: 120_000 })
-  if (code !== 0) throw new Error(`javac ended with ${code}:\n${readFileSync(log, 'utf8')}`)
+  await mustRun('javac', { program: 'javac', args, cwd: folder, log, timeoutMs: 120_000 })
   const services = join(folder, 'lib/classes', EXTENSIONS_FILE)
   mkdirSync(dirname(services), { recursive: true })
   writeFileSync(services, `${KIT_PACKAGE}.${EXTENSION_CLASS}\n`)

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { hasTool, runCommand } from './command.ts'
+import { hasTool, mustRun } from './command.ts'
 import { runJest } from './jest-report.ts'
 import { RESULTS, ROOT } from './places.ts'
 import type { Suite } from './suite.ts'
@@ -27,8 +26,7 @@ export const storesSuite: Suite = {
   install: async () => {
     const log = join(RESULTS, 'stores-install.log')
     const make = { program: 'make', args: ['stores-all'], cwd: ROOT, log, timeoutMs: TIMEOUT_MS }
-    const code = await runCommand(make)
-    if (code !== 0) throw new Error(`make stores-all ended with ${code}:\n${readFileSync(log)}`)
+    await mustRun('make stores-all', make)
   },
   run: async () => {
     const whole = { folder: ROOT.replace(/\/$/, ''), timeoutMs: TIMEOUT_MS }

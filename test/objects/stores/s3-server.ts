@@ -19,7 +19,7 @@ export interface S3Server {
   readonly region: string
   readonly readCredentials: typeof READER
   readonly writeCredentials: typeof WRITER
-  /** The path of a credentials file of AWS: the writer is its default profile, `reader` the other. */
+  /** A credentials file of AWS: the writer is its default profile, `reader` the other. */
   readonly keysFile: string
   /** A bucket for all. */
   readonly bucket: string
