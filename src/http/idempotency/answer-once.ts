@@ -64,13 +64,7 @@ export class AnswerOnce {
    * is reserved meanwhile, so that a duplicate waits instead of having the effect again.
    */
   answerReserved(once: OnceRequest): Promise<Reply> {
-    return this.#reserved(once, {
-      replayed: (record) => {
-        if (record.requestHash !== once.keyed.requestHash) throw reused(once.keyed)
-        return replay(once, record)
-      },
-      work: once.work,
-    })
+    return this.#reserved(once, { replayed: (record) => replay(once, record), work: once.work })
   }
 
   /** Like `answerReserved`, for a body that is not read before the key is reserved. */
@@ -104,7 +98,7 @@ export class AnswerOnce {
       ...{ owner, nowMs: nowMs(), durationMs: RESERVED_MS },
     })
     const reserved = await replays.reserve(reservation())
-    if (reserved.outcome === 'answered') return replayed(reserved.record)
+    if (reserved.outcome === 'answered') return replayed(sameRequest(once.keyed, reserved.record))
     if (reserved.outcome === 'in-use') throw inUse(once.keyed, reserved, nowMs())
     const renewal = setInterval(() => {
       replays.renew(reservation()).catch((err) => {
@@ -156,9 +150,14 @@ export class AnswerOnce {
   /** Throws `idempotency-key-reused` if another request had the key. */
   async #find(keyed: KeyedRequest): Promise<ReplayRecord | undefined> {
     const record = await this.#options.replays.find(keyed)
-    if (record !== undefined && record.requestHash !== keyed.requestHash) throw reused(keyed)
-    return record
+    return record && sameRequest(keyed, record)
   }
+}
+
+/** Returns the record. Throws `idempotency-key-reused` if it is of another request. */
+function sameRequest(keyed: KeyedRequest, record: ReplayRecord): ReplayRecord {
+  if (record.requestHash !== keyed.requestHash) throw reused(keyed)
+  return record
 }
 
 /** Whether a repeated request must get the same refusal. */
@@ -187,7 +186,6 @@ async function replayUpload(
   once: Pick<OnceUpload, 'rebuild' | 'chunks' | 'keyed'>,
   record: ReplayRecord,
 ): Promise<Reply> {
-  if (record.requestHash !== once.keyed.requestHash) throw reused(once.keyed)
   const bodyHash = record.bodyHash === null ? null : await hashOfShort(once.chunks)
   if (isOtherBody(record, bodyHash)) throw reused(once.keyed)
   return replay(once, record)
