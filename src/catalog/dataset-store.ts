@@ -16,7 +16,7 @@ export interface DatasetStore {
    * does when the source of the hidden table is gone.
    */
   create(dataset: NewDataset, options?: MutationOptions): Promise<CreatedDataset>
-  /** Without a version, the newest that lives at the instant, else the newest. */
+  /** By name and instant, the newest that lives then, else the newest. */
   find(key: DatasetKey): Promise<DatasetRecord | undefined>
   /** By name, then version, of those that live. */
   list(query: ListDatasetsQuery): Promise<readonly DatasetRecord[]>
@@ -44,6 +44,10 @@ export type DatasetKey =
   | { readonly tableUuid: string }
   | { readonly name: string; readonly version: number }
   | { readonly name: string; readonly nowMs: number }
+  /** The newest that was published, whether its rows are left or not. */
+  | { readonly name: string; readonly isPublished: true }
+  /** The one with this identity that has not ended. */
+  | { readonly name: string; readonly identity: string }
 
 /** What people say of a dataset. */
 export interface DatasetCard {

@@ -223,6 +223,26 @@ export function describeDatasets(catalog: () => Catalog): void {
       expect(await datasets().listVersions('planets', 9)).toEqual([])
     })
 
+    test('of a name the newest that was published is found, and what has an identity', async () => {
+      const source = await sourceOf('planets')
+      const uuids: string[] = []
+      for (const identity of ['i1', 'i2', 'i3', 'i4']) {
+        uuids.push((await datasets().create(wish(source, { identity }))).dataset.tableUuid)
+      }
+      const published = async () =>
+        (await datasets().find({ name: 'Planets', isPublished: true }))?.version
+      expect(await published()).toBeUndefined()
+      for (const tableUuid of uuids.slice(1, 3)) await datasets().publish({ tableUuid, nowMs: 2 })
+      expect(await published()).toBe(3)
+      await datasets().end({ tableUuid: uuids[2] ?? '', nowMs: 3 })
+      expect(await published()).toBe(3)
+      const withIdentity = async (identity: string) =>
+        (await datasets().find({ name: 'Planets', identity }))?.version
+      expect(await withIdentity('i2')).toBe(2)
+      expect(await withIdentity('i3')).toBeUndefined()
+      expect(await datasets().find({ name: 'moons', identity: 'i2' })).toBeUndefined()
+    })
+
     test('nobody else makes, changes, renames or drops what is there', async () => {
       const source = await sourceOf('planets')
       const { dataset } = await datasets().create(wish(source))

@@ -44,6 +44,16 @@ export const DATASETS: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/catalog/sql/find/dataset-queries.ts',
+    tests: [STORE],
+    named: 'datasets',
+    edits: [
+      [`newest.where('published_at_ms', 'is not', null)`, 'newest'],
+      [`published.orderBy('version', 'desc')`, 'published'],
+      [`named.where('living_identity', '=', key.identity)`, 'named'],
+    ],
+  },
+  {
     file: 'src/catalog/sql/access/dropped-grants.ts',
     tests: [STORE],
     named: 'datasets',
@@ -62,10 +72,10 @@ export const DATASETS: readonly MutantGroup[] = [
     file: 'src/modules/datasets/dataset-names.ts',
     tests: [NAMES],
     edits: [
-      ['versions.find(({ publishedAtMs }) => publishedAtMs !== undefined) ??', ''],
-      ['isLiving(version, nowMs)', 'true'],
-      ['publishedAtMs === undefined && createdBy', 'createdBy'],
-      ['endedAtMs === undefined ? securable : sourceUuid', 'securable'],
+      ['  if (published !== undefined) return requireOwn(published, asker)\n', ''],
+      [' || !isLiving(newest, nowMs)', ''],
+      ['  if (newest.createdBy === nameOfPrincipal(asker.principal)) return\n', ''],
+      [`authorize, privilege: 'own'`, 'authorize'],
     ],
   },
   {
@@ -112,7 +122,7 @@ export const DATASETS: readonly MutantGroup[] = [
   },
   {
     file: 'src/modules/datasets/find-dataset.ts',
-    tests: [RIGHTS, HTTP],
+    tests: [RIGHTS, HTTP, NAMES],
     edits: [
       ['endedAtMs !== undefined && hasOwnRights ? sourceUuid : securable', 'securable'],
       [`if (stateOf(dataset, nowMs) !== 'expired') return`, 'return'],
@@ -125,8 +135,8 @@ export const DATASETS: readonly MutantGroup[] = [
     edits: [
       [`namedBy(call), { ...call, privilege: 'own' }`, 'namedBy(call), call'],
       [`named, { ...call, privilege: 'own' }`, 'named, call'],
-      ['      await requireOwnVersions(service, dataset, call)\n', ''],
-      [`    await call.authorize('own', [{ on: 'table', name: sourceUuid }])\n`, ''],
+      ['    await requireOwnPublished(service, name, asker)\n', ''],
+      [`    await asker.authorize('own', [{ on: 'table', name: sourceUuid }])\n`, ''],
     ],
   },
   {

@@ -46,7 +46,9 @@ export class SqlDatasets implements DatasetStore {
 
   async create(dataset: NewDataset, options: MutationOptions = {}): Promise<CreatedDataset> {
     // Nothing is made known ahead for one that is there, however often it is asked for.
-    const table = (await this.#isThere(dataset)) ? undefined : dataset.table
+    const { name, identity } = dataset
+    const isThere = (await this.find({ name, identity })) !== undefined
+    const table = isThere ? undefined : dataset.table
     return this.#createAhead(table, (ahead, isLarge) =>
       mutate(this.#engine, { ...options, isLarge }, (transaction, raised) =>
         createDataset(transaction, dataset, { ...this.#context(raised), ahead }),
@@ -86,18 +88,6 @@ export class SqlDatasets implements DatasetStore {
         finishDataset(transaction, finish, { ...this.#context(raised), ahead }),
       ),
     )
-  }
-
-  async #isThere({ name, identity }: NewDataset): Promise<boolean> {
-    const row = await read(this.#engine, (connection) =>
-      connection
-        .selectFrom('datasets')
-        .select('version')
-        .where('name_key', '=', nameKey(name))
-        .where('living_identity', '=', identity)
-        .executeTakeFirst(),
-    )
-    return row !== undefined
   }
 
   /** Makes something with a hidden table, or without one. */

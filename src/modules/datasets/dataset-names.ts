@@ -1,15 +1,13 @@
+import type { Stores } from '../../catalog/catalog.ts'
 import type { DatasetRecord } from '../../catalog/dataset-store.ts'
-import { CodedError } from '../../core/errors.ts'
 import { nameOfPrincipal } from '../../http/authorizer.ts'
 import type { Call } from '../../http/route.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { isLiving } from './end-dataset.ts'
+import { isVisible } from './find-dataset.ts'
 
 /** Who asks, and whether they may. */
 export type Asker = Pick<Call<unknown, unknown>, 'authorize' | 'principal'>
-
-/** Refusals of `authorize`. */
-const REFUSALS: readonly string[] = ['permission-denied', 'table-not-found', 'table-restricted']
 
 /**
  * Throws `dataset-name-taken` unless the name is free or theirs: a version that was published, or
@@ -17,25 +15,34 @@ const REFUSALS: readonly string[] = ['permission-denied', 'table-not-found', 'ta
  * it, too. The address of the newest version leads to nobody else's data.
  */
 export async function requireOwnName(
-  /** All of the name, the newest first. */
-  versions: readonly DatasetRecord[],
+  { catalog }: Stores<'datasets'>,
+  name: string,
   { nowMs, asker }: { readonly nowMs: number; readonly asker: Asker },
 ): Promise<void> {
-  const taken =
-    versions.find(({ publishedAtMs }) => publishedAtMs !== undefined) ??
-    versions.find((version) => isLiving(version, nowMs))
-  if (taken === undefined) return
-  const { name, publishedAtMs, endedAtMs, createdBy, securable, sourceUuid } = taken
-  if (publishedAtMs === undefined && createdBy === nameOfPrincipal(asker.principal)) return
-  const owned = endedAtMs === undefined ? securable : sourceUuid
-  try {
-    await asker.authorize('own', [{ on: 'table', name: owned }])
-  } catch (error) {
-    if (!(error instanceof CodedError) || !REFUSALS.includes(error.code)) throw error
-    throw new ProblemError(
-      'dataset-name-taken',
-      `The name ${name} belongs to somebody else: choose another one`,
-      { facts: { dataset: name } },
-    )
-  }
+  const published = await catalog.datasets.find({ name, isPublished: true })
+  if (published !== undefined) return requireOwn(published, asker)
+  const newest = await catalog.datasets.find({ name, nowMs })
+  if (newest === undefined || !isLiving(newest, nowMs)) return
+  if (newest.createdBy === nameOfPrincipal(asker.principal)) return
+  await requireOwn(newest, asker)
+}
+
+/** Throws `dataset-name-taken` unless what was published by the name is theirs. */
+export async function requireOwnPublished(
+  { catalog }: Stores<'datasets'>,
+  name: string,
+  asker: Asker,
+): Promise<void> {
+  const published = await catalog.datasets.find({ name, isPublished: true })
+  if (published !== undefined) await requireOwn(published, asker)
+}
+
+async function requireOwn(taken: DatasetRecord, { authorize }: Asker): Promise<void> {
+  const { name } = taken
+  if (await isVisible(taken, { dataset: name }, { authorize, privilege: 'own' })) return
+  throw new ProblemError(
+    'dataset-name-taken',
+    `The name ${name} belongs to somebody else: choose another one`,
+    { facts: { dataset: name } },
+  )
 }

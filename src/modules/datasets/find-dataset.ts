@@ -39,7 +39,7 @@ export async function findDataset(
  * it is published. What has ended is shown to those who read what it was made of. Throws
  * `dataset-not-found` for who may not see its table.
  */
-export async function requireVisible(
+async function requireVisible(
   { endedAtMs, sourceUuid, tableUuid, securable }: DatasetRecord,
   { dataset: name, version }: NamedDataset,
   { authorize, privilege = 'select' }: Asking,
@@ -56,6 +56,19 @@ export async function requireVisible(
     throw error
   }
 }
+
+/** As `requireVisible`, where a refusal is an answer. */
+export async function isVisible(...asked: Parameters<typeof requireVisible>): Promise<boolean> {
+  try {
+    await requireVisible(...asked)
+    return true
+  } catch (error) {
+    if (error instanceof CodedError && HIDING.includes(error.code)) return false
+    throw error
+  }
+}
+
+const HIDING: readonly string[] = ['dataset-not-found', 'permission-denied', 'table-restricted']
 
 /** As `findDataset`; throws `dataset-gone` and `dataset-not-ready`, too. */
 export async function getReadyDataset(

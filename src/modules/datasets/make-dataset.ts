@@ -16,7 +16,7 @@ import type { NewTableDependencies } from '../tables/tables.ts'
 import { factsAhead, factsOf } from './dataset-facts.ts'
 import { automaticName, identityOf } from './dataset-identity.ts'
 import { type Asker, requireOwnName } from './dataset-names.ts'
-import { TTL_SECONDS_DEFAULT, VERSIONS_MAX } from './dataset-shapes.ts'
+import { TTL_SECONDS_DEFAULT } from './dataset-shapes.ts'
 import { type EndDependencies, endDataset, isLiving } from './end-dataset.ts'
 import { askForRows, type DatasetQuery } from './query-dataset.ts'
 
@@ -101,15 +101,17 @@ async function keep(
   const { name, identity, table } = wished
   for (;;) {
     const nowMs = deps.ambient.nowMs()
-    const versions = await deps.catalog.datasets.listVersions(name, VERSIONS_MAX)
-    const isThere = versions.some((it) => it.identity === identity && isLiving(it, nowMs))
-    if (owner !== undefined && !isThere) await requireOwnName(versions, { nowMs, asker: owner })
+    // Before all else: who makes another version from here on is found out.
+    const [newest] = await deps.catalog.datasets.listVersions(name, 1)
+    const same = await deps.catalog.datasets.find({ name, identity })
+    const isThere = same !== undefined && isLiving(same, nowMs)
+    if (owner !== undefined && !isThere) await requireOwnName(deps, name, { nowMs, asker: owner })
     // A look ahead: most who ask twice leave no empty folder.
     if (table !== undefined && !isThere) await makeTableFolders(deps, table.state.definition)
     const created = await deps.catalog.datasets.create(
       {
         ...{ ...wished, createdAtMs: nowMs, expiresAtMs: nowMs + ttlMs },
-        ...(owner !== undefined && { follows: versions[0]?.version ?? 0 }),
+        ...(owner !== undefined && { follows: newest?.version ?? 0 }),
       },
       kept,
     )

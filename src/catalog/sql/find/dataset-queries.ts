@@ -13,14 +13,21 @@ export function findDataset(
   if ('tableUuid' in key) return all.where('table_uuid', '=', key.tableUuid).executeTakeFirst()
   const named = all.where('name_key', '=', nameKey(key.name))
   if ('version' in key) return named.where('version', '=', BigInt(key.version)).executeTakeFirst()
+  if ('identity' in key) {
+    return named.where('living_identity', '=', key.identity).executeTakeFirst()
+  }
+  const newest = named.limit(1)
+  if ('isPublished' in key) {
+    const published = newest.where('published_at_ms', 'is not', null)
+    return published.orderBy('version', 'desc').executeTakeFirst()
+  }
   const now = BigInt(Math.floor(key.nowMs))
-  return named
+  return newest
     .orderBy(
       sql`case when ended_at_ms is null and (expires_at_ms is null or expires_at_ms > ${now})
         then 0 else 1 end`,
     )
     .orderBy('version', 'desc')
-    .limit(1)
     .executeTakeFirst()
 }
 

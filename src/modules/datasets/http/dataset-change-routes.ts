@@ -1,15 +1,9 @@
 import type { z } from 'zod'
 import type { DatasetCard, DatasetRecord } from '../../../catalog/dataset-store.ts'
 import type { Reply } from '../../../http/reply.ts'
-import {
-  type Call,
-  defineRoute,
-  type KeptFacts,
-  type RepeatedCall,
-  type Route,
-} from '../../../http/route.ts'
-import { type Asker, requireOwnName } from '../dataset-names.ts'
-import { DatasetAnswer, DescribeDatasetRequest, VERSIONS_MAX } from '../dataset-shapes.ts'
+import { defineRoute, type KeptFacts, type RepeatedCall, type Route } from '../../../http/route.ts'
+import { type Asker, requireOwnPublished } from '../dataset-names.ts'
+import { DatasetAnswer, DescribeDatasetRequest } from '../dataset-shapes.ts'
 import { endDataset } from '../end-dataset.ts'
 import {
   findDataset,
@@ -68,8 +62,7 @@ function changingRoutes(service: DatasetService, form: DatasetForm): readonly Ro
       curl: `curl -X POST ${curl}/publish`,
     },
     async (call) => {
-      const dataset = await getOwned(service, namedBy(call), call)
-      await requireOwnVersions(service, dataset, call)
+      const dataset = await getPublishable(service, namedBy(call), call)
       const keep = call.keeper.withEffect({
         ...{ status: 200, from: keptOf(dataset), isProvisional: true },
       })
@@ -83,28 +76,20 @@ function changingRoutes(service: DatasetService, form: DatasetForm): readonly Ro
   return [end, publish]
 }
 
-/** Versions that were published before are theirs, too. */
-async function requireOwnVersions(
-  { catalog, ambient }: DatasetService,
-  { name, tableUuid }: DatasetRecord,
-  asker: Asker,
-): Promise<void> {
-  const all = await catalog.datasets.listVersions(name, VERSIONS_MAX)
-  const published = all.filter((it) => it.publishedAtMs !== undefined)
-  if (published.some((it) => it.tableUuid === tableUuid)) return
-  await requireOwnName(published, { nowMs: ambient.nowMs(), asker })
-}
-
-/** For one who owns its source, or itself once it is published. */
-async function getOwned(
+/**
+ * For one who owns its source, and what was published by its name before; one that is published
+ * stays as it is.
+ */
+async function getPublishable(
   service: DatasetService,
   named: NamedDataset,
-  call: Pick<Call<unknown, unknown>, 'authorize'>,
+  asker: Asker,
 ): Promise<DatasetRecord> {
-  const dataset = await getReadyDataset(service, named, call)
-  const { sourceUuid, publishedAtMs } = dataset
+  const dataset = await getReadyDataset(service, named, asker)
+  const { name, sourceUuid, publishedAtMs } = dataset
   if (publishedAtMs === undefined) {
-    await call.authorize('own', [{ on: 'table', name: sourceUuid }])
+    await asker.authorize('own', [{ on: 'table', name: sourceUuid }])
+    await requireOwnPublished(service, name, asker)
   }
   return dataset
 }

@@ -1,5 +1,4 @@
 import type { DatasetCard, DatasetRecord } from '../../../catalog/dataset-store.ts'
-import { CodedError } from '../../../core/errors.ts'
 import { selectorOf } from '../../../http/common-shapes.ts'
 import { cutPage, parsePageToken } from '../../../http/page-token.ts'
 import { parsePrefer } from '../../../http/prefer.ts'
@@ -17,7 +16,7 @@ import {
   MakeDatasetRequest,
   VERSIONS_MAX,
 } from '../dataset-shapes.ts'
-import { findDataset, notFound, requireNotGone, requireVisible } from '../find-dataset.ts'
+import { findDataset, isVisible, notFound, requireNotGone } from '../find-dataset.ts'
 import { makeDataset } from '../make-dataset.ts'
 import { acceptedReply, requireMade, statusReply, waitForRows } from '../wait-for-rows.ts'
 import { datasetChangeRoutes } from './dataset-change-routes.ts'
@@ -222,19 +221,6 @@ function madeAgain(service: DatasetService) {
     return datasetReply(service, dataset, first.status)
   }
 }
-
-/** In a list, what may not be seen is left out. */
-async function isVisible(...asked: Parameters<typeof requireVisible>): Promise<boolean> {
-  try {
-    await requireVisible(...asked)
-    return true
-  } catch (error) {
-    if (error instanceof CodedError && HIDING.includes(error.code)) return false
-    throw error
-  }
-}
-
-const HIDING: readonly string[] = ['dataset-not-found', 'permission-denied', 'table-restricted']
 
 export function datasetRoutes(service: DatasetService): readonly Route[] {
   return [
