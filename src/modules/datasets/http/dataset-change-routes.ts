@@ -1,7 +1,14 @@
 import type { z } from 'zod'
 import type { DatasetCard, DatasetRecord } from '../../../catalog/dataset-store.ts'
+import type { KeptWithEffect } from '../../../core/replay.ts'
 import type { Reply } from '../../../http/reply.ts'
-import { defineRoute, type KeptFacts, type RepeatedCall, type Route } from '../../../http/route.ts'
+import {
+  type Call,
+  defineRoute,
+  type KeptFacts,
+  type RepeatedCall,
+  type Route,
+} from '../../../http/route.ts'
 import { type Asker, requireOwnPublished } from '../dataset-names.ts'
 import { DatasetAnswer, DescribeDatasetRequest } from '../dataset-shapes.ts'
 import { endDataset } from '../end-dataset.ts'
@@ -39,9 +46,7 @@ function changingRoutes(service: DatasetService, form: DatasetForm): readonly Ro
     async (call) => {
       const dataset = await findDataset(service, namedBy(call), { ...call, privilege: 'own' })
       requireNotGone(dataset, service.ambient.nowMs())
-      const keep = call.keeper.withEffect({
-        ...{ status: 200, from: keptOf(dataset), isProvisional: true },
-      })
+      const keep = keepOf(call, dataset)
       await endDataset(service, dataset, { keep })
       return againReply(service, dataset)
     },
@@ -63,9 +68,7 @@ function changingRoutes(service: DatasetService, form: DatasetForm): readonly Ro
     },
     async (call) => {
       const dataset = await getPublishable(service, namedBy(call), call)
-      const keep = call.keeper.withEffect({
-        ...{ status: 200, from: keptOf(dataset), isProvisional: true },
-      })
+      const keep = keepOf(call, dataset)
       const { tableUuid } = dataset
       const publication = { tableUuid, nowMs: service.ambient.nowMs() }
       await service.catalog.datasets.publish(publication, keep)
@@ -94,22 +97,28 @@ async function getPublishable(
   return dataset
 }
 
-/** The dataset after a change. */
-async function againReply(service: DatasetService, { tableUuid }: DatasetRecord): Promise<Reply> {
-  const dataset = await service.catalog.datasets.find({ tableUuid })
+async function getByUuid({ catalog }: DatasetService, tableUuid: string): Promise<DatasetRecord> {
+  const dataset = await catalog.datasets.find({ tableUuid })
   if (dataset === undefined) throw notFound(tableUuid, undefined)
-  return datasetReply(service, dataset, 200)
+  return dataset
 }
 
-/** Facts from which a repeated request is answered. */
-function keptOf({ tableUuid }: DatasetRecord): KeptFacts {
-  return { tableUuid }
+/** The dataset after a change. */
+async function againReply(service: DatasetService, { tableUuid }: DatasetRecord): Promise<Reply> {
+  return datasetReply(service, await getByUuid(service, tableUuid), 200)
+}
+
+/** Keeps facts from which a repeated request is answered. */
+function keepOf(
+  { keeper }: Pick<Call<unknown, unknown>, 'keeper'>,
+  { tableUuid }: DatasetRecord,
+): KeptWithEffect {
+  return keeper.withEffect({ status: 200, from: { tableUuid }, isProvisional: true })
 }
 
 function changedAgain(service: DatasetService) {
   return async (from: KeptFacts, { authorize }: RepeatedCall): Promise<Reply> => {
-    const dataset = await service.catalog.datasets.find({ tableUuid: String(from['tableUuid']) })
-    if (dataset === undefined) throw notFound(String(from['tableUuid']), undefined)
+    const dataset = await getByUuid(service, String(from['tableUuid']))
     await authorize('select', [{ on: 'table', name: dataset.sourceUuid }])
     return datasetReply(service, dataset, 200)
   }
@@ -136,9 +145,7 @@ const describe = (service: DatasetService) =>
       const named = { dataset: call.param('dataset'), version: call.param('version') }
       const dataset = await findDataset(service, named, { ...call, privilege: 'own' })
       requireNotGone(dataset, service.ambient.nowMs())
-      const keep = call.keeper.withEffect({
-        ...{ status: 200, from: keptOf(dataset), isProvisional: true },
-      })
+      const keep = keepOf(call, dataset)
       const { tableUuid } = dataset
       const correction = { tableUuid, card: given(call.body) }
       return datasetReply(service, await service.catalog.datasets.describe(correction, keep), 200)
