@@ -48,9 +48,13 @@ export class Jobs {
     return submitted
   }
 
+  find(jobId: string): Promise<JobRecord | undefined> {
+    return this.#deps.catalog.jobs.find(jobId)
+  }
+
   /** Throws `job-not-found`. */
   async get(jobId: string): Promise<JobRecord> {
-    const job = await this.#deps.catalog.jobs.find(jobId)
+    const job = await this.find(jobId)
     if (job === undefined) throw jobNotFound(jobId)
     return job
   }

@@ -158,12 +158,8 @@ async function recoverOne(
 }
 
 async function isJobOpen(jobs: Jobs, jobId: string): Promise<boolean> {
-  try {
-    return (await jobs.get(jobId)).endedAtMs === undefined
-  } catch (error) {
-    if (error instanceof CatalogError && error.code === 'job-not-found') return false
-    throw error
-  }
+  const job = await jobs.find(jobId)
+  return job !== undefined && job.endedAtMs === undefined
 }
 
 function inputOf(stored: unknown): ExportInput {

@@ -171,7 +171,7 @@ withPostgres(`faults of exports${obstacle === undefined ? '' : `: ${obstacle}`}`
       ...depsOf(sourceAt(url)),
       folder: new TaskFolder(home),
       // Jobs as they are read, without a catalog.
-      jobs: { get: async (id: string) => ({ endedAtMs: open.has(id) ? undefined : 1 }) } as Jobs,
+      jobs: { find: async (id: string) => ({ endedAtMs: open.has(id) ? undefined : 1 }) } as Jobs,
       log: { warn: (fields: object) => void told.push(fields) },
     }
     open.add('ended')

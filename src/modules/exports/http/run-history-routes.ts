@@ -1,5 +1,4 @@
 import type { JobRecord } from '../../../catalog/job-store.ts'
-import { CatalogError } from '../../../core/errors.ts'
 import { cutPage, parsePageToken } from '../../../http/page-token.ts'
 import { onCatalog } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
@@ -87,11 +86,8 @@ export function runHistoryRoutes(service: ExportService): readonly Route[] {
 
 /** Throws `export-run-not-found`; a run of another task is none. */
 async function getRun({ jobs }: ExportService, task: string, run: string): Promise<JobRecord> {
-  const job = await jobs.get(run).catch((error: unknown) => {
-    if (error instanceof CatalogError && error.code === 'job-not-found') return undefined
-    throw error
-  })
-  if (job !== undefined && job.kind === EXPORT_KIND && job.key === task) return job
+  const job = await jobs.find(run)
+  if (job?.kind === EXPORT_KIND && job.key === task) return job
   const detail = `The export ${JSON.stringify(task)} has no run ${JSON.stringify(run)}`
   throw new ProblemError('export-run-not-found', detail, { facts: { task, run_id: run } })
 }
