@@ -235,30 +235,34 @@ export class ExportFiles {
     task: string,
     { before, limit }: { readonly before: string | undefined; readonly limit: number },
   ): Promise<readonly ExportReceipt[]> {
-    const folder = `${this.#root}/${task}`
-    const names: string[] = []
-    for await (const { location } of this.#objects.list(folder)) {
-      const name = location.slice(folder.length + 1).replace(NOTE_ENDING, '')
-      const isReceipt = NOTE_ENDING.test(location) && !name.includes('/')
-      if (isReceipt && (before === undefined || name < before)) names.push(name)
-    }
-    const page = names.sort().reverse().slice(0, limit)
-    return mapBounded(page, READS_AT_ONCE, (name) => {
-      return this.#receipt(receiptLocation(this.location(task, name)))
-    })
+    const names = await this.#archived(task)
+    const earlier = names.filter((name) => before === undefined || name < before)
+    return this.#receipts(task, earlier.reverse().slice(0, limit))
   }
 
   /** Receipts of the files of one run, in the order of their parts. */
   async listOfRun(task: string, runId: string): Promise<readonly ExportReceipt[]> {
+    const names = await this.#archived(task)
+    const named = names.filter((name) => mayBeOfRun(name, runId))
+    const read = await this.#receipts(task, named)
+    return read.filter(({ run_id }) => run_id === runId)
+  }
+
+  /** Names of the archived files of a task, in order. */
+  async #archived(task: string): Promise<readonly string[]> {
     const folder = `${this.#root}/${task}`
-    const named: string[] = []
+    const names: string[] = []
     for await (const { location } of this.#objects.list(folder)) {
-      const file = location.slice(folder.length + 1)
-      if (NOTE_ENDING.test(file) && mayBeOfRun(file, runId)) named.push(location)
+      const name = location.slice(folder.length + 1).replace(NOTE_ENDING, '')
+      if (NOTE_ENDING.test(location) && !name.includes('/')) names.push(name)
     }
-    const read = await mapBounded(named, READS_AT_ONCE, (location) => this.#receipt(location))
-    const found = read.filter(({ run_id }) => run_id === runId)
-    return found.sort((one, other) => (one.file < other.file ? -1 : 1))
+    return names.sort()
+  }
+
+  #receipts(task: string, names: readonly string[]): Promise<readonly ExportReceipt[]> {
+    return mapBounded(names, READS_AT_ONCE, (name) => {
+      return this.#receipt(receiptLocation(this.location(task, name)))
+    })
   }
 
   /** Throws `export-file-not-found`. */
