@@ -6,7 +6,7 @@ const FIRST_MAX = 20
 const LAST_MAX = 180
 
 /** What a run does, in this order; a conflict begins again with `began-transaction`. */
-export const RUN_STEPS = [
+const RUN_STEPS = [
   'began',
   'settled',
   'opened-source',

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { boundedArray } from '../../../http/bounded-shapes.ts'
 import { EXAMPLE_TIME, NextPageToken, PageQuery, Time } from '../../../http/common-shapes.ts'
 import { MODES } from '../export-task.ts'
-import { RUN_STEPS } from '../run-log.ts'
+import { RunStep } from '../run-log.ts'
 
 const EXAMPLE_FILE = 'agency-20250101T000000Z-0f8c1c9e.csv.gz'
 const RUN_STATES = ['waiting', 'running', 'succeeded', 'failed', 'cancelled'] as const
@@ -77,6 +77,8 @@ export const ExportRun = z
     },
   })
 
+const STEP = RunStep.shape
+
 export const ExportRunLog = z
   .strictObject({
     run_id: z.string(),
@@ -84,19 +86,15 @@ export const ExportRunLog = z
     state: z.enum(RUN_STATES),
     steps: z.array(
       z.strictObject({
-        step: z.enum(RUN_STEPS),
+        ...STEP,
         at: Time.meta({ description: 'When it ended.' }),
-        ms: z.int().meta({ description: 'Since the step before it.' }),
-        attempt: z.int().meta({ description: 'From 1: which claim of the job.' }),
-        part: z.int().optional().meta({ description: 'From 1, in runs of several files.' }),
-        rows: z.int().optional(),
-        bytes: z.int().optional(),
-        proof: z.string().optional(),
-        file: z.string().optional(),
-        outcome: z.enum(['committed', 'rolled-back']).optional().meta({
+        ms: STEP.ms.meta({ description: 'Since the step before it.' }),
+        attempt: STEP.attempt.meta({ description: 'From 1: which claim of the job.' }),
+        part: STEP.part.meta({ description: 'From 1, in runs of several files.' }),
+        outcome: STEP.outcome.meta({
           description: 'What became of the transaction of an attempt that was cut off.',
         }),
-        problem: z.string().optional().meta({ description: 'The code of the failure.' }),
+        problem: STEP.problem.meta({ description: 'The code of the failure.' }),
       }),
     ),
     left_out: z.int().meta({ description: 'Steps in the middle that are not kept.' }),
