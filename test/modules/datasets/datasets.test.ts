@@ -161,9 +161,8 @@ test('a download that began in its time is finished after it', async () => {
   const readings = [named, `${named}/rows`, `${named}/dump`, `/v1/tables/${tableUuid}/dump`]
   const loading = '/iceberg/v1/namespaces/moraine$datasets/tables/slow_v1'
   for (const path of [...readings, loading]) expect((await get(path)).status).toBe(404)
-  for (const body of [{ sql: 'SELECT * FROM "moraine$datasets".slow_v1' }]) {
-    expect((await post(service, '/v1/query', body)).status).toBe(404)
-  }
+  const sql = 'SELECT * FROM "moraine$datasets".slow_v1'
+  expect((await post(service, '/v1/query', { sql })).status).toBe(404)
   expect((await response.text()).split('\n')).toHaveLength(200_002)
   expect((await get(`${url}/${CSV}`)).status).toBe(410)
   clock.aheadMs = 2 * DAY_MS
