@@ -1,5 +1,6 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { startTestService, type TestService } from './harness.ts'
+import { openConnection, received } from './raw-connection.ts'
 
 const CONNECTIONS_MAX = 10
 
@@ -29,24 +30,9 @@ afterEach(async () => {
 afterAll(() => service.close())
 
 async function open(): Promise<Socket> {
-  const { hostname, port } = new URL(service.url)
-  const socket = connect(Number(port), hostname)
+  const socket = await openConnection(service.url)
   sockets.push(socket)
-  socket.on('error', () => undefined)
-  await new Promise((resolve) => socket.once('connect', resolve))
   return socket
-}
-
-/** Everything that comes until the end, or until it contains a text. */
-function received(socket: Socket, until?: string): Promise<string> {
-  return new Promise((resolve) => {
-    let text = ''
-    socket.on('data', (chunk) => {
-      text += chunk.toString()
-      if (until !== undefined && text.includes(until)) resolve(text)
-    })
-    socket.once('close', () => resolve(text))
-  })
 }
 
 function ask(socket: Socket, head: string, until?: string): Promise<string> {

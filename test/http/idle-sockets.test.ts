@@ -1,12 +1,13 @@
 import { createServer, type Server } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cutIdleSockets } from '../../src/http/serve/idle-sockets.ts'
+import { openConnection, received } from './raw-connection.ts'
 
 const IDLE_MS = 100
 
 let server: Server
-let port: number
+let url: string
 beforeEach(async () => {
   server = createServer((request, response) => {
     request.on('error', () => undefined)
@@ -18,7 +19,7 @@ beforeEach(async () => {
   cutIdleSockets(server, IDLE_MS)
   server.keepAliveTimeout = IDLE_MS
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  port = (server.address() as AddressInfo).port
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
 afterEach(async () => {
   server.closeAllConnections()
@@ -26,16 +27,10 @@ afterEach(async () => {
 })
 
 /** What a client gets that sends this and then waits for the end. */
-function exchange(text: string): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(text))
-    let answer = ''
-    socket.on('data', (chunk) => {
-      answer += chunk.toString()
-    })
-    socket.on('error', () => undefined)
-    socket.on('close', () => resolve(answer))
-  })
+async function exchange(text: string): Promise<string> {
+  const socket = await openConnection(url)
+  socket.write(text)
+  return received(socket)
 }
 
 test('a client that waits for a slow answer is not cut off', async () => {

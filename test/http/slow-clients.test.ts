@@ -1,11 +1,11 @@
-import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { writeParquet } from '../parquet-files.ts'
 import { ask, must, post } from './client.ts'
 import { startTestService, type TestService } from './harness.ts'
+import { openConnection, received } from './raw-connection.ts'
 
 const IDLE_MS = 300
 const PACE = { periodMs: 200, bytesMin: 1_000 }
@@ -28,22 +28,7 @@ async function start(patience: Parameters<typeof startTestService>[0]): Promise<
   await must(post(service, '/v1/tables', { name: 't', schema }), 201)
 }
 
-async function open(): Promise<Socket> {
-  const { hostname, port } = new URL(service.url)
-  const socket = connect(Number(port), hostname)
-  socket.on('error', () => undefined)
-  await once(socket, 'connect')
-  return socket
-}
-
-/** Everything that comes until the service ends the connection. */
-function untilEnd(socket: Socket): Promise<string> {
-  let text = ''
-  socket.on('data', (chunk) => {
-    text += String(chunk)
-  })
-  return once(socket, 'close').then(() => text)
-}
+const open = () => openConnection(service.url)
 
 function headOf(path: string, type: string, length: string): string {
   return `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\n${length}\r\n\r\n`
@@ -87,7 +72,7 @@ describe('a body that trickles', () => {
   )('is a 408 and leaves nothing: %s, %s, %s', async (path, type, length) => {
     const before = await filesBelow(join(service.home, 'warehouse'))
     const socket = await open()
-    const answer = untilEnd(socket)
+    const answer = received(socket)
     socket.write(headOf(path, type, length))
     await trickle(socket, length.startsWith('T') ? `a\r\n${TRICKLE}\r\n` : TRICKLE)
     expect(await answer).toMatch(/^HTTP\/1.1 408 /)
@@ -98,7 +83,7 @@ describe('a body that trickles', () => {
 
   test('so it is behind another request on its connection', async () => {
     const socket = await open()
-    const answer = untilEnd(socket)
+    const answer = received(socket)
     const first = 'GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n'
     socket.write(first + headOf('/v1/tables', 'application/json', 'Content-Length: 100000'))
     await trickle(socket, TRICKLE)
@@ -111,13 +96,13 @@ describe('a client that neither sends nor receives', () => {
   afterAll(() => service.close())
 
   test('is cut off before its request', async () => {
-    expect(await untilEnd(await open())).toBe('')
+    expect(await received(await open())).toBe('')
   })
 
   test.each(UPLOADS)('is cut off in the middle of its body: %s, %s', async (path, type) => {
     const before = await filesBelow(join(service.home, 'warehouse'))
     const socket = await open()
-    const answer = untilEnd(socket)
+    const answer = received(socket)
     socket.write(`${headOf(path, type, 'Content-Length: 100000')}{"name":`)
     expect(await answer).toBe('')
     await untilNothingIsLeft(before)
@@ -132,10 +117,10 @@ describe('a client that neither sends nor receives', () => {
     socket.pause()
     socket.write('GET /v1/tables/t/dump?format=parquet HTTP/1.1\r\nHost: localhost\r\n\r\n')
     while (!/status="499"/.test(await metrics())) await sleep(20)
-    const received = await untilEnd(socket.resume())
-    expect(received).toMatch(/^HTTP\/1.1 200 /)
-    const total = Number(/content-length: (\d+)/i.exec(received)?.[1] ?? Number.NaN)
-    expect(received.length).not.toBeGreaterThan(total)
+    const text = await received(socket.resume())
+    expect(text).toMatch(/^HTTP\/1.1 200 /)
+    const total = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? Number.NaN)
+    expect(text.length).not.toBeGreaterThan(total)
   })
 
   test('is not cut off while the service works for it', async () => {

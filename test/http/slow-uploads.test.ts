@@ -1,13 +1,15 @@
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { jest } from '@jest/globals'
 import { endSlowUploads } from '../../src/http/serve/slow-uploads.ts'
+import { openConnection, received } from './raw-connection.ts'
 
 const PACE = { periodMs: 200, bytesMin: 1_000 }
 
 let server: Server
-let port: number
+let url: string
 let endWatch: () => void
 /** How the service reads its bodies. */
 let reads: 'at once' | 'by chunks'
@@ -28,7 +30,7 @@ beforeEach(async () => {
   })
   endWatch = endSlowUploads(server, PACE)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  port = (server.address() as AddressInfo).port
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 })
 afterEach(async () => {
   endWatch()
@@ -38,13 +40,8 @@ afterEach(async () => {
 
 /** Sends a body of so many chunks, and returns all that comes back until the end. */
 async function upload(chunks: number, bytes: number, everyMs: number): Promise<string> {
-  const socket: Socket = connect(port, '127.0.0.1')
-  socket.on('error', () => undefined)
-  let answer = ''
-  socket.on('data', (chunk) => {
-    answer += chunk.toString()
-  })
-  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  const socket = await openConnection(url)
+  const answer = received(socket)
   const length = chunks * bytes
   socket.write(
     `POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: ${length}\r\n\r\n`,
@@ -53,8 +50,17 @@ async function upload(chunks: number, bytes: number, everyMs: number): Promise<s
     socket.write('x'.repeat(bytes))
     await sleep(everyMs)
   }
-  await closed
   return answer
+}
+
+/** The looks come when the test says so: a body that is late to arrive is not meant then. */
+function lookByHand(): () => void {
+  endWatch()
+  const looks = jest.spyOn(globalThis, 'setInterval')
+  endWatch = endSlowUploads(server, { ...PACE, periodMs: 3_600_000 })
+  const [look] = looks.mock.calls[0] as [() => void]
+  looks.mockRestore()
+  return look
 }
 
 test.each(['at once', 'by chunks'] as const)('a body that trickles is ended: %s', async (how) => {
@@ -70,41 +76,26 @@ test('a body that brings enough in each period may take as long as it takes', as
 })
 
 test('a body is judged by whole periods: one that has just begun is not late', async () => {
-  endWatch()
-  const looks = jest.spyOn(globalThis, 'setInterval')
-  endWatch = endSlowUploads(server, { ...PACE, periodMs: 3_600_000 })
-  const [look] = looks.mock.calls[0] as [() => void]
-  looks.mockRestore()
-  const begun = new Promise((resolve) => server.once('request', resolve))
-  const socket: Socket = connect(port, '127.0.0.1')
-  socket.on('error', () => undefined)
-  let answer = ''
-  socket.on('data', (chunk) => {
-    answer += chunk.toString()
-  })
-  const closed = new Promise((resolve) => socket.once('close', resolve))
+  const look = lookByHand()
+  const begun = once(server, 'request')
+  const socket = await openConnection(url)
+  const answer = received(socket)
   socket.write('POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n')
   socket.write('Content-Length: 2\r\n\r\n')
   await begun
   look()
   socket.write('ab')
-  await closed
-  expect(answer).toContain('done')
+  expect(await answer).toContain('done')
 })
 
 test('the time in which the service does not read is not the client’s', async () => {
-  // The looks come when this test says so: a body that is late to arrive is not meant here.
-  endWatch()
-  const looks = jest.spyOn(globalThis, 'setInterval')
   server.removeAllListeners('request')
   const arrived = new Promise<{ request: IncomingMessage; response: ServerResponse }>((resolve) => {
     server.on('request', (request, response) => {
       request.once('readable', () => resolve({ request, response }))
     })
   })
-  endWatch = endSlowUploads(server, { ...PACE, periodMs: 3_600_000 })
-  const [look] = looks.mock.calls[0] as [() => void]
-  looks.mockRestore()
+  const look = lookByHand()
   const answer = upload(1, 500_000, 0)
   const { request, response } = await arrived
   // The first sees what has arrived, and the others see that nothing does.
