@@ -1,6 +1,6 @@
 import { holdDeletions } from '../../../src/lake/jobs/held-deletions.ts'
 import { START_MS } from '../../lake/workshop.ts'
-import { COLUMNS, openSealedAudit, type SealedAudit } from './sealed-audit.ts'
+import { insertedInto, openSealedAudit, type SealedAudit } from './sealed-audit.ts'
 
 const DAY_MS = 86_400_000
 
@@ -23,10 +23,7 @@ describe('rows that are too old', () => {
     const left = await audit.deps.catalog.audit.list({ limit: 10 })
     expect(left.map(({ rowId }) => rowId)).toEqual(['i'])
     // What is put back where rows were given up must still be what it was.
-    audit.change(
-      `insert into audit_rows (row_id, time_ms, ${COLUMNS}, seal)
-       select 'z', time_ms, ${COLUMNS}, 2 from audit_rows where row_id = 'i'`,
-    )
+    audit.change(insertedInto(2, 'i'))
     expect(await audit.verify()).toMatch(/^row: row 10 \(z\) says that seal 2 has it/)
   })
 

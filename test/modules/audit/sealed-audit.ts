@@ -89,6 +89,12 @@ export async function openSealedAudit(): Promise<SealedAudit> {
   return audit
 }
 
+/** The statement that puts a row `z` into a seal, which says what another row does. */
+export function insertedInto(seal: number, likeRowId: string): string {
+  return `insert into audit_rows (row_id, time_ms, ${COLUMNS}, seal)
+    select 'z', time_ms, ${COLUMNS}, ${seal} from audit_rows where row_id = '${likeRowId}'`
+}
+
 /** As one who can write to the warehouse does. */
 export async function replaceFile(path: string, text: string | Uint8Array): Promise<void> {
   await writeFile(`${path}.new`, text)

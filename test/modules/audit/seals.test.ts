@@ -1,10 +1,18 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { AuditStore } from '../../../src/catalog/audit/audit-store.ts'
+import type { SealerDependencies } from '../../../src/modules/audit/audit-sealer.ts'
 import { writeSeal } from '../../../src/modules/audit/seal-document.ts'
 import { newSealKeyText, sealKeyOf } from '../../../src/modules/audit/seal-key.ts'
+import { withStore } from '../../lake/failing-disk.ts'
 import { START_MS } from '../../lake/workshop.ts'
-import { COLUMNS, openSealedAudit, replaceFile, type SealedAudit } from './sealed-audit.ts'
+import {
+  COLUMNS,
+  insertedInto,
+  openSealedAudit,
+  replaceFile,
+  type SealedAudit,
+} from './sealed-audit.ts'
 
 const DAY_MS = 86_400_000
 
@@ -16,14 +24,9 @@ afterEach(() => audit.close())
 
 const sealOf = (seal: number) => audit.sealOf(seal)
 
-/** The store, but for one method. */
-function withMethod(methods: Partial<AuditStore>): AuditStore {
-  return new Proxy(audit.deps.catalog.audit, {
-    get: (target, key) => {
-      const found = Reflect.get(methods, key) ?? Reflect.get(target, key)
-      return typeof found === 'function' ? found.bind(target) : found
-    },
-  })
+/** The same services, with other methods of the store. */
+function depsWith(methods: Partial<AuditStore>): SealerDependencies {
+  return { ...audit.deps, catalog: withStore(audit.deps.catalog, 'audit', methods) }
 }
 
 const sealThree = () => audit.sealThree()
@@ -100,30 +103,13 @@ const ROW_CHANGES: readonly (readonly [string, readonly string[], RegExp])[] = [
     ["delete from audit_rows where row_id = 'h'"],
     /^row: row 8 of seal 3 is missing/,
   ],
-  [
-    'one inserted into a seal',
-    [
-      `insert into audit_rows (row_id, time_ms, ${COLUMNS}, seal)
-       select 'z', time_ms, ${COLUMNS}, 2 from audit_rows where row_id = 'e'`,
-    ],
-    /^row: row 9 \(z\) says that seal 2 has it/,
-  ],
+  ['one inserted into a seal', [insertedInto(2, 'e')], /^row: row 9 \(z\) says that seal 2 has it/],
   [
     'one inserted into no seal',
-    [
-      `insert into audit_rows (row_id, time_ms, ${COLUMNS}, seal)
-       select 'z', time_ms, ${COLUMNS}, 77 from audit_rows where row_id = 'e'`,
-    ],
+    [insertedInto(77, 'e')],
     /^row: row 9 \(z\) says that seal 77 has it/,
   ],
-  [
-    'one inserted before all',
-    [
-      `insert into audit_rows (row_id, time_ms, ${COLUMNS}, seal)
-       select 'z', time_ms, ${COLUMNS}, 0 from audit_rows where row_id = 'e'`,
-    ],
-    /^row: row 9 \(z\) says that seal 0 has it/,
-  ],
+  ['one inserted before all', [insertedInto(0, 'e')], /^row: row 9 \(z\) says that seal 0 has it/],
   [
     'two in each other’s place',
     [
@@ -267,13 +253,8 @@ test('a row with a time of long ago is told, although it is in a seal', async ()
 })
 
 describe('what a process that is killed leaves', () => {
-  const killedAt = (name: 'addSeal' | 'prune') => {
-    const { catalog } = audit.deps
-    const fail = async () => {
-      throw new Error('killed')
-    }
-    return { ...audit.deps, catalog: { ...catalog, audit: withMethod({ [name]: fail }) } }
-  }
+  const killedAt = (name: 'addSeal' | 'prune') =>
+    depsWith({ [name]: () => Promise.reject(new Error('killed')) })
 
   test('a seal that only the warehouse has is taken over, with its rows only', async () => {
     await sealThree()
@@ -332,12 +313,11 @@ test('of two replicas one makes each seal, and no row is left out or in two', as
 test('what another seals after the rows were read is in one seal', async () => {
   await sealThree()
   await audit.add('i', 'j')
-  const { catalog } = audit.deps
   const listOfSeal: AuditStore['listOfSeal'] = async (query) => {
-    const rows = await catalog.audit.listOfSeal(query)
+    const rows = await audit.deps.catalog.audit.listOfSeal(query)
     await audit.seal()
     return rows
   }
-  await audit.seal({ ...audit.deps, catalog: { ...catalog, audit: withMethod({ listOfSeal }) } })
+  await audit.seal(depsWith({ listOfSeal }))
   expect(await audit.verify()).toMatchObject({ seals: 4n, rows: 10, unsealed: 0 })
 })
