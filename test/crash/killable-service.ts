@@ -50,7 +50,7 @@ export function launchService(
   }: {
     readonly words?: readonly string[]
     readonly stdout: 'pipe' | number
-    /** The command line of another process' build. */
+    /** The command line of another process' build, or another program. */
     readonly main?: string
   },
 ): ChildProcess {
@@ -69,7 +69,7 @@ function registered<C extends ChildProcess>(child: C): C {
 }
 
 /** Resolves with the exit code, also of a process that has ended already. */
-async function endOf(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+export async function endOf(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
   child.kill(signal)

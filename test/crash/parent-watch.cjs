@@ -5,7 +5,7 @@
 const { isMainThread } = require('node:worker_threads')
 
 // Children and threads of the service inherit the option that loads this, but no such pipe.
-if (isMainThread && process.argv[1]?.endsWith('main.js')) {
+if (isMainThread && /(?:main\.js|-process\.mjs)$/.test(process.argv[1] ?? '')) {
   process.stdin.on('close', () => process.kill(process.pid, 'SIGKILL'))
   process.stdin.on('error', () => undefined)
   process.stdin.resume()

@@ -1,14 +1,19 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
-import { buildService, builtMain, removeBuild, runToEnd } from '../../crash/killable-service.ts'
+import {
+  buildService,
+  builtMain,
+  endOf,
+  launchService,
+  removeBuild,
+  runToEnd,
+} from '../../crash/killable-service.ts'
 
 const PROCESS = new URL('sealing-process.mjs', import.meta.url).pathname
-const WATCH = new URL('../../crash/parent-watch.cjs', import.meta.url).pathname
 const KILLS = 12
 
 let home: string
@@ -19,27 +24,18 @@ beforeEach(async () => {
 })
 afterEach(() => rm(home, { recursive: true, force: true }))
 
-function start(environment: Record<string, string>, name: string): ChildProcess {
-  const words = ['--require', WATCH, PROCESS, dirname(builtMain()), name]
-  const env = { PATH: process.env['PATH'] ?? '', ...environment }
-  return spawn(process.execPath, words, { stdio: ['pipe', 'pipe', 'pipe'], env })
-}
-
-async function killed(child: ChildProcess): Promise<void> {
-  const ended = once(child, 'exit')
-  child.kill('SIGKILL')
-  await ended
-}
-
 /** Two at once, killed at any moment, now one, now both. */
 async function storm(environment: Record<string, string>): Promise<void> {
   const complaints: string[] = []
   for (let kill = 0; kill < KILLS; kill++) {
-    const children = ['a', 'b'].map((name) => start(environment, name))
+    const children = ['a', 'b'].map((name) => {
+      const words = [dirname(builtMain()), name]
+      return launchService(environment, { main: PROCESS, words, stdout: 'pipe' })
+    })
     for (const child of children) child.stderr?.on('data', (chunk) => complaints.push(`${chunk}`))
     await Promise.race(children.map((child) => once(child.stdout ?? child, 'data')))
     await sleep(Math.random() * 300)
-    await Promise.all(children.map(killed))
+    await Promise.all(children.map((child) => endOf(child, 'SIGKILL')))
   }
   const verified = await runToEnd(['verify-audit'], environment)
   expect(verified).toMatchObject({ code: 0, stderr: '' })
