@@ -71,8 +71,15 @@ test('the forms of a secret are found within a header, an address and a JSON tex
   }
 })
 
-/** Everything that a service says of itself; `texts` gets each reply. */
-async function askAll(service: KeyedService, texts: Map<string, Buffer>): Promise<void> {
+/** Seals, and stops it; `texts` gets all that the service has said of itself, and its log. */
+async function endRun(
+  run: string,
+  service: KeyedService,
+  texts: Map<string, Buffer>,
+): Promise<void> {
+  const { deps, log } = service
+  await untilAudited({ deps })
+  await new AuditSealer(deps).run(new AbortController().signal)
   const paths = [
     ...['/v1/audit-logs?page_size=1000', '/v1/usage', '/v1/events', '/metrics', '/v1/keys'],
     ...['/v1/permissions', '/v1/roles', '/v1/jobs', '/v1/exports', '/v1/exports/agency'],
@@ -81,13 +88,10 @@ async function askAll(service: KeyedService, texts: Map<string, Buffer>): Promis
   ]
   for (const path of paths) {
     const { status, text } = await service.admin.send('get', path)
-    texts.set(`${status} ${path}`, Buffer.from(text))
+    texts.set(`${run} ${status} ${path}`, Buffer.from(text))
   }
-}
-
-async function seal({ deps }: KeyedService): Promise<void> {
-  await untilAudited({ deps })
-  await new AuditSealer(deps).run(new AbortController().signal)
+  texts.set(`${run} log`, Buffer.from(log.map((line) => JSON.stringify(line)).join('\n')))
+  await service.stop()
 }
 
 const withPostgres = whyNoPostgres() === undefined ? test : test.skip
@@ -186,13 +190,7 @@ withPostgres(
       ]
       const rest = '/iceberg/v1/namespaces/sky/tables/flights'
       expect((await admin.send('post', rest, { requirements: [], updates })).status).toBe(200)
-      await seal(service)
-      await askAll(service, texts)
-      texts.set(
-        'log of the first',
-        Buffer.from(service.log.map((l) => JSON.stringify(l)).join('\n')),
-      )
-      await service.stop()
+      await endRun('first', service, texts)
 
       service = await startKeyedService(
         { ...settings, MORAINE_AUTH: 'ckan', MORAINE_CKAN_URL: ckan.address },
@@ -214,13 +212,7 @@ withPostgres(
       const failed = await send(`${service.url}/datastore/dump/${RESOURCE}`, away)
       expect(failed.status).toBe(503)
       noteReply('CKAN away', failed)
-      await seal(service)
-      await askAll(service, texts)
-      texts.set(
-        'log of the second',
-        Buffer.from(service.log.map((l) => JSON.stringify(l)).join('\n')),
-      )
-      await service.stop()
+      await endRun('second', service, texts)
       const files = await filesOf(home)
       expect([...files.keys()]).toEqual(
         expect.arrayContaining(['catalog.db', 'warehouse/.moraine-audit/2.json']),
