@@ -103,16 +103,22 @@ export interface Creation extends Partial<Pick<ExpectedTable, 'tableUuid' | 'exp
   readonly table: NewTable
 }
 
+/** Makes the table; told, too, whether what is left to write is large work in this process. */
+export type Create<T> = (ahead: CreationAhead | undefined, isLarge: boolean) => Promise<T>
+
 /**
- * Makes the paths of a large table known before `create` makes the table, some at a time, under a
+ * Makes the paths of a large table known before `createTable` makes it, some at a time, under a
  * claim to its UUID. Those of one that is refused or cut off go as those of a dropped table do.
  */
 export async function createNamedAhead<T>(
   engine: SqlEngine,
   creation: Creation,
-  create: (ahead: CreationAhead | undefined) => Promise<T>,
+  createTable: Create<T>,
 ): Promise<T> {
-  if (!(await isLarge(engine, creation.table))) return create(undefined)
+  const { table } = creation
+  const create = async (ahead: CreationAhead | undefined) =>
+    createTable(ahead, await isRestLarge(engine, table, ahead))
+  if (!(await isLarge(engine, table))) return create(undefined)
   if (await isNameTaken(engine, creation)) return create(undefined)
   for (let attempt = 1; attempt <= CREATION_ATTEMPTS_MAX; attempt++) {
     try {
@@ -130,6 +136,19 @@ async function isLarge(
 ): Promise<boolean> {
   if (addedPaths.length > PATHS_TOGETHER_MAX) return true
   return from !== undefined && (await knowsMore(engine, from, PATHS_TOGETHER_MAX))
+}
+
+async function isRestLarge(
+  engine: SqlEngine,
+  { addedPaths, snapshots, snapshotLog, copyPathsFromTableUuid: from }: NewTable,
+  ahead: CreationAhead | undefined,
+): Promise<boolean> {
+  const paths = ahead === undefined ? addedPaths.length : 0
+  if (paths + snapshots.length + snapshotLog.length > engine.rowsOnLoopMax) return true
+  if (ahead !== undefined || from === undefined || !Number.isFinite(engine.rowsOnLoopMax)) {
+    return false
+  }
+  return knowsMore(engine, from, Math.max(0, engine.rowsOnLoopMax))
 }
 
 /** Then `create` will be refused, and asking again and again must cost as little. */

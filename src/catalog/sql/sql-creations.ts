@@ -5,16 +5,9 @@ import type { NewTable } from '../table-store.ts'
 import { requireOwnUuid } from './access/own-uuid.ts'
 import { grantOwner } from './access/owner-grants.ts'
 import { takeResource } from './access/table-resources.ts'
-import { chunks, Refusal, type SqlEngine, type SqlTransaction } from './engine/sql-engine.ts'
+import { chunks, Refusal, type SqlTransaction } from './engine/sql-engine.ts'
 import { type Raising, tableCreated } from './mutation/sql-raised-events.ts'
-import {
-  addPaths,
-  copyPaths,
-  copyUnkeyed,
-  holdTable,
-  knowsMore,
-  noPathInsert,
-} from './paths/sql-paths.ts'
+import { addPaths, copyPaths, copyUnkeyed, holdTable, noPathInsert } from './paths/sql-paths.ts'
 import { endClaim, LostClaimError } from './paths/table-leftovers.ts'
 import { type CreationAhead, takeAllFromDeletion } from './paths-ahead.ts'
 import type { TableContext } from './rows/definition-cache.ts'
@@ -26,20 +19,6 @@ import { addNamespaces } from './sql-namespaces.ts'
 import { addPublication } from './sql-publications.ts'
 
 export type MutationContext = TableContext & { readonly raised: Raising }
-
-/** Whether what `insertTable` has left to write is large work in this process. */
-export async function isLargeTable(
-  engine: SqlEngine,
-  { addedPaths, snapshots, snapshotLog, copyPathsFromTableUuid: from }: NewTable,
-  ahead: CreationAhead | undefined,
-): Promise<boolean> {
-  const paths = ahead === undefined ? addedPaths.length : 0
-  if (paths + snapshots.length + snapshotLog.length > engine.rowsOnLoopMax) return true
-  if (ahead !== undefined || from === undefined || !Number.isFinite(engine.rowsOnLoopMax)) {
-    return false
-  }
-  return knowsMore(engine, from, Math.max(0, engine.rowsOnLoopMax))
-}
 
 export type CreationContext = MutationContext & {
   readonly ahead: CreationAhead | undefined

@@ -24,16 +24,11 @@ import { findDataset, listDatasets } from './find/dataset-queries.ts'
 import { findTableVersion } from './find/find-table.ts'
 import type { RaisedEvents } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
-import { type CreationAhead, createNamedAhead } from './paths-ahead.ts'
+import { type Create, createNamedAhead } from './paths-ahead.ts'
 import { newRow, recordOf } from './rows/dataset-rows.ts'
 import { DefinitionCache } from './rows/definition-cache.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
-import {
-  type CreationContext,
-  insertTable,
-  isLargeTable,
-  type MutationContext,
-} from './sql-creations.ts'
+import { type CreationContext, insertTable, type MutationContext } from './sql-creations.ts'
 import { type DropDeletions, deleteTable, doomAhead, forgetRest } from './sql-drops.ts'
 
 export class SqlDatasets implements DatasetStore {
@@ -91,15 +86,9 @@ export class SqlDatasets implements DatasetStore {
   }
 
   /** Makes something with a hidden table, or without one. */
-  async #createAhead<T>(
-    table: NewTable | undefined,
-    create: (ahead: CreationAhead | undefined, isLarge: boolean) => Promise<T>,
-  ): Promise<T> {
+  #createAhead<T>(table: NewTable | undefined, create: Create<T>): Promise<T> {
     if (table === undefined) return create(undefined, false)
-    const engine = this.#engine
-    return createNamedAhead(engine, { table }, async (ahead) =>
-      create(ahead, await isLargeTable(engine, table, ahead)),
-    )
+    return createNamedAhead(this.#engine, { table }, create)
   }
 
   publish(publication: DatasetPublication, options: MutationOptions = {}): Promise<DatasetOutcome> {

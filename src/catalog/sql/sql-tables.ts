@@ -22,12 +22,7 @@ import { holdTable } from './paths/sql-paths.ts'
 import { createNamedAhead, nameAhead } from './paths-ahead.ts'
 import { DefinitionCache, type TableContext } from './rows/definition-cache.ts'
 import { commitAll } from './sql-commit.ts'
-import {
-  type CreationContext,
-  insertTable,
-  isLargeTable,
-  type MutationContext,
-} from './sql-creations.ts'
+import { type CreationContext, insertTable, type MutationContext } from './sql-creations.ts'
 import { type DroppedTable, deleteTable, doomAhead, forgetRest } from './sql-drops.ts'
 
 export class SqlTables implements TableStore {
@@ -43,12 +38,11 @@ export class SqlTables implements TableStore {
   ): Promise<'created' | 'already-exists' | 'view-exists'> {
     refuseReserved(table.state.namespace)
     const { engine } = this.#context
-    return createNamedAhead(engine, { table }, async (ahead) => {
-      const isLarge = await isLargeTable(engine, table, ahead)
-      return mutate(engine, { ...options, isLarge }, (transaction, raised) =>
+    return createNamedAhead(engine, { table }, (ahead, isLarge) =>
+      mutate(engine, { ...options, isLarge }, (transaction, raised) =>
         insertTable(transaction, table, { raised, ahead, ...this.#context }),
-      )
-    })
+      ),
+    )
   }
 
   async replace(
@@ -58,12 +52,11 @@ export class SqlTables implements TableStore {
     const { engine } = this.#context
     const { table, tableUuid } = replacement
     refuseReserved(table.state.namespace)
-    const outcome = await createNamedAhead(engine, replacement, async (ahead) => {
-      const isLarge = await isLargeTable(engine, table, ahead)
-      return mutate(engine, { ...options, isLarge }, (transaction, raised) =>
+    const outcome = await createNamedAhead(engine, replacement, (ahead, isLarge) =>
+      mutate(engine, { ...options, isLarge }, (transaction, raised) =>
         replaceTable(transaction, replacement, { raised, ahead, ...this.#context }),
-      )
-    })
+      ),
+    )
     if (outcome === 'created') await forgetRest(engine, tableUuid)
     return outcome
   }
