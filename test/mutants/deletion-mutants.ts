@@ -218,7 +218,7 @@ export const DELETION: readonly MutantGroup[] = [
       ['if (lastVersion !== source.lastVersion) throw', 'if (false) throw'],
       ['    await copyMark(transaction, table, ahead)\n', ''],
       ['    await takeTableFromDeletion(transaction, tableUuid)\n    const', '    const'],
-      ['  if (source?.isUnkeyed !== true) return\n', ''],
+      ['  if (mayNameAny) await', '  await'],
     ],
   },
   {

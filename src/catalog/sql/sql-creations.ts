@@ -7,7 +7,14 @@ import { grantOwner } from './access/owner-grants.ts'
 import { takeResource } from './access/table-resources.ts'
 import { chunks, Refusal, type SqlTransaction } from './engine/sql-engine.ts'
 import { type Raising, tableCreated } from './mutation/sql-raised-events.ts'
-import { addPaths, copyPaths, copyUnkeyed, holdTable, noPathInsert } from './paths/sql-paths.ts'
+import {
+  addPaths,
+  copyPaths,
+  holdTable,
+  isUnkeyed,
+  letNameAnyPath,
+  noPathInsert,
+} from './paths/sql-paths.ts'
 import { endClaim, LostClaimError } from './paths/table-leftovers.ts'
 import { type CreationAhead, takeAllFromDeletion } from './paths-ahead.ts'
 import type { TableContext } from './rows/definition-cache.ts'
@@ -81,9 +88,7 @@ export async function insertTable(
     await addPublication(transaction, { tableUuid, ...publication })
   }
   await addFirstPublication(transaction, state)
-  if (mayNameAnyPath) {
-    await transaction.insertInto('unkeyed_paths').values({ table_uuid: tableUuid }).execute()
-  }
+  if (mayNameAnyPath) await letNameAnyPath(transaction, tableUuid)
   await namePaths(transaction, table, ahead)
   return 'created'
 }
@@ -123,14 +128,8 @@ async function copyMark(
   { source }: CreationAhead,
 ): Promise<void> {
   if (fromTableUuid === undefined) return
-  const { tableUuid } = definition
-  await copyUnkeyed(transaction, { fromTableUuid, toTableUuid: tableUuid })
-  if (source?.isUnkeyed !== true) return
-  await transaction
-    .insertInto('unkeyed_paths')
-    .values({ table_uuid: tableUuid })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute()
+  const mayNameAny = source?.isUnkeyed === true || (await isUnkeyed(transaction, fromTableUuid))
+  if (mayNameAny) await letNameAnyPath(transaction, definition.tableUuid)
 }
 
 /**

@@ -229,44 +229,33 @@ export async function addPaths(
   for (const insert of pathInserts(transaction, tables)) await insert.execute()
 }
 
-interface CopiedPaths {
-  readonly fromTableUuid: string
-  readonly toTableUuid: string
-}
-
-export async function copyPaths(transaction: SqlTransaction, copied: CopiedPaths): Promise<void> {
+export async function copyPaths(
+  transaction: SqlTransaction,
+  { fromTableUuid, toTableUuid }: { fromTableUuid: string; toTableUuid: string },
+): Promise<void> {
   // First: a table that is keyed in between has all its keys by then.
-  await copyUnkeyed(transaction, copied)
+  if (await isUnkeyed(transaction, fromTableUuid)) await letNameAnyPath(transaction, toTableUuid)
   await transaction
     .insertInto('known_paths')
     .columns(['table_uuid', 'path_hash'])
     .expression((from) =>
       from
         .selectFrom('known_paths')
-        .select((column) => [
-          column.cast<string>(column.val(copied.toTableUuid), 'text').as('to_table'),
-        ])
+        .select((column) => [column.cast<string>(column.val(toTableUuid), 'text').as('to_table')])
         .select('path_hash')
-        .where('table_uuid', '=', copied.fromTableUuid),
+        .where('table_uuid', '=', fromTableUuid),
     )
     .onConflict((conflict) => conflict.doNothing())
     .execute()
 }
 
-/** Lets a clone name any path if its source may. */
-export async function copyUnkeyed(
+export async function letNameAnyPath(
   transaction: SqlTransaction,
-  { fromTableUuid, toTableUuid }: CopiedPaths,
+  tableUuid: string,
 ): Promise<void> {
   await transaction
     .insertInto('unkeyed_paths')
-    .columns(['table_uuid'])
-    .expression((from) =>
-      from
-        .selectFrom('unkeyed_paths')
-        .select((column) => [column.cast<string>(column.val(toTableUuid), 'text').as('to_table')])
-        .where('table_uuid', '=', fromTableUuid),
-    )
+    .values({ table_uuid: tableUuid })
     .onConflict((conflict) => conflict.doNothing())
     .execute()
 }
