@@ -2,10 +2,8 @@
  * The service over a store whose writes take BENCH_WRITE_DELAY_MS longer, as those of a bucket do.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import pino from 'pino'
-import { readConfig } from '../src/config.ts'
 import type { ObjectStore } from '../src/objects/object-store.ts'
-import { startService } from '../src/service.ts'
+import { runService } from './run-service.ts'
 
 const WRITES: readonly (keyof ObjectStore)[] = [
   'putIfAbsent',
@@ -30,11 +28,4 @@ function withSlowWrites(objects: ObjectStore): ObjectStore {
   })
 }
 
-const config = readConfig(process.env)
-const log = pino({ level: config.logLevel })
-const service = await startService(config, log, { wrapObjects: withSlowWrites })
-log.info({ url: service.url }, `every write takes ${delayMs} ms longer`)
-process.once('SIGTERM', async () => {
-  await service.close()
-  process.exit(0)
-})
+await runService({ wrapObjects: withSlowWrites }, `every write takes ${delayMs} ms longer`)
