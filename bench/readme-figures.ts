@@ -1,5 +1,5 @@
 import type { BenchRecord, Figure } from './report.ts'
-import { round } from './results.ts'
+import { commitsOf, round } from './results.ts'
 
 /** One row of the README: what was measured, here, and by others. */
 type Row = readonly [what: string, here: string, others: string]
@@ -13,22 +13,16 @@ const ROWS = '20000000 rows in 16 files to'
 /** The rows of "How fast", in whose figures is nothing but what was recorded. */
 export function renderReadmeFigures(records: readonly BenchRecord[]): string {
   const rows = [...commitRows(records), ...readRows(records), ...dumpRows(records)]
-  const head: readonly Row[] = [
-    ['', 'Moraine', 'others'],
-    ['---', '---', '---'],
-  ]
-  const lines = [...head, ...rows].map((cells) => `| ${cells.join(' | ')} |`)
-  lines[0] = lines[0]?.replace('|  |', '| |') ?? ''
-  lines[1] = '|---|---|---|'
-  return `${measured(records)}\n\n${lines.join('\n')}`
+  const lines = rows.map((cells) => `| ${cells.join(' | ')} |`)
+  const table = ['| | Moraine | others |', '|---|---|---|', ...lines].join('\n')
+  return `${measured(records)}\n\n${table}`
 }
 
 function measured(records: readonly BenchRecord[]): string {
   const days = [...new Set(records.map(({ time }) => time.slice(0, 10)))].join(', ')
-  const commits = [...new Set(records.map(({ commit }) => commit))].join(', ')
   const load = Math.max(...records.map(({ loadAverage }) => loadAverage))
   return (
-    `Measured on ${days}, on commit ${commits}, ` +
+    `Measured on ${days}, on commit ${commitsOf(records)}, ` +
     `load of the machine before each bench at most ${load}.`
   )
 }

@@ -46,6 +46,17 @@ export function mergeResults(before: Results, after: Results): Results {
   }
 }
 
+/** The commits that were measured, as text: one, unless benches ran apart. */
+export function commitsOf(records: readonly BenchRecord[]): string {
+  return [...new Set(records.map(({ commit }) => commit))].join(', ')
+}
+
+/** The first record, whose machine and versions are those of all. Throws if there is none. */
+export function firstOf([first]: readonly BenchRecord[]): BenchRecord {
+  if (first === undefined) throw new Error('there are no figures: npm run bench')
+  return first
+}
+
 /** One line a record, as the benches hand them to `run-all.ts`. */
 export function parseRecords(text: string): BenchRecord[] {
   return text

@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import { ROOT } from './machine.ts'
 import { renderReadmeFigures } from './readme-figures.ts'
 import type { BenchRecord } from './report.ts'
-import { type Results, renderAims, renderTable, replaceBetweenMarks } from './results.ts'
+import {
+  commitsOf,
+  firstOf,
+  type Results,
+  renderAims,
+  renderTable,
+  replaceBetweenMarks,
+} from './results.ts'
 
 /** The results of the last full run, in the repository: all figures of the documents are its. */
 export const RECORDED = join(ROOT, 'docs/bench-results.json')
@@ -16,9 +23,7 @@ export type Documents = Readonly<Record<keyof typeof DOCUMENTS, string>>
 
 /** The machine and versions once, then a record a line. */
 export function recordResults({ runs, records }: Results): string {
-  const [first] = records
-  if (first === undefined) throw new Error('there are no figures: npm run bench')
-  const { machine, versions } = first
+  const { machine, versions } = firstOf(records)
   const lines = records.map(({ machine: _machine, versions: _versions, ...record }) => {
     return `    ${JSON.stringify(record)}`
   })
@@ -39,11 +44,9 @@ export function writeFigures(
   { performance, readme }: Documents,
   { runs, records }: Results,
 ): Documents {
-  const [first] = records
-  if (first === undefined) throw new Error('there are no figures: npm run bench')
-  const commits = [...new Set(records.map(({ commit }) => commit))].join(', ')
-  const versions = Object.entries(first.versions).map(([name, version]) => `${name} ${version}`)
-  const circumstances = `${first.machine}; ${versions.join(', ')}; commit ${commits}`
+  const { machine, versions } = firstOf(records)
+  const named = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  const circumstances = `${machine}; ${named.join(', ')}; commit ${commitsOf(records)}`
   const seconds = runs.map(({ bench, seconds: took }) => `${bench} ${took} s`).join(', ')
   const figures = `${circumstances}.\n\n${renderTable(records)}\n\nThe run: ${seconds}.`
   const aims = replaceBetweenMarks(performance, 'aims', renderAims(records))
