@@ -60,7 +60,7 @@ function changingRoutes(service: DatasetService, form: DatasetForm): readonly Ro
       summary: `Publish the ${which}`,
       description:
         'From then on it lives for ever, and has privileges of its own: who publishes it owns ' +
-        'it, and gives others `select` on its table (`PUT /v1/tables/{table}/permissions`). ' +
+        'it, and gives others `select` on its table (`POST /v1/tables/{table}/permissions`). ' +
         'Needs `own` on its source. A published dataset stays as it is.',
       answers: [{ status: 200, description: 'It is published.', shape: DatasetAnswer }],
       problems: [...UNREADY_PROBLEMS, 'dataset-name-taken'],
