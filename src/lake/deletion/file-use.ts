@@ -6,7 +6,7 @@ import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import { isMetadataName } from '../table/metadata-file-name.ts'
 import type { FileNamers } from './file-namer.ts'
-import { findNamed, type NamedFilesDependencies, namedBySnapshot } from './named-files.ts'
+import { findNamed, ManifestWalk, type NamedFilesDependencies } from './named-files.ts'
 
 export type FileUseDependencies = NamedFilesDependencies &
   Stores<'holds' | 'locations' | 'paths'> & {
@@ -165,14 +165,14 @@ async function addRead(
     exceptTableUuid,
   }: { readonly paths: readonly string[]; readonly exceptTableUuid: string | undefined },
 ): Promise<void> {
-  const keys = new Set(paths.map(locationKey))
+  const walk = new ManifestWalk(deps, new Set(paths.map(locationKey)))
   for (const hold of await deps.catalog.holds.list(deps.ambient.nowMs())) {
     const { holdId, kind, name, tableUuid } = hold
     use.examinedHoldIds.add(holdId)
     const mayName = use.examinedTableUuids.has(tableUuid) || tableUuid === exceptTableUuid
     // A living table knows what it names.
     if (!mayName && (await deps.catalog.tables.find({ tableUuid })) !== undefined) continue
-    for (const key of await namedBySnapshot(deps, hold, keys)) {
+    for (const key of await walk.namedBy(hold, true)) {
       use.add(key, { kind, name, tableUuid })
     }
   }

@@ -47,15 +47,6 @@ export async function findNamed(
   await findNamedBySnapshots(deps, state, wanted, onNamed)
 }
 
-/** Keys of the wanted files that one snapshot names; all of them if it cannot be read. */
-export function namedBySnapshot(
-  deps: NamedFilesDependencies,
-  snapshot: Pick<Snapshot, 'manifestList'>,
-  wanted: ReadonlySet<string>,
-): Promise<ReadonlySet<string>> {
-  return new ManifestWalk(deps, wanted).namedBy(snapshot, true)
-}
-
 async function findNamedBySnapshots(
   deps: NamedFilesDependencies,
   state: TableState,
@@ -95,7 +86,7 @@ function refsBySnapshot(state: TableState): ReadonlyMap<bigint, readonly NonNull
 }
 
 /** Reads each manifest once, whatever the number of snapshots that list it. */
-class ManifestWalk {
+export class ManifestWalk {
   readonly #deps: NamedFilesDependencies
   readonly #wanted: ReadonlySet<string>
   readonly #byManifest = new Map<string, readonly string[]>()
@@ -106,7 +97,7 @@ class ManifestWalk {
     this.#wanted = wanted
   }
 
-  /** Keys of the wanted files that a snapshot names. */
+  /** Keys of the wanted files that a snapshot names; all if it is needed and cannot be read. */
   async namedBy(
     { manifestList }: Pick<Snapshot, 'manifestList'>,
     isNeeded: boolean,
