@@ -186,7 +186,7 @@ export const DELETION: readonly MutantGroup[] = [
   {
     file: 'src/catalog/sql/paths/sql-paths.ts',
     tests: SLICES,
-    named: 'purge that is cut off|of two purges|create that is cut off',
+    named: 'and dooms nothing',
     edits: [['      if (version === undefined) return false\n', '']],
   },
   {

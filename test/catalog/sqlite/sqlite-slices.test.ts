@@ -37,7 +37,7 @@ describe('SQLite', () => {
     return [open(path), open(path)]
   })
 
-  test('what is there already, or is refused for its name, makes nothing known ahead', async () => {
+  test('what is there already, or gone, makes nothing known ahead, and dooms nothing', async () => {
     fileCount += 1
     const engine = open(join(folder, `catalog-${fileCount}.db`))
     let transactions = 0
@@ -65,10 +65,19 @@ describe('SQLite', () => {
         ...{ createdAtMs: 1_000, expiresAtMs: undefined },
       })
     }
-    expect(await dataset()).toMatchObject({ outcome: 'created' })
+    const { outcome, dataset: made } = await dataset()
+    expect(outcome).toBe('created')
     transactions = 0
     expect(await dataset()).toMatchObject({ outcome: 'exists' })
     expect(await catalog.tables.create(clone('source'))).toBe('already-exists')
+    expect(transactions).toBe(2)
+    const { tableUuid } = made
+    const doomed = { tableUuid, mark: 'm', reason: 'purge', dueAtMs: 1_000 } as const
+    const deletions = addedPaths.map((path) => ({ path, ...doomed }))
+    const end = () => catalog.datasets.end({ tableUuid, nowMs: 2_000, deletions })
+    expect(await end()).toBe('changed')
+    transactions = 0
+    expect(await end()).toBe('not-living')
     expect(transactions).toBe(2)
     await catalog.close()
   })
