@@ -8,11 +8,11 @@ import { type Field, isNested, type Type, typeName } from '../../core/value/type
 import { parseExactJson } from '../../formats/json/exact-json.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import {
-  asCostly,
   findSource,
   planSources,
   type QuerySource,
   type RowsDependencies,
+  readHeld,
   snapshotIdOf,
 } from './query-source.ts'
 
@@ -67,8 +67,8 @@ export class StatisticsOfColumns {
     const key = [state.definition.tableUuid, snapshotIdOf(source), schema.schemaId, fieldId].join()
     const known = this.#kept.get(key)
     if (known !== undefined) return { source, name: column, type, statistics: await known }
-    const found = this.#deps.holds.during({ kind: 'query' }, [source], (held) =>
-      asCostly(() => this.#compute(source, held, { fieldId, type })),
+    const found = readHeld(this.#deps, [source], (held) =>
+      this.#compute(source, held, { fieldId, type }),
     )
     this.#kept.set(key, found)
     try {

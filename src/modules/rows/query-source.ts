@@ -7,6 +7,7 @@ import type { TableState } from '../../core/table/table.ts'
 import { Turns } from '../../core/turns.ts'
 import type { Schema } from '../../core/value/type.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
+import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { byCommitOrder } from '../../lake/scan/commit-order.ts'
@@ -72,6 +73,15 @@ export function snapshotIdOf({ snapshot }: Pick<QuerySource, 'snapshot'>): strin
 /** Whether the order of the result depends on all rows. */
 export function readsAll({ groupBy, orderBy }: BoundQuery): boolean {
   return groupBy !== undefined || orderBy.length > 0
+}
+
+/** Reads rows of the snapshots, whose files stay until it ends. Throws as `asCostly`. */
+export function readHeld<T>(
+  { holds }: Pick<RowsDependencies, 'holds'>,
+  reads: readonly QuerySource[],
+  work: (held: HeldFiles) => Promise<T>,
+): Promise<T> {
+  return holds.during({ kind: 'query' }, reads, (held) => asCostly(() => work(held)))
 }
 
 /** A query that was ended because of what it takes is the client's to mend. */

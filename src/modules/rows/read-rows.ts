@@ -12,11 +12,11 @@ import type { PlannedFile } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import {
-  asCostly,
   findSource,
   planSources,
   type QuerySource,
   type RowsDependencies,
+  readHeld,
   readsAll,
   snapshotIdOf,
 } from './query-source.ts'
@@ -62,12 +62,10 @@ export async function readRows(deps: RowsDependencies, request: RowsRequest): Pr
   if (position !== undefined && position.digest !== digest) {
     throw tokenInvalid('it is of another request: repeat the columns, the filter and the order')
   }
-  return await deps.holds.during({ kind: 'query' }, [source], async (held) => {
+  return await readHeld(deps, [source], async (held) => {
     const { files } = await planSources(deps, source, filter)
     const reader = new PageReader(deps, { request, source, query, files, digest, held })
-    return await asCostly(() =>
-      readsAll(query) ? reader.ordered(position) : reader.inTurn(position),
-    )
+    return await (readsAll(query) ? reader.ordered(position) : reader.inTurn(position))
   })
 }
 

@@ -19,6 +19,7 @@ import {
   planSources,
   type QuerySource,
   type RowsDependencies,
+  readHeld,
   snapshotIdOf,
 } from './query-source.ts'
 import { formatOf, type ResultForm } from './rows-response.ts'
@@ -148,8 +149,8 @@ export async function runInline(
     : setTimeout(() => ends.abort(late), Math.min(waitSeconds, WAIT_SECONDS_MAX) * 1000)
   try {
     const reads = prepared.tables.map(({ source }) => source)
-    return await deps.holds.during({ kind: 'query' }, reads, (held) =>
-      asCostly(() => readInline(deps, prepared, { form, held, signal: ends.signal })),
+    return await readHeld(deps, reads, (held) =>
+      readInline(deps, prepared, { form, held, signal: ends.signal }),
     )
   } catch (error) {
     const isLarge = error instanceof CatalogError && error.code === 'result-too-large'

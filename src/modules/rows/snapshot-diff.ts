@@ -10,7 +10,7 @@ import { partitionKey } from '../../lake/scan/delete-file-index.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { PlannedFile } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
-import { asCostly, planSources, type QuerySource, type RowsDependencies } from './query-source.ts'
+import { planSources, type QuerySource, type RowsDependencies, readHeld } from './query-source.ts'
 import type { QueryRows } from './run-query.ts'
 import { INLINE_MAX } from './run-query.ts'
 
@@ -182,10 +182,11 @@ const CHANGES = `SELECT 'delete' AS "_change", * FROM (SELECT * FROM a EXCEPT AL
  * only written again, as by compaction, are in neither.
  */
 export async function readChanges(
-  { converter, holds }: RowsDependencies,
+  deps: RowsDependencies,
   { from, to, added, removed }: SnapshotDiff,
   { format, signal }: { readonly format: 'ndjson' | 'csv'; readonly signal: AbortSignal },
 ): Promise<QueryRows & { readonly hasMore: boolean }> {
+  const { converter } = deps
   const { definition } = to.state
   const restriction = 'unrestricted' as const
   const readAs = to.schema
@@ -195,15 +196,13 @@ export async function readChanges(
     format,
     signal,
   }
-  return await holds.during({ kind: 'query' }, [from, to], (held) => {
+  return await readHeld(deps, [from, to], (held) => {
     const table = (sources: readonly PlannedFile[]) => {
       return { definition, readAs, restriction, held, sources }
     }
     const tables = [table(removed), table(added)]
-    return asCostly(() =>
-      converter.querySql({ ...query, tables }, async ({ schema, ...result }, path) => {
-        return { ...result, result: schema, bytes: await converter.read(path) }
-      }),
-    )
+    return converter.querySql({ ...query, tables }, async ({ schema, ...result }, path) => {
+      return { ...result, result: schema, bytes: await converter.read(path) }
+    })
   })
 }
