@@ -1,10 +1,10 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import pg from 'pg'
-import { startPostgres } from '../../catalog/postgres-server.ts'
+import type pg from 'pg'
 import { ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
+import { openTestSource } from './export-runs.ts'
 import { sendBytes } from './send-bytes.ts'
 
 export interface ExportShop {
@@ -29,10 +29,8 @@ export async function openExportShop(
   /** What the service connects to in place of the source, as its setting has it. */
   sourcesAt: (url: string) => Promise<string> = async (url) => `default=${url}`,
 ): Promise<ExportShop> {
-  const server = await startPostgres()
-  const url = await server.newDatabase()
-  const source = new pg.Client({ connectionString: url })
-  await source.connect()
+  const opened = await openTestSource()
+  const { url, client: source } = opened
   const service = await startTestService({
     environment: { MORAINE_EXPORT_SOURCES: await sourcesAt(url) },
   })
@@ -53,9 +51,8 @@ export async function openExportShop(
       return rows
     },
     close: async () => {
-      await source.end()
       await service.close()
-      await server.stop()
+      await opened.close()
     },
   }
 }
