@@ -2,13 +2,12 @@ import { readdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Config, ConfigError, shown } from '../config.ts'
 import { isBelow } from '../core/file/location-key.ts'
-import { LogLines } from '../log-lines.ts'
 import { makeMissing } from '../start-failure.ts'
 import { startWarnings } from '../start-warnings.ts'
 import { VERSION } from '../version.ts'
+import { openCommandLog } from './command-log.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
-const STDERR = 2
 const EXIT_MISSING = 2
 const EXIT_NOTHING = 3
 const HELP = `
@@ -37,13 +36,12 @@ async function backup(shell: Shell, folder: string): Promise<void> {
     throw new ConfigError(noCatalog(config))
   }
   await makeEmpty(config, folder)
-  const [{ pino }, { openPlatform }, operations, claims] = await Promise.all([
-    import('pino'),
+  const [{ openPlatform }, operations, claims] = await Promise.all([
     import('../service.ts'),
     import('../modules/operations/backup.ts'),
     import('../modules/operations/warehouse-ids.ts'),
   ])
-  const log = pino({ level: config.logLevel }, new LogLines(STDERR))
+  const log = await openCommandLog(config)
   for (const warning of await startWarnings(config, environment)) log.warn(warning)
   const { signal } = stoppedBy(shell)
   const platform = await openPlatform(config, { log })

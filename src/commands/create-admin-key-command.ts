@@ -1,7 +1,6 @@
-import { LogLines } from '../log-lines.ts'
+import { openCommandLog } from './command-log.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
-const STDERR = 2
 const HELP = `
 Prints the key and nothing else, once: it is kept nowhere. A service that runs on the same catalog
 lets it in within a second. Revoke it like any other, with DELETE /v1/keys/<id>.
@@ -17,12 +16,11 @@ export const addCreateAdminKey: AddCommand = (program, shell) => {
 
 async function createAdminKey({ readConfig, print }: Shell): Promise<void> {
   const config = readConfig()
-  const [{ pino }, { openPlatform }, { newKeyText }] = await Promise.all([
-    import('pino'),
+  const [{ openPlatform }, { newKeyText }] = await Promise.all([
     import('../service.ts'),
     import('../modules/access/key-text.ts'),
   ])
-  const log = pino({ level: config.logLevel }, new LogLines(STDERR))
+  const log = await openCommandLog(config)
   const platform = await openPlatform(config, { log })
   try {
     const { keyId, hash, text } = newKeyText()

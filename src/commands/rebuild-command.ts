@@ -1,13 +1,12 @@
 import type { Config } from '../config.ts'
 import type { Log } from '../core/log.ts'
-import { LogLines } from '../log-lines.ts'
 import type { Overrides, Platform } from '../service.ts'
 import { isCatalogDamage } from '../start-failure.ts'
 import { startWarnings } from '../start-warnings.ts'
+import { openCommandLog } from './command-log.ts'
 import { catalogPathOf, setAside } from './set-aside.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
-const STDERR = 2
 /** Something is in the warehouse that could not be brought back. */
 const EXIT_UNREADABLE = 2
 const EXIT_NOTHING = 3
@@ -33,12 +32,11 @@ interface Rebuilt {
 /** Prints a line for each namespace, table and view. */
 async function rebuild({ readConfig, environment, print }: Shell): Promise<void> {
   const config = readConfig()
-  const [{ pino }, { NOT_REBUILT, rebuildCatalog }, { rebuildNamespaces }] = await Promise.all([
-    import('pino'),
+  const [{ NOT_REBUILT, rebuildCatalog }, { rebuildNamespaces }] = await Promise.all([
     import('../modules/operations/rebuild.ts'),
     import('../modules/operations/rebuild-namespaces.ts'),
   ])
-  const log = pino({ level: config.logLevel }, new LogLines(STDERR))
+  const log = await openCommandLog(config)
   for (const warning of await startWarnings(config, environment)) log.warn(warning)
   const platform = await openSound(config, { log }, print)
   try {

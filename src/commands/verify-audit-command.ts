@@ -1,9 +1,8 @@
 import { type Config, ConfigError, shown } from '../config.ts'
-import { LogLines } from '../log-lines.ts'
 import type { AuditFault, VerifiedAudit, VerifyOptions } from '../modules/audit/verify-audit.ts'
+import { openCommandLog } from './command-log.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
-const STDERR = 2
 const EXITS: Readonly<Record<AuditFault['kind'], number>> = { row: 2, seal: 3, key: 4 }
 const HELP = `
 Holds each row of the audit against its seal, and each seal against the one before, its signature
@@ -32,8 +31,7 @@ export const addVerifyAudit: AddCommand = (program, shell) => {
 
 async function verify({ readConfig, print }: Shell, options: Options): Promise<void> {
   const config = readConfig()
-  const [{ pino }, { openPlatform }, { findSealKey }, stores, audit] = await Promise.all([
-    import('pino'),
+  const [{ openPlatform }, { findSealKey }, stores, audit] = await Promise.all([
     import('../service.ts'),
     import('../open-access.ts'),
     import('../backup-stores.ts'),
@@ -45,7 +43,7 @@ async function verify({ readConfig, print }: Shell, options: Options): Promise<v
   const own = await findSealKey(config)
   const keys = new Set([...(own === undefined ? [] : [own.fingerprint]), ...(options.key ?? [])])
   if (keys.size === 0) throw noKey(config)
-  const log = pino({ level: config.logLevel }, new LogLines(STDERR))
+  const log = await openCommandLog(config)
   const platform = await openPlatform(config, { log })
   try {
     const verified = await audit.verifyAudit(platform, { keys, ...read(options) })
