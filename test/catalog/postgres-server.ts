@@ -26,6 +26,33 @@ export function whyNoPostgres(): string | undefined {
   return undefined
 }
 
+/** Tests that start a server, or skipped ones that say why there is none. */
+export function describeWithPostgres(name: string, describeTests: () => void): void {
+  const reason = whyNoPostgres()
+  if (reason === undefined) describe(name, describeTests)
+  else describe.skip(`${name}: ${reason}`, describeTests)
+}
+
+/** Tests on a server of their own, or a skipped one that says why there is none. */
+export function describePostgres(describeTests: (server: () => PostgresServer) => void): void {
+  const reason = whyNoPostgres()
+  if (reason !== undefined) {
+    test.skip(`PostgreSQL: ${reason}`, () => undefined)
+    return
+  }
+  describe('PostgreSQL', () => {
+    let server: PostgresServer
+    beforeAll(async () => {
+      server = await startPostgres()
+    }, 60_000)
+    afterAll(async () => {
+      await server?.stop()
+    }, 60_000)
+
+    describeTests(() => server)
+  })
+}
+
 /** The server of TEST_POSTGRES_URL, or one of its own in a temporary folder. */
 export async function startPostgres({ isDurable = false } = {}): Promise<PostgresServer> {
   const given = process.env['TEST_POSTGRES_URL']

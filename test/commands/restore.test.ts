@@ -2,11 +2,13 @@ import { chmod, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import pg from 'pg'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
+import {
+  describeWithPostgres,
+  type PostgresServer,
+  startPostgres,
+} from '../catalog/postgres-server.ts'
 import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
 import { freePort } from '../free-port.ts'
-
-const describeWithPostgres = whyNoPostgres() === undefined ? describe : describe.skip
 
 let base: string
 beforeAll(buildService)

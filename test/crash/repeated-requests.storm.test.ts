@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
+import { describePostgres } from '../catalog/postgres-server.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { callService } from '../serializability/caller.ts'
 import { buildService, KillableService, removeBuild } from './killable-service.ts'
@@ -34,21 +34,11 @@ test(
   600_000,
 )
 
-const reason = whyNoPostgres()
-if (reason !== undefined) {
-  test.skip(`PostgreSQL: ${reason}`, () => undefined)
-} else {
-  describe('PostgreSQL', () => {
-    let server: PostgresServer
-    beforeAll(async () => {
-      server = await startPostgres()
-    })
-    afterAll(() => server?.stop())
-    test('under SIGKILLs of two replicas, each key has one effect', async () => {
-      await killOften(join(home, 'postgres'), { MORAINE_CATALOG: await server.newDatabase() })
-    }, 600_000)
-  })
-}
+describePostgres((server) =>
+  test('under SIGKILLs of two replicas, each key has one effect', async () => {
+    await killOften(join(home, 'postgres'), { MORAINE_CATALOG: await server().newDatabase() })
+  }, 600_000),
+)
 
 interface Sent {
   readonly path: string

@@ -3,15 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { whyNoPostgres } from '../catalog/postgres-server.ts'
+import { describeWithPostgres } from '../catalog/postgres-server.ts'
 import { type ExportShop, openExportShop } from '../modules/exports/export-harness.ts'
 import { sendBytes } from '../modules/exports/send-bytes.ts'
 
 const PYTHON = process.env['TEST_FRAMES_PYTHON'] ?? 'python3'
 const runs = (program: string, ...args: readonly string[]) =>
   spawnSync(program, args, { stdio: 'ignore' }).status === 0
-const obstacle = whyNoPostgres()
-const withPostgres = obstacle === undefined ? describe : describe.skip
 const testWithPsql = runs('psql', '--version') ? test : test.skip
 const testWithPython = runs('python3', '--version') ? test : test.skip
 const testWithPandas = runs(PYTHON, '-c', 'import pandas') ? test : test.skip
@@ -28,7 +26,7 @@ frame = pd.read_csv(sys.argv[1], dtype=str, keep_default_na=False)
 print(json.dumps([list(frame.columns)] + frame.values.tolist()))
 `
 
-withPostgres(`readers of archives${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describeWithPostgres('readers of archives', () => {
   let shop: ExportShop
   let home: string
   let path: string

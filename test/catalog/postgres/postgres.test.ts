@@ -6,9 +6,7 @@ import { describeCatalog } from '../catalog.contract.ts'
 import { appendTo, create, newTable, stateOf } from '../catalog-samples.ts'
 import { expectUpToDate, firstSchema } from '../first-schema.ts'
 import { BEFORE_FOLDERS_OF_VIEWS, expectFoldersOfViews, makeOldViews } from '../old-views.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../postgres-server.ts'
-
-const reason = whyNoPostgres()
+import { describePostgres, type PostgresServer } from '../postgres-server.ts'
 
 test('a URL that cannot be read is refused without showing its password', async () => {
   const opening = openPostgresCatalog({ url: 'postgres://ada:secret@host:port/x' })
@@ -24,22 +22,10 @@ test('a server out of reach is overloaded, so that clients try again', async () 
   await catalog.close()
 })
 
-if (reason !== undefined) {
-  test.skip(`PostgreSQL: ${reason}`, () => undefined)
-} else {
-  describe('PostgreSQL', () => describePostgres())
-}
+describePostgres(describeCatalogOnPostgres)
 
-function describePostgres(): void {
-  let server: PostgresServer
-  const newDatabase = () => server.newDatabase()
-
-  beforeAll(async () => {
-    server = await startPostgres()
-  }, 60_000)
-  afterAll(async () => {
-    await server?.stop()
-  }, 60_000)
+function describeCatalogOnPostgres(server: () => PostgresServer): void {
+  const newDatabase = () => server().newDatabase()
 
   describeCatalog(
     async () => {

@@ -8,9 +8,7 @@ import { PostgresPool } from '../../../src/catalog/postgres/postgres-pool.ts'
 import { CatalogError } from '../../../src/core/errors.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import { appendTo, create, logOf } from '../catalog-samples.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../postgres-server.ts'
-
-const reason = whyNoPostgres()
+import { describePostgres, type PostgresServer } from '../postgres-server.ts'
 
 test('a server that greets and says farewell in one breath does not end the process', async () => {
   const greeting = message('R', [0, 0, 0, 0])
@@ -34,24 +32,15 @@ function message(type: string, body: readonly number[]): Buffer {
   return Buffer.concat([head, Buffer.from(body)])
 }
 
-if (reason !== undefined) {
-  test.skip(`PostgreSQL: ${reason}`, () => undefined)
-} else {
-  describe('PostgreSQL', () => describeTerminations())
-}
+describePostgres(describeTerminations)
 
-function describeTerminations(): void {
-  let server: PostgresServer
+function describeTerminations(server: () => PostgresServer): void {
   let admin: pg.Client
   let url: string
   let catalog: Catalog
 
-  beforeAll(async () => {
-    server = await startPostgres()
-  })
-  afterAll(() => server?.stop())
   beforeEach(async () => {
-    url = await server.newDatabase()
+    url = await server().newDatabase()
     admin = new pg.Client({ connectionString: url })
     await admin.connect()
     catalog = await openPostgresCatalog({ url, connectionsMax: 4 })

@@ -4,31 +4,21 @@ import type { Catalog } from '../../../src/catalog/catalog.ts'
 import { openPostgresCatalog } from '../../../src/catalog/postgres/postgres.ts'
 import { RACE_MS_MAX } from '../../../src/core/limits.ts'
 import { startPgBouncer, whyNoPgBouncer } from '../pgbouncer.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../postgres-server.ts'
+import { describePostgres, type PostgresServer } from '../postgres-server.ts'
 
 /** What the server would allow to statements, idle transactions and waits for locks by itself. */
 const SERVER_MS = 150
 const LIMITS = ['statement_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout']
-const reason = whyNoPostgres()
 const noBouncer = whyNoPgBouncer()
 
-if (reason !== undefined) {
-  test.skip(`PostgreSQL: ${reason}`, () => undefined)
-} else {
-  describe('PostgreSQL', () => describeLimits())
-}
+describePostgres(describeLimits)
 
-function describeLimits(): void {
-  let server: PostgresServer
+function describeLimits(server: () => PostgresServer): void {
   let url: string
   let admin: pg.Client
   let opened: { close(): Promise<unknown> }[]
-  beforeAll(async () => {
-    server = await startPostgres()
-  })
-  afterAll(() => server?.stop())
   beforeEach(async () => {
-    url = await server.newDatabase()
+    url = await server().newDatabase()
     admin = new pg.Client({ connectionString: url })
     await admin.connect()
     const database = new URL(url).pathname.slice(1)

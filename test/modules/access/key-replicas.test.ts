@@ -1,30 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import {
+  describeWithPostgres,
+  type PostgresServer,
+  startPostgres,
+} from '../../catalog/postgres-server.ts'
 import { must } from '../../http/client.ts'
 import type { TestService } from '../../http/harness.ts'
 import { type Caller, callerOf, type KeyedService, startKeyedService } from './keyed-service.ts'
 
 const COLUMNS = { columns: [{ name: 'id', type: 'long' }] }
 const TABLE = '/v1/tables/sky.stars'
-const missing = whyNoPostgres()
 
 let postgres: PostgresServer
 let one: KeyedService
 let two: TestService
-
-beforeAll(async () => {
-  if (missing !== undefined) return
-  postgres = await startPostgres()
-  const environment = { MORAINE_CATALOG: await postgres.newDatabase() }
-  one = await startKeyedService(environment)
-  two = await startKeyedService(environment, one.home)
-  await must(one.admin.send('post', '/v1/tables', { name: 'sky.stars', schema: COLUMNS }), 201)
-})
-afterAll(async () => {
-  await two?.stop()
-  await one?.close()
-  await postgres?.stop()
-})
 
 /** Asks until the answer is so; Jest's own limit ends it. */
 async function untilStatus(caller: Caller, path: string, status: number): Promise<void> {
@@ -34,8 +23,20 @@ async function untilStatus(caller: Caller, path: string, status: number): Promis
 /** The same key at the other replica. */
 const atTwo = ({ key }: Caller) => callerOf(two, key)
 
-const describeIt = missing === undefined ? describe : describe.skip
-describeIt(`two replicas on one PostgreSQL${missing === undefined ? '' : `: ${missing}`}`, () => {
+describeWithPostgres('two replicas on one PostgreSQL', () => {
+  beforeAll(async () => {
+    postgres = await startPostgres()
+    const environment = { MORAINE_CATALOG: await postgres.newDatabase() }
+    one = await startKeyedService(environment)
+    two = await startKeyedService(environment, one.home)
+    await must(one.admin.send('post', '/v1/tables', { name: 'sky.stars', schema: COLUMNS }), 201)
+  })
+  afterAll(async () => {
+    await two?.stop()
+    await one?.close()
+    await postgres?.stop()
+  })
+
   test('what one makes, grants, takes back and revokes counts on the other', async () => {
     const caller = await one.newCaller()
     const other = atTwo(caller)

@@ -9,7 +9,7 @@ import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
-import { whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describeWithPostgres } from '../../catalog/postgres-server.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import {
   exportParts,
@@ -21,14 +21,12 @@ import {
   type TestSource,
 } from './export-runs.ts'
 
-const obstacle = whyNoPostgres()
-const withPostgres = obstacle === undefined ? describe : describe.skip
 const TABLE = 'archive.t'
 const DAY_MS = 86_400_000
 
 class Killed extends Error {}
 
-withPostgres(`faults of an append${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describeWithPostgres('faults of an append', () => {
   let opened: TestSource
   let source: pg.Client
   let workshop: Workshop

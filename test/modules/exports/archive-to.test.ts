@@ -1,12 +1,9 @@
-import { whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describeWithPostgres } from '../../catalog/postgres-server.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { type ExportShop, openExportShop } from './export-harness.ts'
 import { sendBytes } from './send-bytes.ts'
 
-const obstacle = whyNoPostgres()
-const withPostgres = obstacle === undefined ? describe : describe.skip
-
-withPostgres(`archive_to a table${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describeWithPostgres('archive_to a table', () => {
   let shop: ExportShop
   beforeAll(async () => {
     shop = await openExportShop()

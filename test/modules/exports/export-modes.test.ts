@@ -1,12 +1,9 @@
 import pg from 'pg'
-import { whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describeWithPostgres } from '../../catalog/postgres-server.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { type ExportShop, openExportShop } from './export-harness.ts'
 
-const obstacle = whyNoPostgres()
-const withPostgres = obstacle === undefined ? describe : describe.skip
-
-withPostgres(`modes of exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describeWithPostgres('modes of exports', () => {
   let shop: ExportShop
   beforeAll(async () => {
     shop = await openExportShop()

@@ -11,7 +11,7 @@ import { parseTask } from '../../../src/modules/exports/export-task.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
-import { whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describeWithPostgres } from '../../catalog/postgres-server.ts'
 import { type FaultyFront, openFaultyFront } from '../../objects/stores/faulty-front.ts'
 import { type S3Server, startS3 } from '../../objects/stores/s3-server.ts'
 import { whyNoStore } from '../../objects/stores/store-program.ts'
@@ -29,15 +29,13 @@ import {
   type TestSource,
 } from './export-runs.ts'
 
-const obstacle = whyNoPostgres()
-const withPostgres = obstacle === undefined ? describe : describe.skip
 const whyNoBucket = whyNoStore('weed')
 const testWithBucket = whyNoBucket === undefined ? test : test.skip
 const canMount = process.getuid?.() === 0 && process.platform === 'linux' && mayMount()
 const testWithDisk = canMount ? test : test.skip
 const ROWS = 20_000
 
-withPostgres(`places of exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describeWithPostgres('places of exports', () => {
   let opened: TestSource
   let url: string
   let source: pg.Client

@@ -1,14 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describeWithPostgres } from '../../catalog/postgres-server.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { type ExportShop, openExportShop } from './export-harness.ts'
 
-const obstacle = whyNoPostgres()
-const withPostgres = obstacle === undefined ? describe : describe.skip
-
-withPostgres(`exports of replicas${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describeWithPostgres('exports of replicas', () => {
   let shop: ExportShop
   let other: TestService
   let blocker: pg.Client

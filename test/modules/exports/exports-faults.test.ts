@@ -11,7 +11,7 @@ import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import type { RowSource, SourceSession } from '../../../src/sources/row-source.ts'
-import { whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describeWithPostgres } from '../../catalog/postgres-server.ts'
 import { refusal } from '../../refusal.ts'
 import {
   exportParts,
@@ -22,10 +22,7 @@ import {
   type TestSource,
 } from './export-runs.ts'
 
-const obstacle = whyNoPostgres()
-const withPostgres = obstacle === undefined ? describe : describe.skip
-
-withPostgres(`faults of exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describeWithPostgres('faults of exports', () => {
   let opened: TestSource
   let url: string
   let source: pg.Client

@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import {
+  describeWithPostgres,
+  type PostgresServer,
+  startPostgres,
+} from '../../catalog/postgres-server.ts'
 import { buildService, KillableService, removeBuild } from '../../crash/killable-service.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { type CommitProxy, openCommitProxy } from './commit-proxy.ts'
@@ -12,11 +16,9 @@ import { rowsLostBySeedPattern } from './seed-pattern.ts'
 import { sendBytes } from './send-bytes.ts'
 
 const KILLS = Number(process.env['EXPORT_KILLS'] ?? 20)
-const obstacle = whyNoPostgres()
-const withPostgres = obstacle === undefined ? describe : describe.skip
 const MODES = ['atomic', 'snapshot', 'byCount', 'archived', 'keys', 'batches', 'partition'] as const
 
-withPostgres(`exports under SIGKILL${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describeWithPostgres('exports under SIGKILL', () => {
   let server: PostgresServer
   let url: string
   let home: string

@@ -1,16 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describeWithPostgres } from '../../catalog/postgres-server.ts'
 import { ask, post } from '../../http/client.ts'
 import { type CommitProxy, openCommitProxy } from './commit-proxy.ts'
 import { type ExportShop, openExportShop } from './export-harness.ts'
 import { sendBytes } from './send-bytes.ts'
 
-const obstacle = whyNoPostgres()
-const withPostgres = obstacle === undefined ? describe : describe.skip
-
-withPostgres(`exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describeWithPostgres('exports', () => {
   let shop: ExportShop
   let proxy: CommitProxy
   beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { changes } from '../../../src/http/idempotency/keyed-request.ts'
 import { documentedDialects } from '../../../src/modules.ts'
-import { whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describeWithPostgres } from '../../catalog/postgres-server.ts'
 import { ask, must } from '../../http/client.ts'
 import { type ExportShop, openExportShop } from './export-harness.ts'
 
@@ -15,10 +15,7 @@ test('each route of exports that changes something reserves its key', () => {
   expect(ROUTES.filter(({ reservesKey }) => reservesKey !== true)).toEqual([])
 })
 
-const obstacle = whyNoPostgres()
-const withPostgres = obstacle === undefined ? describe : describe.skip
-
-withPostgres(`repeated runs${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describeWithPostgres('repeated runs', () => {
   let shop: ExportShop
   beforeAll(async () => {
     shop = await openExportShop()

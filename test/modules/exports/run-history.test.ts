@@ -1,12 +1,9 @@
 import { logOf, RunLog } from '../../../src/modules/exports/run-log.ts'
-import { whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describeWithPostgres } from '../../catalog/postgres-server.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { type CommitProxy, openCommitProxy } from './commit-proxy.ts'
 import { type ExportShop, openExportShop } from './export-harness.ts'
 import { sendBytes } from './send-bytes.ts'
-
-const obstacle = whyNoPostgres()
-const withPostgres = obstacle === undefined ? describe : describe.skip
 
 interface Step {
   readonly step: string
@@ -14,7 +11,7 @@ interface Step {
   readonly part?: number
 }
 
-withPostgres(`runs of exports${obstacle === undefined ? '' : `: ${obstacle}`}`, () => {
+describeWithPostgres('runs of exports', () => {
   let shop: ExportShop
   let proxy: CommitProxy
   beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describePostgres } from '../../catalog/postgres-server.ts'
 import { damageTables } from '../../catalog/sqlite/damage.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
@@ -62,21 +62,12 @@ test('a catalog that is moved away under the service is a damaged one', async ()
   await rename(`${path}.aside`, path)
 })
 
-const noPostgres = whyNoPostgres()
-const describePostgres = noPostgres === undefined ? describe : describe.skip
-
-describePostgres(`PostgreSQL${noPostgres ?? ''}`, () => {
-  let server: PostgresServer
-  beforeAll(async () => {
-    server = await startPostgres()
-  })
-  afterAll(() => server?.stop())
-
+describePostgres((server) => {
   test.each([
     ['XX001', 'data_corrupted'],
     ['XX002', 'index_corrupted'],
   ])('%s (%s) is damage, too', async (sqlState) => {
-    const url = await server.newDatabase()
+    const url = await server().newDatabase()
     await service.close()
     service = await startTestService({ environment: { MORAINE_CATALOG: url } })
     const schema = { columns: [{ name: 'n', type: 'long' }] }

@@ -9,7 +9,7 @@ import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import type { Lake } from '../../../src/service.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describePostgres } from '../../catalog/postgres-server.ts'
 import { commitFiles } from '../../lake/trusted-caller.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import { writeParquet } from '../../parquet-files.ts'
@@ -135,19 +135,6 @@ function describeLost(openCatalog: () => Promise<Catalog>): void {
 
 describe('SQLite', () => describeLost(() => openSqliteCatalog({ path: ':memory:' })))
 
-const reason = whyNoPostgres()
-if (reason !== undefined) {
-  test.skip(`PostgreSQL: ${reason}`, () => undefined)
-} else {
-  describe('PostgreSQL', () => {
-    let server: PostgresServer
-    beforeAll(async () => {
-      server = await startPostgres()
-    }, 60_000)
-    afterAll(async () => {
-      await server?.stop()
-    }, 60_000)
-
-    describeLost(async () => openPostgresCatalog({ url: await server.newDatabase() }))
-  })
-}
+describePostgres((server) =>
+  describeLost(async () => openPostgresCatalog({ url: await server().newDatabase() })),
+)

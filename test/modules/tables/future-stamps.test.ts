@@ -1,25 +1,14 @@
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describePostgres } from '../../catalog/postgres-server.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { writeParquet } from '../../parquet-files.ts'
 
 const HOUR_MS = 3_600_000
-const reason = whyNoPostgres()
-
 describe('SQLite', () => describeStamps(async () => ({})))
 
-if (reason !== undefined) {
-  test.skip(`PostgreSQL: ${reason}`, () => undefined)
-} else {
-  describe('PostgreSQL', () => {
-    let server: PostgresServer
-    beforeAll(async () => {
-      server = await startPostgres()
-    })
-    afterAll(() => server?.stop())
-    describeStamps(async () => ({ MORAINE_CATALOG: await server.newDatabase() }))
-  })
-}
+describePostgres((server) =>
+  describeStamps(async () => ({ MORAINE_CATALOG: await server().newDatabase() })),
+)
 
 /** A clock that was an hour ahead when the table's first file was committed, and was set right. */
 function describeStamps(environment: () => Promise<Record<string, string>>): void {
