@@ -36,6 +36,12 @@ test('the project is found', () => {
   expect(files.filter((path) => basename(path) === '.gitignore')).toEqual(['.gitignore'])
 })
 
+test('the root has the known folders, and none that a run has left', () => {
+  const folders = new Set(files.flatMap((path) => (path.includes('/') ? path.split('/')[0] : [])))
+  const known = ['.ci', 'bench', 'docs', 'interop', 'schemas', 'scripts', 'src', 'test']
+  expect([...folders].sort()).toEqual(known)
+})
+
 test('no pause outlasts a stop: each has a signal, or is short', () => {
   const isCall = (line: string) => /(?:\bsleep|\.sleep|#sleep)\(/.test(line)
   const isStopped = (line: string) => /signal|until\b/.test(line)
