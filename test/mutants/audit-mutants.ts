@@ -25,7 +25,10 @@ export const AUDIT: readonly MutantGroup[] = [
     file: 'src/modules/audit/audit-sealer.ts',
     tests: TESTS,
     edits: [
-      ['if (rows.length === 0 && prunedThrough === before) return false', ''],
+      ['if (rows.length === 0 && prunedThrough === before && !isWitness) return false', ''],
+      [' && !isWitness) return', ') return'],
+      [' && !(await this.#isClockConfirmed())', ' && false'],
+      ['found !== undefined && found.newestMs >= nowMs - WITNESS_MS_MAX', 'true'],
       ['if (await areDeletionsHeld({ catalog, ambient })) {', 'if (false) {'],
       ['await this.#takeOver(last, before)', 'readSeal(bytes)'],
       ['!isOurs || rows.length === SEALED_ROWS_MAX', 'false'],

@@ -17,6 +17,8 @@ import {
 import type { SealKey } from './seal-key.ts'
 
 const DAY_MS = 86_400_000
+/** How old a seal may be that confirms the clock: one that is idle is made each day. */
+const WITNESS_MS_MAX = 3 * DAY_MS
 /** Seals given up at once; the next round goes on. */
 const GIVEN_UP_AT_ONCE = 2_000
 
@@ -52,6 +54,8 @@ export class AuditSealer {
   /** When it was last asked what is too old. */
   #lookedOn = 0
   #isOtherKeyTold = false
+  /** Whether rows are too old by a clock that no seal confirms. */
+  #needsWitness = false
 
   constructor(deps: SealerDependencies) {
     this.#deps = deps
@@ -72,7 +76,8 @@ export class AuditSealer {
     const kept = last && (await this.#documentOf(last))
     const before = kept?.prunedThrough ?? last?.prunedThrough ?? 0n
     const prunedThrough = kept === undefined ? before : await this.#givenUp(kept, signal)
-    if (rows.length === 0 && prunedThrough === before) return false
+    const isWitness = kept !== undefined && this.#needsWitness && this.#isDayOld(kept)
+    if (rows.length === 0 && prunedThrough === before && !isWitness) return false
     // Asked after the rows were read: a copy of the catalog that is being made has them all.
     if (await areDeletionsHeld({ catalog, ambient })) {
       this.#lookedOn = 0
@@ -146,7 +151,8 @@ export class AuditSealer {
 
   /**
    * The last seal whose rows are too old, asked once a day. The warehouse is asked as well as the
-   * catalog: who can change only one of them makes no row go earlier.
+   * catalog: who can change only one of them makes no row go earlier. So is a seal of one to three
+   * days ago: a clock that jumps ahead, and is put right within a day, makes none go.
    */
   async #givenUp({ prunedThrough }: SealDocument, signal: AbortSignal): Promise<bigint> {
     const { ambient, auditRetentionMs } = this.#deps
@@ -156,6 +162,11 @@ export class AuditSealer {
     if (prunedThrough > 0n) await this.#audit.prune(prunedThrough)
     const beforeMs = today * DAY_MS - auditRetentionMs
     const old = await this.#audit.findLastOlder(beforeMs)
+    this.#needsWitness = old > prunedThrough && !(await this.#isClockConfirmed())
+    if (this.#needsWitness) {
+      this.#lookedOn = today
+      return prunedThrough
+    }
     let through = prunedThrough
     while (through < old && through - prunedThrough < GIVEN_UP_AT_ONCE) {
       signal.throwIfAborted()
@@ -165,6 +176,18 @@ export class AuditSealer {
     }
     if (through - prunedThrough < GIVEN_UP_AT_ONCE) this.#lookedOn = today
     return through
+  }
+
+  async #isClockConfirmed(): Promise<boolean> {
+    const nowMs = this.#deps.ambient.nowMs()
+    const witness = await this.#audit.findLastOlder(nowMs - DAY_MS)
+    if (witness === 0n) return false
+    const found = await this.#read(witness).catch(() => undefined)
+    return found !== undefined && found.newestMs >= nowMs - WITNESS_MS_MAX
+  }
+
+  #isDayOld({ newestMs }: SealDocument): boolean {
+    return newestMs < this.#deps.ambient.nowMs() - DAY_MS
   }
 
   async #tellOtherKey({ seal, fingerprint }: SealDocument): Promise<void> {

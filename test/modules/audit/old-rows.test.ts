@@ -16,15 +16,41 @@ describe('rows that are too old', () => {
     audit.setClock(START_MS + 10 * DAY_MS)
     await audit.add('i')
     await audit.seal()
+    audit.setClock(START_MS + 400 * DAY_MS)
+    await audit.add('j')
+    await audit.seal()
     audit.setClock(START_MS + 402 * DAY_MS)
     await audit.seal()
     await audit.seal()
-    expect(await audit.verify()).toMatchObject({ seals: 5n, rows: 1, prunedThrough: 3n })
+    expect(await audit.verify()).toMatchObject({ seals: 6n, rows: 2, prunedThrough: 3n })
     const left = await audit.deps.catalog.audit.list({ limit: 10 })
-    expect(left.map(({ rowId }) => rowId)).toEqual(['i'])
+    expect(left.map(({ rowId }) => rowId)).toEqual(['j', 'i'])
     // What is put back where rows were given up must still be what it was.
     audit.change(insertedInto(2, 'i'))
-    expect(await audit.verify()).toMatch(/^row: row 10 \(z\) says that seal 2 has it/)
+    expect(await audit.verify()).toMatch(/^row: row 11 \(z\) says that seal 2 has it/)
+  })
+
+  test('are not made so by a clock that jumps ahead and is put right within a day', async () => {
+    for (const ahead of [4_000, 4_000.9]) {
+      audit.setClock(START_MS + ahead * DAY_MS)
+      for (const id of [`${ahead}`, `${ahead} again`]) {
+        await audit.add(id)
+        // Each seal by a process that has just started.
+        await audit.seal()
+      }
+    }
+    audit.setClock(START_MS + DAY_MS)
+    await audit.seal()
+    expect(await audit.verify()).toMatchObject({ seals: 7n, rows: 12, prunedThrough: 0n })
+  })
+
+  test('go where nothing is done for years, two days later, by an empty seal', async () => {
+    audit.setClock(START_MS + 402 * DAY_MS)
+    for (let round = 0; round < 3; round++) await audit.seal()
+    expect(await audit.verify()).toMatchObject({ seals: 4n, rows: 8, prunedThrough: 0n })
+    audit.setClock(START_MS + 403.5 * DAY_MS)
+    for (let round = 0; round < 3; round++) await audit.seal()
+    expect(await audit.verify()).toMatchObject({ seals: 5n, rows: 0, prunedThrough: 3n })
   })
 
   test('are not made so by a change of the catalog alone', async () => {
