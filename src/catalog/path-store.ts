@@ -6,9 +6,13 @@
  * Its contract: test/catalog/paths.contract.ts.
  */
 export interface PathStore {
-  /** Which of these paths the table may have referenced. */
+  /** Which of these paths the table may have referenced: all of them, while it is unkeyed. */
   findKnown(tableUuid: string, paths: readonly string[]): Promise<ReadonlySet<string>>
-  /** For each of these paths that tables may reference, these tables. */
+  /** Which of these paths the table has referenced: of an unkeyed one, those that have keys. */
+  findRecorded(tableUuid: string, paths: readonly string[]): Promise<ReadonlySet<string>>
+  /** The tables that have referenced each of these paths, and those that may have, whichever. */
+  findNamers(paths: readonly string[]): Promise<PathNamers>
+  /** For each of these paths that tables may have referenced, these tables. */
   findTables(paths: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
   /** Where these paths are staged, in transactions that are open and have not expired. */
   findStaged(query: {
@@ -30,6 +34,13 @@ export interface PathStore {
    * how many tables.
    */
   forgetLeftovers(): Promise<number>
+}
+
+export interface PathNamers {
+  /** UUIDs by path. */
+  readonly recorded: ReadonlyMap<string, readonly string[]>
+  /** UUIDs of the unkeyed tables: each may reference any path. */
+  readonly unkeyed: readonly string[]
 }
 
 export interface StagedPath {

@@ -86,7 +86,11 @@ async function expectKeyed({ paths, transactions }: Catalog): Promise<void> {
   expect(await paths.listUnkeyed(9)).toEqual([UUID])
   expect(await paths.findKnown(UUID, ['file:///x'])).toEqual(new Set(['file:///x']))
   expect(await paths.findTables(['file:///x'])).toEqual(new Map([['file:///x', [UUID]]]))
+  const namers = { recorded: new Map(), unkeyed: [UUID] }
+  expect(await paths.findNamers(['file:///x'])).toEqual(namers)
+  expect(await paths.findRecorded(UUID, ['file:///x'])).toEqual(new Set())
   await paths.addKeys(UUID, ['file:/y'])
+  expect(await paths.findRecorded(UUID, ['file:///x', '/y'])).toEqual(new Set(['/y']))
   expect(await paths.endKeying(UUID, 7)).toBe('changed')
   expect(await paths.listUnkeyed(9)).toEqual([UUID])
   expect(await paths.endKeying(UUID, 0)).toBe('ended')

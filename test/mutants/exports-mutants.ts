@@ -61,7 +61,7 @@ export const EXPORTS: readonly MutantGroup[] = [
     ],
     edits: [
       [`if (transaction?.state === 'committed') return true`, ''],
-      ['if ((await catalog.paths.findKnown(tableUuid, paths)).size > 0) return true', ''],
+      ['if ((await catalog.paths.findRecorded(tableUuid, paths)).size > 0) return true', ''],
       ['    commitId: append.commit_id,\n', ''],
       ['if (!isSame || parquet === undefined) {', 'if (parquet === undefined) {'],
       ['if (missing === undefined) return changes', 'return changes'],

@@ -24,6 +24,8 @@ interface Claims {
   readonly path: string
   /** UUIDs of the tables that name it. */
   readonly namers: readonly string[]
+  /** UUIDs of the tables that may name it, for all that is known: these allow nothing. */
+  readonly possible: readonly string[]
   /** UUIDs of the tables and views in whose folders it is. */
   readonly owners: readonly string[]
 }
@@ -98,23 +100,25 @@ export class PathRule {
     const { catalog, objects } = this.#deps
     const allowed = new AllowedFiles(objects)
     for (const path of paths) allowed.require(path)
-    const named = await catalog.paths.findTables(paths)
-    const unnamed = paths.filter((path) => (named.get(path) ?? []).length === 0)
+    const { recorded, unkeyed: possible } = await catalog.paths.findNamers(paths)
+    const unnamed = paths.filter((path) => !recorded.has(path))
     const owned = await catalog.locations.findOwners(unnamed)
     await mapBounded(paths, LOOKS_AT_ONCE, async (path) => {
-      const namers = named.get(path) ?? []
+      const namers = recorded.get(path) ?? []
       const owners = (owned.get(path) ?? []).map(({ tableUuid }) => tableUuid)
-      const claims = { path, namers, owners }
+      const claims = { path, namers, possible, owners }
       if (!(await this.#mayRead(reader, claims, ownLocation))) throw notReadable(path)
     })
   }
 
   async #mayRead(
     reader: Reader,
-    { path, namers, owners }: Claims,
+    { path, namers, possible, owners }: Claims,
     ownLocation: string | undefined,
   ): Promise<boolean> {
-    for (const uuid of namers) if (!(await reader.has('select', uuid))) return false
+    for (const uuid of [...namers, ...possible]) {
+      if (!(await reader.has('select', uuid))) return false
+    }
     if (namers.length > 0) return true
     for (const uuid of owners) if (!(await reader.has('modify', uuid))) return false
     if (owners.length > 0 || reader.isTrusted) return true

@@ -109,7 +109,7 @@ async function isAppended(
   const transaction = await catalog.transactions.find(append.commit_id)
   if (transaction?.state === 'committed') return true
   for (const { tableUuid, paths } of await files.listPlaced(note)) {
-    if ((await catalog.paths.findKnown(tableUuid, paths)).size > 0) return true
+    if ((await catalog.paths.findRecorded(tableUuid, paths)).size > 0) return true
   }
   return false
 }

@@ -1,20 +1,12 @@
 import { readdir } from 'node:fs/promises'
-import Sqlite from 'better-sqlite3'
 import { keyAllPaths } from '../../../src/lake/deletion/key-paths.ts'
 import { deletionsModule } from '../../../src/modules/deletions/deletions-module.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, describeTable, readTable } from '../../../src/modules/tables/tables.ts'
+import { unkeyAll } from '../../catalog/unkeyed.ts'
 import { refusal } from '../../refusal.ts'
 import { append, Lake } from '../lake.ts'
-import { openWorkshop, type WorkshopDependencies } from '../workshop.ts'
-
-/** Makes the catalog one of before paths were known by keys, and opens it again. */
-function age({ warehouse }: WorkshopDependencies): void {
-  const database = new Sqlite(warehouse.replace('file://', '').replace(/warehouse$/, 'catalog.db'))
-  database.exec(`insert into unkeyed_paths select table_uuid from tables;
-    delete from known_paths`)
-  database.close()
-}
+import { openWorkshop } from '../workshop.ts'
 
 test('paths of an older catalog are known again, and until then nothing is lost', async () => {
   const lake = await Lake.open()
@@ -27,7 +19,7 @@ test('paths of an older catalog are known again, and until then nothing is lost'
     await append(shop, 't', path)
     const { state } = await readTable(shop.deps, { table: 't' })
     const { tableUuid } = state.definition
-    age(shop.deps)
+    unkeyAll(shop.deps)
     const old = await shop.another()
     expect((await refusal(append({ ...shop, deps: old }, 't', path))).code).toBe(
       'file-already-in-table',
@@ -54,7 +46,7 @@ test('while a table is not keyed, it may name every path', async () => {
     const columns = [{ name: 'n', type: 'long' }]
     const made = await createTable(shop.deps, { name: 't', columns })
     const { tableUuid } = made.definition
-    age(shop.deps)
+    unkeyAll(shop.deps)
     const { catalog } = await shop.another()
     const path = 'file:///anywhere/x.parquet'
     expect(await catalog.paths.findTables([path])).toEqual(new Map([[path, [tableUuid]]]))
@@ -91,7 +83,7 @@ test('the upgrade trims metadata of a table that is never committed to again', a
     const commit = { expectedVersion: made.version, newSnapshots: [], newLogEntries: [] }
     const tables = [{ ...commit, state, addedPaths: [] }]
     await shop.deps.catalog.tables.commit({ tables, transactions: [] })
-    age(shop.deps)
+    unkeyAll(shop.deps)
     for (let i = 0; i < 4; i++) {
       const { definition } = await describeTable(shop.deps, 't', { metadata: { i } })
       await shop.deps.publisher.publish(definition.tableUuid)

@@ -10,6 +10,7 @@ import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { describeWithPostgres } from '../../catalog/postgres-server.ts'
+import { unkeyAll } from '../../catalog/unkeyed.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import {
   exportParts,
@@ -125,6 +126,16 @@ describeWithPostgres('faults of an append', () => {
     if (note === undefined) throw new Error('no note')
     return note
   }
+
+  test('a table that may name any path gets its rows all the same, once', async () => {
+    const note = await cutOff(dying('putIfAbsent', isPlaced, true))
+    unkeyAll(workshop.deps)
+    const tables = await workshop.another()
+    for (let round = 0; round < 2; round++) {
+      await settle(depsOf({ tables }), note, SIGNAL)
+      expect(await appended()).toBe(10)
+    }
+  })
 
   test('however late: a commit that the catalog has forgotten is not made again', async () => {
     const note = await cutOff()

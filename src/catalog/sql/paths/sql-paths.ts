@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { PathStore, StagedPath } from '../../path-store.ts'
+import type { PathNamers, PathStore, StagedPath } from '../../path-store.ts'
 import {
   type Connection,
   chunks,
@@ -22,6 +22,10 @@ export class SqlPaths implements PathStore {
 
   async findKnown(tableUuid: string, paths: readonly string[]): Promise<ReadonlySet<string>> {
     if ((await this.#findUnkeyed()).includes(tableUuid)) return new Set(paths)
+    return this.findRecorded(tableUuid, paths)
+  }
+
+  async findRecorded(tableUuid: string, paths: readonly string[]): Promise<ReadonlySet<string>> {
     const found = await this.#findHashes(paths, (hashes) =>
       this.#engine.connection
         .selectFrom('known_paths')
@@ -32,17 +36,22 @@ export class SqlPaths implements PathStore {
     return new Set(found.keys())
   }
 
-  async findTables(paths: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+  async findNamers(paths: readonly string[]): Promise<PathNamers> {
     const unkeyed = await this.#findUnkeyed()
-    const found = await this.#findHashes(paths, (hashes) =>
+    const recorded = await this.#findHashes(paths, (hashes) =>
       this.#engine.connection
         .selectFrom('known_paths')
         .select(['path_hash', 'table_uuid'])
         .where('path_hash', 'in', hashes),
     )
-    if (unkeyed.length === 0) return found
+    return { recorded, unkeyed }
+  }
+
+  async findTables(paths: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const { recorded, unkeyed } = await this.findNamers(paths)
+    if (unkeyed.length === 0) return recorded
     return new Map(
-      paths.map((path) => [path, [...new Set([...unkeyed, ...(found.get(path) ?? [])])]]),
+      paths.map((path) => [path, [...new Set([...unkeyed, ...(recorded.get(path) ?? [])])]]),
     )
   }
 

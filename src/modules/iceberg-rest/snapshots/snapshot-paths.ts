@@ -142,8 +142,11 @@ async function pathsOfSnapshot(
   const read = [...listed.filter(isOwn), ...others]
   const files = read.reduce((sum, manifest) => sum + manifest.addedFilesCount, 0)
   if (files > ADDED_PATHS_MAX) throw tooManyPaths()
-  const added = read.map(({ path }) => path).filter((path) => !found.has(path))
-  await known.requirePaths(added)
+  const paths = read.map(({ path }) => path)
+  const added = paths.filter((path) => !found.has(path))
+  // What a table may have named for all that is known is not what it has named.
+  const own = await deps.catalog.paths.findRecorded(known.tableUuid, [...found])
+  await known.requirePaths(paths.filter((path) => !own.has(path)))
   const ofManifests = await mapBounded(read, MANIFESTS_AT_ONCE, (m) => newFiles(deps, m, known))
   return {
     added: [manifestList, ...added, ...ofManifests.flatMap((paths) => paths.added)],
