@@ -178,7 +178,7 @@ export const DELETION: readonly MutantGroup[] = [
     tests: ['test/lake/deletion/key-paths.test.ts'],
     edits: [
       ['if ((await this.#findUnkeyed()).includes(tableUuid)) return new Set(paths)', ''],
-      ['    if (unkeyed.length === 0) return found\n', '    return found\n'],
+      ['    if (unkeyed.length === 0) return recorded\n', '    return recorded\n'],
       [`if (found !== undefined && found !== BigInt(version)) return 'changed'`, ''],
       ['if ((await holdTable(transaction, tableUuid)) === undefined) return\n', 'return\n'],
     ],
