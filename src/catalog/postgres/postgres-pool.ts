@@ -35,6 +35,13 @@ const BEGIN = [
   `set local idle_in_transaction_session_timeout = ${STATEMENT_MS_MAX}`,
 ].join('; ')
 
+/**
+ * Lets each statement of the transaction take a day: an index over the paths of very many files
+ * takes minutes. The server's limit goes by the statement, ours by its text.
+ */
+export const LIFT_LIMITS = 'set local statement_timeout = 0'
+const LIFTED_MS_MAX = 86_400_000
+
 const ROLLED_BACK: pg.QueryResult = {
   command: 'ROLLBACK',
   rowCount: 0,
@@ -71,6 +78,7 @@ export class PostgresPool implements KyselyPool {
 class GuardedClient {
   readonly #client: pg.PoolClient
   #isBroken = false
+  #limits: { readonly query_timeout?: number } = {}
 
   constructor(client: pg.PoolClient) {
     this.#client = client
@@ -79,6 +87,7 @@ class GuardedClient {
 
   async query(text: string, values: readonly unknown[] = []): Promise<pg.QueryResult> {
     if (text === 'begin') return await this.#begin()
+    if (text === LIFT_LIMITS) this.#limits = { query_timeout: LIFTED_MS_MAX }
     return text === 'rollback' ? await this.#rollBack() : await this.#send(text, values)
   }
 
@@ -89,7 +98,7 @@ class GuardedClient {
 
   async #send(text: string, values: readonly unknown[]): Promise<pg.QueryResult> {
     try {
-      return await this.#client.query(text, [...values])
+      return await this.#client.query({ text, values: [...values], ...this.#limits })
     } catch (error) {
       if (error instanceof pg.DatabaseError) throw error
       this.#isBroken = true

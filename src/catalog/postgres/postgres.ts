@@ -14,7 +14,7 @@ import type { Database } from '../sql/engine/sql-schema.ts'
 import { DATABASE_MS } from '../sql/mutation/sql-raised-events.ts'
 import { pathHash } from '../sql/rows/sql-keys.ts'
 import { sqlCatalog } from '../sql/sql-catalog.ts'
-import { ConnectionLostError, HeardClient, PostgresPool } from './postgres-pool.ts'
+import { ConnectionLostError, HeardClient, LIFT_LIMITS, PostgresPool } from './postgres-pool.ts'
 import { PostgresTurns } from './postgres-turns.ts'
 
 const INT8_OID = 20
@@ -113,6 +113,8 @@ function postgresEngine(pool: pg.Pool, damage: Damage): SqlEngine {
     damage,
     requireInPlace: () => undefined,
     lockMigrations: async (transaction) => {
+      // Before the lock: another replica may be at it for minutes.
+      await sql.raw(LIFT_LIMITS).execute(transaction)
       await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction)
     },
     holdNamespaces,

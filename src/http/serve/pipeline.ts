@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Request, Response } from 'express'
@@ -313,6 +314,8 @@ async function handle(
 
 function closingOf(response: Response): AbortSignal {
   const controller = new AbortController()
+  // As many may wait in one request as it runs exports.
+  setMaxListeners(0, controller.signal)
   if (response.closed || response.destroyed) controller.abort(CLOSED)
   response.once('close', () => controller.abort(CLOSED))
   return controller.signal

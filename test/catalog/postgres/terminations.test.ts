@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
 import pg from 'pg'
 import type { Catalog } from '../../../src/catalog/catalog.ts'
-import { openPostgresCatalog } from '../../../src/catalog/postgres/postgres.ts'
-import { PostgresPool } from '../../../src/catalog/postgres/postgres-pool.ts'
+import { openPostgresCatalog, openPostgresEngine } from '../../../src/catalog/postgres/postgres.ts'
+import { LIFT_LIMITS, PostgresPool } from '../../../src/catalog/postgres/postgres-pool.ts'
 import { CatalogError } from '../../../src/core/errors.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import { appendTo, create, logOf } from '../catalog-samples.ts'
@@ -108,6 +109,27 @@ function describeTerminations(server: () => PostgresServer): void {
       message: 'the catalog database is read-only for now',
     })
     await standby.close()
+  })
+
+  test('the statements of a migration may take long, and those after it may not', async () => {
+    const pool = new PostgresPool(new pg.Pool({ connectionString: url, query_timeout: 200 }))
+    const client = await pool.connect()
+    await client.query('begin', [])
+    await client.query(LIFT_LIMITS, [])
+    await client.query('select pg_sleep(1)', [])
+    await client.query('commit', [])
+    client.release()
+    const next = await pool.connect()
+    await expect(next.query('select pg_sleep(1)', [])).rejects.toThrow('Query read timeout')
+    next.release()
+    await pool.end()
+    const { engine } = openPostgresEngine({ url })
+    const limits = engine.transact(async (transaction) => {
+      await engine.lockMigrations(transaction)
+      return sql`show statement_timeout`.execute(transaction)
+    })
+    expect((await limits).rows).toEqual([{ statement_timeout: '0' }])
+    await engine.connection.destroy()
   })
 
   test('a read that takes too long ends at the server, too', async () => {

@@ -81,4 +81,22 @@ describe('SQLite', () => {
     expect(transactions).toBe(2)
     await catalog.close()
   })
+
+  test('a table that is there keeps its paths, whatever is noted of it', async () => {
+    fileCount += 1
+    const engine = open(join(folder, `catalog-${fileCount}.db`))
+    const catalog = sqlCatalog(engine, { turns: new SqliteTurns(new SqlLeases(engine)) })
+    await catalog.migrate()
+    const state = stateOf('planets')
+    const { tableUuid } = state.definition
+    const addedPaths = ['file:///data/1', 'file:///data/2']
+    await catalog.tables.create(newTable(state, { addedPaths }))
+    // As where an older Moraine has made the table under another's claim.
+    const note = { table_uuid: tableUuid, claim: 'of another' }
+    await engine.connection.insertInto('table_leftovers').values(note).execute()
+    expect(await catalog.paths.forgetLeftovers()).toBe(1)
+    expect((await catalog.paths.findKnown(tableUuid, addedPaths)).size).toBe(2)
+    expect(await catalog.paths.forgetLeftovers()).toBe(0)
+    await catalog.close()
+  })
 })

@@ -5,6 +5,7 @@ import { findTableVersion } from '../find/find-table.ts'
 /** Paths that are made known or forgotten in one transaction. */
 export const PATHS_AT_ONCE = 2_000
 const TABLES_PER_PAGE = 100
+const LARGE = { isLarge: true }
 
 /** Thrown where the paths that a creation has made known may be gone: it is to begin again. */
 export class LostClaimError extends Error {}
@@ -119,7 +120,7 @@ export async function forgetLeftovers(
   claim?: string,
 ): Promise<void> {
   try {
-    while (await write(engine, (t) => forgetSlice(t, tableUuid, claim), { isLarge: true }));
+    while (await write(engine, (t) => forgetSlice(engine, t, { tableUuid, claim }), LARGE));
   } catch {
     // The note is still there.
   }
@@ -147,12 +148,16 @@ export async function forgetAllLeftovers(engine: SqlEngine): Promise<number> {
   }
 }
 
-/** Whether more is left. Holds the note until the transaction ends, and so off the creation. */
+/**
+ * Whether more is left. Holds the note until the transaction ends, and so off the creation. A table
+ * that is there keeps its paths whatever is noted: a Moraine of before these notes ends none.
+ */
 async function forgetSlice(
+  engine: SqlEngine,
   transaction: SqlTransaction,
-  tableUuid: string,
-  claim: string | undefined,
+  { tableUuid, claim }: { readonly tableUuid: string; readonly claim: string | undefined },
 ): Promise<boolean> {
+  await lockUuid(engine, transaction, tableUuid)
   const held = await transaction
     .updateTable('table_leftovers')
     .set({ claim: null })
@@ -164,7 +169,12 @@ async function forgetSlice(
     .returning('table_uuid')
     .executeTakeFirst()
   if (held === undefined) return false
-  if (!(await forgetSomePaths(transaction, tableUuid))) return true
+  const living = await transaction
+    .selectFrom('tables')
+    .select('table_uuid')
+    .where('table_uuid', '=', tableUuid)
+    .executeTakeFirst()
+  if (living === undefined && !(await forgetSomePaths(transaction, tableUuid))) return true
   await transaction.deleteFrom('table_leftovers').where('table_uuid', '=', tableUuid).execute()
   return false
 }
