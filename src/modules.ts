@@ -11,6 +11,7 @@ import type { DumpService } from './modules/dumps/http/dump-resource.ts'
 import { dumpsModule } from './modules/dumps/http/dumps-module.ts'
 import { eventsModule } from './modules/events/events-module.ts'
 import { exportsModule } from './modules/exports/http/exports-module.ts'
+import { TaskFolder } from './modules/exports/task-folder.ts'
 import { filesModule } from './modules/files/files-module.ts'
 import { icebergRestModule } from './modules/iceberg-rest/http/iceberg-rest-module.ts'
 import type { Module } from './modules/module.ts'
@@ -51,6 +52,10 @@ interface ModuleSeams {
   dialects(): readonly Dialect[]
   /** What names files besides tables; called only after every module was made. */
   readonly fileNamers: FileNamers
+  /** Throws `export-not-found`. */
+  requireExport(task: string): Promise<void>
+  /** Kinds of jobs that only administrators see; called only after every module was made. */
+  kindsOfAdmins(): readonly string[]
   /** What hands out the rows of any table; called only after every module was made. */
   dumpService(): DumpService
   /** Makes the result of a query a dataset. */
@@ -71,6 +76,11 @@ export function listModules(platform: ModulePlatform): readonly Module[] {
     fileNamers: () => modules.flatMap(({ fileNamers = [] }) => fileNamers),
     answerLater: (asked) => laterAnswer(whole)(asked),
     dumpService: () => dumps.service,
+    requireExport: (task) => new TaskFolder(platform.exportsFolder).require(task),
+    kindsOfAdmins: () =>
+      modules.flatMap(({ jobs = [] }) =>
+        jobs.filter(({ isOfAdmins }) => isOfAdmins).map(({ kind }) => kind),
+      ),
   }
   const whole = { ...platform, ...seams }
   const dumps = dumpsModule(whole)

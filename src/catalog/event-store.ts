@@ -3,6 +3,8 @@ import type { EventOrigin } from '../core/event-origin.ts'
 /** Every type of event. Names are never changed; another shape of `data` is another version. */
 export const EVENT_TYPES = [
   'moraine.dataset.changed.v1',
+  'moraine.export.failing.v1',
+  'moraine.export.overdue.v1',
   'moraine.key.changed.v1',
   'moraine.namespace.created.v1',
   'moraine.namespace.dropped.v1',
@@ -36,6 +38,11 @@ export interface EventStore {
   list(query: EventQuery): Promise<EventPage>
   /** Numbers what is visible, as `list` does. */
   findRange(): Promise<EventRange>
+  /**
+   * Raises an event of what no mutation does, once: unless one was raised under the name for this
+   * instant, or a later one. Returns whether it was.
+   */
+  raiseOnce(event: StateEvent): Promise<boolean>
   /** Forgets events older than the instant, up to the first that is not; returns how many. */
   forget(beforeMs: number): Promise<number>
   /** How far a consumer with this name has come; `undefined` before its first `saveCursor`. */
@@ -51,7 +58,7 @@ export interface CatalogEvent {
   readonly type: EventType
   /**
    * UUID of the table or view; the dotted name of a namespace; the UUID that permissions are on, or
-   * `catalog`; `role:<name>` or `key:<id>`.
+   * `catalog`; `role:<name>`, `key:<id>` or `export:<task>`.
    */
   readonly subject: string
   /** Dotted, as it was after the change; before it, for a drop. */
@@ -61,6 +68,13 @@ export interface CatalogEvent {
   readonly timeMs: number
   readonly data: EventData
   readonly origin: EventOrigin
+}
+
+/** That something is in a state, since the instant. */
+export interface StateEvent extends Pick<CatalogEvent, 'type' | 'subject' | 'name' | 'data'> {
+  /** Unique to the state and the thing. */
+  readonly onceName: string
+  readonly sinceMs: number
 }
 
 /**

@@ -4,6 +4,18 @@ import type { MutationOptions } from './replay-store.ts'
 /** In place of the UUID of what a privilege is given on. */
 export const CATALOG_SECURABLE = 'catalog'
 
+const EXPORT = 'export:'
+
+/** In place of the UUID of an export task, which is a folder and is known by its name. */
+export function exportSecurable(task: string): string {
+  return `${EXPORT}${task}`
+}
+
+/** The task's name; `undefined`: it is the securable of something else. */
+export function exportOfSecurable(securable: string): string | undefined {
+  return securable.startsWith(EXPORT) ? securable.slice(EXPORT.length) : undefined
+}
+
 /**
  * In place of the UUID of a table that was dropped: what was granted on it and above it then, which
  * datasets of it that live are read by.
@@ -15,8 +27,8 @@ export function droppedSecurable(tableUuid: string): string {
 /**
  * Who may do what, and the members of roles. Privileges are kept by the UUIDs of tables, views and
  * namespaces: they follow a renaming, pass to what replaces a thing, and outlive its drop until
- * `forgetOrphans`. Whoever creates a thing and is signed in gets `own` on it in the same database
- * transaction. Changes raise `moraine.permissions.changed.v1` and `moraine.role.changed.v1`. Its
+ * `forgetOrphans`; those on export tasks, by name, until they are revoked. Whoever creates a thing
+ * and is signed in gets `own` on it in the same database transaction. Changes raise `moraine.permissions.changed.v1` and `moraine.role.changed.v1`. Its
  * contract: test/catalog/grants.contract.ts.
  */
 export interface GrantStore {
@@ -57,7 +69,7 @@ export interface GrantStore {
 }
 
 export interface Grant {
-  /** UUID of a table, view or namespace, or `CATALOG_SECURABLE`. */
+  /** UUID of a table, view or namespace, `CATALOG_SECURABLE`, or an `exportSecurable`. */
   readonly securable: string
   readonly principal: string
   readonly privilege: Privilege

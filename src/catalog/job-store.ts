@@ -92,6 +92,7 @@ export interface JobProblem {
 
 export interface JobQuery {
   readonly kind?: string
+  readonly exceptKinds?: readonly string[]
   readonly state?: JobState
   /** Only jobs older than this one in the order. */
   readonly before?: Pick<JobRecord, 'createdAtMs' | 'jobId'>

@@ -37,6 +37,8 @@ interface TargetNames {
   readonly view: string | NamespacedName
   /** The id of the transaction. */
   readonly transaction: string
+  /** The name of the export task. */
+  readonly export: string
 }
 
 export type Securable = keyof TargetNames

@@ -59,6 +59,15 @@ export function onView(privilege: Privilege) {
   }
 }
 
+/** A privilege on the export task of the path. */
+export function onExport(privilege: Privilege) {
+  return {
+    privilege,
+    on: 'export' as const,
+    target: ({ param }: TargetCall<unknown, 'task'>) => param('task'),
+  }
+}
+
 export function onCatalog(privilege: Privilege) {
   return { privilege, on: 'catalog' as const, target: () => undefined }
 }
@@ -128,6 +137,12 @@ export class CallPermissions {
       throw this.#refuse(asked, made)
     }
     return typeof decision === 'string' ? decide(decision) : decision.then(decide)
+  }
+
+  /** Whether the principal has the privilege; that it is lacking is no refusal. */
+  async may(privilege: Privilege, target: Target): Promise<boolean> {
+    this.#hasAsked = true
+    return (await this.#authorizer.authorize(this.principal, privilege, target)) === 'allowed'
   }
 
   /** The policy on the table, if it holds for the principal. */
@@ -202,6 +217,10 @@ function notFound(target: Target): Error {
       return new ProblemError('namespace-not-found', `Namespace does not exist: ${named}`, options)
     case 'view':
       return new ProblemError('view-not-found', `View does not exist: ${named}`, options)
+    case 'export':
+      return new ProblemError('export-not-found', `There is no export ${named}`, {
+        facts: { task: named },
+      })
     case 'transaction':
       return new CatalogError('transaction-not-found', `there is no transaction ${named}`, options)
     default:

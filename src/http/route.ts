@@ -35,6 +35,8 @@ export interface Call<Query, Body, Parameter extends string = string> {
    * whose permission is `in-use-case` must call it before it returns.
    */
   authorize(privilege: Privilege, targets: readonly Target[], rows?: 'filtered'): Promise<void>
+  /** Whether the principal has the privilege, where another answer than a refusal follows. */
+  may(privilege: Privilege, target: Target): Promise<boolean>
   /**
    * The policy on a table, if it holds for the principal: for routes whose permission has
    * `rows: 'filtered'`.

@@ -2,6 +2,7 @@ import type { Expected } from './asked-permissions.ts'
 
 const GRANT = { grant: [{ principal: 'role:readers', privilege: 'select' }] }
 const POLICY = '/v1/tables/sky.planets/policy'
+const EXPORT = '/v1/exports/nothing/permissions'
 const CHECK = '/permissions/check?privilege=modify'
 
 function of(path: string, name: string, on: string): Readonly<Record<string, Expected>> {
@@ -25,6 +26,16 @@ export const ACCESS_EXPECTED: Readonly<Record<string, Expected>> = {
   ...of('/v1/namespaces/sky', 'Namespace', 'namespace [sky]'),
   ...of('/v1/tables/sky.planets', 'Table', 'table sky.planets'),
   ...of('/v1/views/sky.bright', 'View', 'view sky.bright'),
+  listExportPermissions: { path: EXPORT, asks: ['manage_grants export nothing'] },
+  changeExportPermissions: {
+    path: EXPORT,
+    json: { grant: [{ principal: 'role:readers', privilege: 'export' }] },
+    asks: ['manage_grants export nothing', 'export export nothing'],
+  },
+  checkExportPermission: {
+    path: `${EXPORT}/check?privilege=export`,
+    asks: ['describe export nothing'],
+  },
   getTablePolicy: { path: POLICY, asks: ['manage_grants table sky.planets'] },
   setTablePolicy: {
     path: POLICY,

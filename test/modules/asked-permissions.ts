@@ -28,7 +28,7 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   explainProblem: { path: '/problems/internal', asks: [] },
 
   listEvents: { path: '/v1/events', asks: ['describe catalog'] },
-  listJobs: { path: '/v1/jobs', asks: ['describe catalog'] },
+  listJobs: { path: '/v1/jobs', asks: ['describe catalog', 'admin catalog'] },
   getJob: { path: `/v1/jobs/${NO_JOB}`, asks: ['describe catalog'] },
   cancelJob: { path: `/v1/jobs/${NO_JOB}`, asks: ['modify catalog'] },
 

@@ -8,6 +8,7 @@ import type {
   EventRange,
   EventStore,
   EventType,
+  StateEvent,
 } from '../event-store.ts'
 import {
   type Connection,
@@ -18,6 +19,8 @@ import {
   write,
 } from './engine/sql-engine.ts'
 import type { EventRow } from './engine/sql-schema.ts'
+import { mutate } from './mutation/sql-replays.ts'
+import { claimTick } from './sql-jobs.ts'
 
 /** Positions that one query passes at most: one with a filter that nothing meets ends, too. */
 const SCAN_MAX = 10_000n
@@ -67,6 +70,14 @@ export class SqlEvents implements EventStore {
         await numberEvents(transaction)
       })
     }
+  }
+
+  async raiseOnce({ onceName: name, sinceMs: tickMs, ...event }: StateEvent): Promise<boolean> {
+    return mutate(this.#engine, {}, async (transaction, raised) => {
+      const isFirst = await claimTick(transaction, { name, tickMs })
+      if (isFirst) raised.raise({ ...event, version: 0 })
+      return isFirst
+    })
   }
 
   forget(beforeMs: number): Promise<number> {

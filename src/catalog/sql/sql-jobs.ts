@@ -66,7 +66,13 @@ export class SqlJobs implements JobStore {
     return row === undefined ? undefined : jobOf(row)
   }
 
-  async list({ kind, state, before, limit }: JobQuery): Promise<readonly JobRecord[]> {
+  async list({
+    kind,
+    exceptKinds = [],
+    state,
+    before,
+    limit,
+  }: JobQuery): Promise<readonly JobRecord[]> {
     const rows = await read(this.#engine, (connection) => {
       let query = connection
         .selectFrom('jobs')
@@ -75,6 +81,7 @@ export class SqlJobs implements JobStore {
         .orderBy('job_id', 'desc')
         .limit(limit)
       if (kind !== undefined) query = query.where('kind', '=', kind)
+      if (exceptKinds.length > 0) query = query.where('kind', 'not in', exceptKinds)
       if (state !== undefined) query = query.where('state', '=', state)
       if (before !== undefined) {
         const position = [BigInt(before.createdAtMs), before.jobId] as const
@@ -132,23 +139,26 @@ export class SqlJobs implements JobStore {
     )
   }
 
-  claimTick({ name, tickMs }: { name: string; tickMs: number }): Promise<boolean> {
-    return write(this.#engine, async (transaction) => {
-      const tick_ms = instant(tickMs)
-      const claimed = await transaction
-        .insertInto('task_ticks')
-        .values({ name, tick_ms })
-        .onConflict((conflict) =>
-          conflict
-            .column('name')
-            .doUpdateSet({ tick_ms })
-            .where('task_ticks.tick_ms', '<', tick_ms),
-        )
-        .returning('name')
-        .executeTakeFirst()
-      return claimed !== undefined
-    })
+  claimTick(tick: { readonly name: string; readonly tickMs: number }): Promise<boolean> {
+    return write(this.#engine, (transaction) => claimTick(transaction, tick))
   }
+}
+
+/** As `JobStore.claimTick`, with what else is done in the transaction. */
+export async function claimTick(
+  transaction: SqlTransaction,
+  { name, tickMs }: { readonly name: string; readonly tickMs: number },
+): Promise<boolean> {
+  const tick_ms = instant(tickMs)
+  const claimed = await transaction
+    .insertInto('task_ticks')
+    .values({ name, tick_ms })
+    .onConflict((conflict) =>
+      conflict.column('name').doUpdateSet({ tick_ms }).where('task_ticks.tick_ms', '<', tick_ms),
+    )
+    .returning('name')
+    .executeTakeFirst()
+  return claimed !== undefined
 }
 
 /** `undefined` when the key's job has ended between two statements. */

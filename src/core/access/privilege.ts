@@ -2,7 +2,8 @@
  * Permitted actions. The first four include those before them: `describe` shows that a thing
  * exists and its name, `select` its definition and rows, `modify` changes rows and definition,
  * `own` drops, renames and shares. `create` is needed on the namespace of a new thing,
- * `manage_grants` gives and takes privileges, and `admin`, on the catalog only, is everything.
+ * `manage_grants` gives and takes privileges, `export`, on tasks of exports only, runs them, and
+ * `admin`, on the catalog only, is everything.
  */
 export const PRIVILEGES = [
   'describe',
@@ -11,6 +12,7 @@ export const PRIVILEGES = [
   'own',
   'create',
   'manage_grants',
+  'export',
   'admin',
 ] as const
 
@@ -25,9 +27,10 @@ export const BIT_OF: Readonly<Record<Privilege, number>> = {
   create: 16,
   manage_grants: 32,
   admin: 64,
+  export: 128,
 }
 
-const { describe, select, modify, own, create, manage_grants } = BIT_OF
+const { describe, select, modify, own, create, manage_grants, export: exports } = BIT_OF
 
 /** The privileges that each one includes, itself among them, as bits. */
 const INCLUDED: Readonly<Record<Privilege, number>> = {
@@ -37,7 +40,8 @@ const INCLUDED: Readonly<Record<Privilege, number>> = {
   own: describe | select | modify | own | create | manage_grants,
   create,
   manage_grants: describe | manage_grants,
-  admin: 127,
+  export: describe | exports,
+  admin: 255,
 }
 
 /** Whether whoever has `held` has `wanted`, too. */
@@ -61,10 +65,11 @@ const BITS_THAT_INCLUDE = Object.fromEntries(
 ) as Readonly<Record<Privilege, number>>
 
 /** The kinds of things that privileges are given on. */
-export type SecurableKind = 'catalog' | 'namespace' | 'table' | 'view'
+export type SecurableKind = 'catalog' | 'namespace' | 'table' | 'view' | 'export'
 
 /** Whether the privilege says anything about things of this kind. */
 export function isGrantable(privilege: Privilege, kind: SecurableKind): boolean {
+  if (privilege === 'export' || kind === 'export') return kind === privilege
   if (privilege === 'admin') return kind === 'catalog'
   if (privilege === 'create') return kind === 'catalog' || kind === 'namespace'
   return true

@@ -302,6 +302,7 @@ async function handle(
     param: match.param,
     accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
     authorize: (privilege, targets, rows) => permissions.requireAll(privilege, targets, rows),
+    may: (privilege, target) => permissions.may(privilege, target),
     policyOn: (tableUuid) => permissions.policyOn(tableUuid),
     requirePaths: permissions.requirePaths,
     requireOwnSite: () => gate.guard.requireOwnSite(request),

@@ -7,6 +7,8 @@ export interface JobKind<Input = unknown> {
    * 10 when absent.
    */
   readonly attemptsMax?: number
+  /** Whether, as a job, only administrators see and cancel it; its module shows it to others. */
+  readonly isOfAdmins?: true
   /**
    * Makes the input of what was stored, maybe by an older release. Throws when it cannot: the job
    * has failed.

@@ -101,6 +101,6 @@ export class Jobs {
   }
 }
 
-function jobNotFound(jobId: string): CatalogError {
+export function jobNotFound(jobId: string): CatalogError {
   return new CatalogError('job-not-found', `there is no job ${jobId}`, { facts: { jobId } })
 }

@@ -13,6 +13,8 @@ export type AccessPlatform = Stores<'grants' | 'keys' | 'policies' | 'tables'> &
   readonly ambient: Ambient
   /** `undefined`: nobody is asked who they are. */
   readonly access: KeyedAccess | undefined
+  /** Throws `export-not-found`. */
+  requireExport(task: string): Promise<void>
 }
 
 /** Throws `access-off`. */

@@ -14,6 +14,8 @@ const COLUMNS_MAX = 1_000
 const NAME_MAX = 1_000
 const DAYS_MAX = 3_650
 
+const SECURABLE_KINDS = ['catalog', 'namespace', 'table', 'view', 'export'] as const
+
 const PrivilegeName = z.enum(PRIVILEGES)
 /** The same with a rule that JSON schema cannot say. */
 export const PrincipalName = z
@@ -46,7 +48,7 @@ export const PrincipalGrantsAnswer = z
     grants: z.array(
       z.strictObject({
         privilege: PrivilegeName,
-        on: z.enum(['catalog', 'namespace', 'table', 'view']),
+        on: z.enum(SECURABLE_KINDS),
         name: z.string().nullable().meta({ description: 'Null for the catalog.' }),
         through: z.string().meta({ description: 'The name that has it: their own, or a role.' }),
       }),
@@ -139,7 +141,7 @@ export const ChecksBody = z
     checks: boundedArray(
       z.strictObject({
         privilege: PrivilegeName,
-        on: z.enum(['catalog', 'namespace', 'table', 'view']),
+        on: z.enum(SECURABLE_KINDS),
         name: z.string().max(2_048).optional(),
       }),
       { max: CHECKS_MAX },

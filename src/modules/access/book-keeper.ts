@@ -3,6 +3,7 @@ import type { CatalogEvent, EventType } from '../../catalog/event-store.ts'
 import {
   CATALOG_SECURABLE,
   droppedSecurable,
+  exportOfSecurable,
   type Grant,
   type Place,
   type PlaceKey,
@@ -172,7 +173,7 @@ export class BookKeeper {
     securables: readonly string[],
     grants: ReadonlyMap<string, readonly Grant[]>,
   ): Promise<void> {
-    const uuids = securables.filter((securable) => securable !== CATALOG_SECURABLE)
+    const uuids = securables.filter(isOfPlace)
     const places = await this.#deps.catalog.grants.findPlaces(uuids)
     const paths = new Map(places.map((place) => [place.uuid, place.namespaceUuids]))
     for (const securable of securables) {
@@ -256,6 +257,10 @@ export class BookKeeper {
 /** Whether an event tells of one kind of thing. */
 function is(kind: string) {
   return ({ type }: CatalogEvent) => type.startsWith(`moraine.${kind}.`)
+}
+
+function isOfPlace(securable: string): boolean {
+  return securable !== CATALOG_SECURABLE && exportOfSecurable(securable) === undefined
 }
 
 const MOVES = /\.(?:dropped|renamed|replaced)\.v1$/

@@ -1,4 +1,4 @@
-import { CATALOG_SECURABLE, type Place } from '../../catalog/grant-store.ts'
+import { CATALOG_SECURABLE, exportSecurable, type Place } from '../../catalog/grant-store.ts'
 import { BIT_OF, bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
 import type { Visibility } from '../../core/access/visibility.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
@@ -31,6 +31,9 @@ interface Asked {
 }
 
 const ONLY_CATALOG: Found = { place: undefined, chain: [CATALOG_SECURABLE] }
+
+/** Whether there is an export task the folder of tasks knows, and its routes tell. */
+const NEEDS_NO_PLACE: ReadonlySet<Target['on']> = new Set(['catalog', 'export'])
 
 /** Decides by the grants of the catalog, from memory. */
 export class GrantAuthorizer implements Authorizer {
@@ -78,6 +81,9 @@ export class GrantAuthorizer implements Authorizer {
   find(target: Exclude<Target, { on: 'transaction' }>): Found | Promise<Found> {
     if (target.on === 'catalog') return ONLY_CATALOG
     if (target.on === 'namespace') return this.#findNamespace(target.name)
+    if (target.on === 'export') {
+      return { place: undefined, chain: [exportSecurable(target.name), CATALOG_SECURABLE] }
+    }
     const { on: kind, name } = target
     const id = typeof name === 'string' ? parseTableIdentifier(name) : name
     const place =
@@ -123,7 +129,7 @@ export class GrantAuthorizer implements Authorizer {
     const { book } = this.#keeper
     const names = book.namesOf(principal)
     const { place, chain } = found
-    const isNamed = target.on === 'catalog' || isRoot(target)
+    const isNamed = NEEDS_NO_PLACE.has(target.on) || isRoot(target)
     const isThere = place !== undefined || isNamed || found.isDropped === true
     const bits = book.bitsOf(names, chain)
     const isPath = this.#isPath(names, { principal, target, place })

@@ -50,6 +50,12 @@ const SECURABLES: readonly Securables[] = [
     curl: '/v1/views/aviation.late_flights/permissions',
     target: ({ param }) => ({ on: 'view', name: param('view_identifier') }),
   },
+  {
+    ...{ kind: 'export', path: '/v1/exports/{task}/permissions', name: 'Export' },
+    parameters: { task: 'The name of the folder of the task.' },
+    curl: '/v1/exports/agency/permissions',
+    target: ({ param }) => ({ on: 'export', name: param('task') }),
+  },
 ]
 
 export function permissionRoutes(platform: AccessPlatform): readonly Route[] {
@@ -57,8 +63,13 @@ export function permissionRoutes(platform: AccessPlatform): readonly Route[] {
 }
 
 function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] {
-  const { kind, path, name, curl, target } = each
-  const common = { tag: ACCESS_TAG, permission: 'in-use-case' as const }
+  const { kind, path, name, curl, target, parameters } = each
+  const common = {
+    tag: ACCESS_TAG,
+    permission: 'in-use-case' as const,
+    ...(parameters && { parameters }),
+  }
+  const example = kind === 'export' ? 'export' : 'select'
   const problems = ['access-off', ...(kind === 'catalog' ? [] : NOT_FOUND[kind])] as const
   const list = defineRoute(
     {
@@ -84,7 +95,7 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
       problems: [...problems, 'last-admin'],
       curl:
         `curl -X POST $MORAINE${curl} -H 'Content-Type: application/json' ` +
-        `-d '{"grant":[{"principal":"role:readers","privilege":"select"}]}'`,
+        `-d '{"grant":[{"principal":"role:readers","privilege":"${example}"}]}'`,
     },
     async (call) => {
       const { grant = [], revoke = [] } = call.body
@@ -108,7 +119,7 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
       summary: `Tell whether somebody has a privilege on ${withArticle(kind)}, and why`,
       query: CheckQuery,
       answers: [{ status: 200, description: 'The decision.', shape: CheckAnswer }],
-      curl: `curl "$MORAINE${curl}/check?privilege=select"`,
+      curl: `curl "$MORAINE${curl}/check?privilege=${example}"`,
     },
     async (call) => {
       const { principal, privilege } = call.query
@@ -126,6 +137,7 @@ const NOT_FOUND = {
   namespace: ['namespace-not-found', 'name-invalid'],
   table: ['table-not-found', 'name-invalid'],
   view: ['view-not-found', 'name-invalid'],
+  export: ['export-not-found'],
 } as const
 
 const checkMany = (platform: AccessPlatform) =>
@@ -174,10 +186,13 @@ export function namedPrincipal(principal: string): Principal {
 
 function requireGrantable(privilege: Privilege, kind: SecurableKind): void {
   if (isGrantable(privilege, kind)) return
-  const detail = `${privilege} says nothing about ${withArticle(kind)}: grant it on the catalog`
+  const elsewhere = privilege === 'export' ? 'an export' : 'the catalog'
+  const only = kind === 'export' ? 'only export does' : `grant it on ${elsewhere}`
+  const detail = `${privilege} says nothing about ${withArticle(kind)}: ${only}`
   throw new CatalogError('request-invalid', detail)
 }
 
 function withArticle(kind: SecurableKind): string {
-  return kind === CATALOG_SECURABLE ? 'the catalog' : `a ${kind}`
+  if (kind === CATALOG_SECURABLE) return 'the catalog'
+  return kind === 'export' ? 'an export task' : `a ${kind}`
 }

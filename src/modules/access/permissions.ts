@@ -1,4 +1,10 @@
-import { CATALOG_SECURABLE, type Grant, type Place } from '../../catalog/grant-store.ts'
+import {
+  CATALOG_SECURABLE,
+  exportOfSecurable,
+  exportSecurable,
+  type Grant,
+  type Place,
+} from '../../catalog/grant-store.ts'
 import { ANONYMOUS_NAME, EVERYONE } from '../../core/access/principal-name.ts'
 import type { Privilege } from '../../core/access/privilege.ts'
 import { CatalogError } from '../../core/errors.ts'
@@ -49,6 +55,7 @@ export async function changePermissions(
     const isTooMuch = privilege === 'admin' && NOBODY_IN_PARTICULAR.includes(principal)
     if (isTooMuch) throw new CatalogError('request-invalid', `${principal} cannot be given admin`)
   }
+  if (target.on === 'export' && grant.length > 0) await platform.requireExport(target.name)
   const { securable, name } = await securableOf(platform, target)
   const nowMs = platform.ambient.nowMs()
   const outcome = await platform.catalog.grants.change(
@@ -86,7 +93,7 @@ export async function checkPermission(
     restricted,
     because: [...reasons, ...withheld].map((each) => ({
       ...each,
-      on: shown.get(each.on) ?? each.on,
+      on: shown.get(each.on) ?? exportOfSecurable(each.on) ?? each.on,
     })),
   }
 }
@@ -95,7 +102,9 @@ async function namesOfPlaces(
   platform: AccessPlatform,
   chain: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  const uuids = chain.filter((securable) => securable !== CATALOG_SECURABLE)
+  const uuids = chain.filter(
+    (securable) => securable !== CATALOG_SECURABLE && exportOfSecurable(securable) === undefined,
+  )
   const places = await platform.catalog.grants.findPlaces(uuids)
   return new Map(places.map((place) => [place.uuid, dotted(place)]))
 }
@@ -106,6 +115,7 @@ async function securableOf(
   target: PlaceTarget,
 ): Promise<{ readonly securable: string; readonly name: string }> {
   if (target.on === 'catalog') return { securable: CATALOG_SECURABLE, name: CATALOG_SECURABLE }
+  if (target.on === 'export') return { securable: exportSecurable(target.name), name: target.name }
   const { place } = await requireAccess(platform).grants.find(target)
   if (place === undefined) throw gone(target)
   return { securable: place.uuid, name: dotted(place) }

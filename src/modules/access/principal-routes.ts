@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { CATALOG_SECURABLE, type Place } from '../../catalog/grant-store.ts'
+import { CATALOG_SECURABLE, exportOfSecurable, type Place } from '../../catalog/grant-store.ts'
 import { isPrincipalName } from '../../core/access/principal-name.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { nameOfPrincipal } from '../../http/authorizer.ts'
@@ -15,7 +15,7 @@ const Position = z.tuple([z.string()])
 
 interface ShownGrant {
   readonly privilege: string
-  readonly on: Place['kind'] | 'catalog'
+  readonly on: Place['kind'] | 'catalog' | 'export'
   readonly name: string | null
   readonly through: string
 }
@@ -71,6 +71,8 @@ async function grantsOf(
   const byUuid = new Map(places.map((place) => [place.uuid, place]))
   const shown = found.flatMap(({ securable, principal: through, privilege }): ShownGrant[] => {
     if (securable === CATALOG_SECURABLE) return [{ privilege, on: 'catalog', name: null, through }]
+    const task = exportOfSecurable(securable)
+    if (task !== undefined) return [{ privilege, on: 'export', name: task, through }]
     const place = byUuid.get(securable)
     if (place === undefined) return []
     return [{ privilege, on: place.kind, name: dotted(place), through }]

@@ -7,7 +7,8 @@ import { type AuditFacts, newAuditRow } from './new-audit-row.ts'
 export function auditChanges({ catalog }: { readonly catalog: Pick<Catalog, 'audit'> }): Consumer {
   return {
     name: 'audit',
-    events: EVENT_TYPES,
+    // That an export fails is no change that anybody made.
+    events: EVENT_TYPES.filter((type) => !type.startsWith('moraine.export.')),
     scope: 'cluster',
     handle: (batch) => catalog.audit.add(batch.map(rowOfEvent)),
   }

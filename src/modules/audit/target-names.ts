@@ -1,4 +1,5 @@
 import type { Catalog } from '../../catalog/catalog.ts'
+import { exportSecurable } from '../../catalog/grant-store.ts'
 import { parseTableIdentifier, type TableIdentifier } from '../../core/table/table-name.ts'
 import type { Target } from '../../http/authorizer.ts'
 
@@ -24,6 +25,8 @@ export class TargetNames {
         return target.name.join('.')
       case 'transaction':
         return target.name
+      case 'export':
+        return exportSecurable(target.name)
       default: {
         const key = identifierOf(target)
         if (key === undefined) return ''

@@ -173,7 +173,7 @@ export class UsageCounts {
 
 function placeOf(target: Target): Place | undefined {
   const { on } = target
-  if (on === 'catalog' || on === 'transaction') return undefined
+  if (on === 'catalog' || on === 'transaction' || on === 'export') return undefined
   if (on === 'namespace') return { namespace: target.name.join('.') }
   const key = identifierOf(target)
   if (key === undefined) return undefined

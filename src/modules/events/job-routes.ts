@@ -2,8 +2,8 @@ import type { JobRecord } from '../../catalog/job-store.ts'
 import { cutPage, parsePageToken } from '../../http/page-token.ts'
 import { onCatalog } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
-import { defineRoute, type Route, type Tag } from '../../http/route.ts'
-import type { Jobs } from '../../lake/jobs/jobs.ts'
+import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
+import { type Jobs, jobNotFound } from '../../lake/jobs/jobs.ts'
 import {
   CancelQuery,
   Job,
@@ -16,13 +16,15 @@ import {
 
 export interface JobsPlatform {
   readonly jobs: Jobs
+  kindsOfAdmins(): readonly string[]
 }
 
 const JOBS_TAG: Tag = { name: 'jobs', description: 'Long-running work in the background.' }
 const PARAMETERS = { job_id: 'The id returned when the job was requested.' }
 const RETRY_AFTER_SECONDS = 2
 
-export function jobRoutes({ jobs }: JobsPlatform): readonly Route[] {
+export function jobRoutes(platform: JobsPlatform): readonly Route[] {
+  const { jobs } = platform
   const listJobs = defineRoute(
     {
       method: 'get',
@@ -37,10 +39,12 @@ export function jobRoutes({ jobs }: JobsPlatform): readonly Route[] {
       problems: ['page-token-invalid'],
       curl: 'curl "$MORAINE/v1/jobs?state=running"',
     },
-    async ({ query }) => {
+    async (call) => {
+      const { query } = call
       const { page_size, page_token, kind, state } = query
       const found = await jobs.list({
         limit: page_size + 1,
+        ...(!(await isAdmin(call)) && { exceptKinds: platform.kindsOfAdmins() }),
         ...(kind !== undefined && { kind }),
         ...(state !== undefined && { state }),
         ...(page_token !== undefined && { before: positionOf(page_token) }),
@@ -68,11 +72,12 @@ export function jobRoutes({ jobs }: JobsPlatform): readonly Route[] {
       problems: ['job-not-found', 'overloaded'],
       curl: 'curl "$MORAINE/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11?wait=30"',
     },
-    async ({ query, closed, param }) => {
-      const jobId = param('job_id')
-      if (query.wait === 0) return jobReply(await jobs.get(jobId))
+    async (call) => {
+      const { query, closed } = call
+      const job = await seenJob(platform, call)
+      if (query.wait === 0) return jobReply(job)
       const wait = { waitMs: query.wait * 1000, signal: closed }
-      return jobReply(await jobs.waitForEnd(jobId, wait))
+      return jobReply(await jobs.waitForEnd(job.jobId, wait))
     },
   )
 
@@ -93,9 +98,26 @@ export function jobRoutes({ jobs }: JobsPlatform): readonly Route[] {
       problems: ['job-not-found'],
       curl: 'curl -X DELETE $MORAINE/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
     },
-    async ({ query, param }) => jobReply(await jobs.cancel(param('job_id'), query.asker)),
+    async (call) => {
+      const { jobId } = await seenJob(platform, call)
+      return jobReply(await jobs.cancel(jobId, call.query.asker))
+    },
   )
   return [listJobs, getJob, cancelJob]
+}
+
+type JobCall = Pick<Call<unknown, unknown, 'job_id'>, 'may' | 'param'>
+
+function isAdmin({ may }: Pick<JobCall, 'may'>): Promise<boolean> {
+  return may('admin', { on: 'catalog', name: undefined })
+}
+
+/** The job of the path. Throws `job-not-found`, also for a job that the caller may not see. */
+async function seenJob({ jobs, kindsOfAdmins }: JobsPlatform, call: JobCall): Promise<JobRecord> {
+  const job = await jobs.get(call.param('job_id'))
+  const isHidden = kindsOfAdmins().includes(job.kind) && !(await isAdmin(call))
+  if (isHidden) throw jobNotFound(job.jobId)
+  return job
 }
 
 function positionOf(token: string): Pick<JobRecord, 'createdAtMs' | 'jobId'> {

@@ -1,60 +1,35 @@
-import { mapBounded } from '../../core/bounded.ts'
 import { askedGauge, type Meter } from '../../http/metrics.ts'
-import { sourceOf } from './export-run.ts'
-import { overdueMs } from './export-schedule.ts'
-import { EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
+import { type ExportHealth, readHealth } from './export-health.ts'
+import type { ExportJobDependencies } from './run-job.ts'
 
-const READS_AT_ONCE = 16
-/** More would make each scrape long. */
-const TASKS_MAX = 1_000
-
-/** What an operator wants to be woken for. */
+/** What an operator wants to be woken for; a scrape reads each task once. */
 export function exportMeters(deps: ExportJobDependencies): readonly Meter[] {
+  let reading: Promise<readonly ExportHealth[]> | undefined
+  const read = () => {
+    reading ??= readHealth(deps).finally(() => {
+      reading = undefined
+    })
+    return reading
+  }
   return [
     askedGauge(
       'moraine_export_failing',
-      'Whether the last run of an export that has ended has failed, or none could begin.',
+      'Whether an export cannot be run, or its last run has failed.',
       'task',
-      () => ofEach(deps, (task) => failing(deps, task)),
+      async () => (await read()).map(({ task, failing }) => [task, failing ? 1 : 0]),
     ),
     askedGauge(
       'moraine_export_overdue_seconds',
       'For how long a time of the schedule of an export has passed without a run.',
       'task',
       async () => {
-        const paused = await deps.files.listPaused()
-        return ofEach(deps, async (task) => (paused.has(task) ? 0 : overdueSeconds(deps, task)))
+        const health = await read()
+        const nowMs = deps.ambient.nowMs()
+        return health.map(({ task, overdueSinceMs = nowMs }) => [
+          task,
+          (nowMs - overdueSinceMs) / 1_000,
+        ])
       },
     ),
   ]
-}
-
-async function ofEach(
-  { folder }: ExportJobDependencies,
-  measure: (task: string) => Promise<number>,
-): Promise<readonly (readonly [string, number])[]> {
-  const tasks = (await folder.list()).slice(0, TASKS_MAX)
-  return mapBounded(tasks, READS_AT_ONCE, async (task) => [task, await measure(task)] as const)
-}
-
-async function failing(deps: ExportJobDependencies, task: string): Promise<number> {
-  try {
-    sourceOf(deps, await deps.folder.read(task))
-  } catch {
-    return 1
-  }
-  const last = await deps.jobs.findByKey({ kind: EXPORT_KIND, key: task })
-  if (last === undefined) return 0
-  // Of one that goes on, a failed attempt is known.
-  return last.state === 'failed' || (last.endedAtMs === undefined && last.problem) ? 1 : 0
-}
-
-async function overdueSeconds(deps: ExportJobDependencies, name: string): Promise<number> {
-  const { ambient, folder, jobs } = deps
-  const task = await folder.read(name).catch(() => undefined)
-  if (task?.schedule === undefined) return 0
-  const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
-  const { changedAtMs, schedule } = task
-  const asked = { changedAtMs, lastAskedAtMs: last?.createdAtMs, nowMs: ambient.nowMs() }
-  return overdueMs(schedule, asked) / 1_000
 }

@@ -1,7 +1,7 @@
 import { type Ticks, ticksOf } from '../../lake/jobs/schedule.ts'
 import type { Task } from '../../lake/jobs/task.ts'
 import type { ExportSchedule } from './export-task.ts'
-import { askForExport, EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
+import { askForExport, EXPORT_KIND, type ExportJobDependencies, SCHEDULE } from './run-job.ts'
 
 const LOOK_MS = 10_000
 const MINUTE_MS = 60_000
@@ -33,7 +33,7 @@ async function askIfDue(deps: ExportJobDependencies, name: string): Promise<void
     if (schedule === undefined) return
     const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
     const asked = { changedAtMs, lastAskedAtMs: last?.createdAtMs, nowMs: ambient.nowMs() }
-    if (isDue(schedule, asked)) await askForExport(jobs, name)
+    if (isDue(schedule, asked)) await askForExport(jobs, { task: name, asker: SCHEDULE })
   } catch (err) {
     log.warn({ err, task: name }, 'an export could not be scheduled')
   }
@@ -55,11 +55,14 @@ export function isDue({ catchUp, ...schedule }: ExportSchedule, asked: Asked): b
 }
 
 /**
- * By how long the last instant of the schedule within six days has passed without a run that was
- * asked for; 0 when one was.
+ * The last instant of the schedule within six days, if it has passed without a run that was asked
+ * for since.
  */
-export function overdueMs({ catchUp: _, ...schedule }: ExportSchedule, asked: Asked): number {
-  return asked.nowMs - (missedTick(schedule, asked, LATE_MS.one) ?? asked.nowMs)
+export function overdueSinceMs(
+  { catchUp: _, ...schedule }: ExportSchedule,
+  asked: Asked,
+): number | undefined {
+  return missedTick(schedule, asked, LATE_MS.one)
 }
 
 function missedTick(

@@ -39,6 +39,7 @@ interface ExportInput {
 export function exportJob(deps: ExportJobDependencies): JobKind<ExportInput> {
   return {
     kind: EXPORT_KIND,
+    isOfAdmins: true,
     attemptsMax: ATTEMPTS_MAX,
     input: inputOf,
     async run({ jobId, input, attempt, report }, fence, signal): Promise<ExportResult> {
@@ -103,9 +104,15 @@ async function endNoted(
   return ended
 }
 
+/** The asker of runs that a schedule wants: no principal has the name. */
+export const SCHEDULE = 'schedule'
+
 /** Asks for a run. A task that runs already is joined: it never runs twice at a time. */
-export async function askForExport(jobs: Jobs, task: string): Promise<JobRecord> {
-  return (await jobs.submit({ kind: EXPORT_KIND, key: task, input: { task } })).job
+export async function askForExport(
+  jobs: Jobs,
+  { task, asker }: { readonly task: string; readonly asker: string },
+): Promise<JobRecord> {
+  return (await jobs.submit({ kind: EXPORT_KIND, key: task, input: { task }, asker })).job
 }
 
 /**

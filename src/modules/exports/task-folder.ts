@@ -9,6 +9,15 @@ const TASK_FILE_BYTES_MAX = 1024 * 1024
 const TASKS_MAX = 10_000
 const TASK_FILES = ['task.json', 'select.sql', 'delete.sql'] as const
 
+export interface SeenTask {
+  /** `undefined` if its files say nothing that can be used. */
+  readonly task: ExportTask | undefined
+  /** Why it cannot be run; `null` if it can. */
+  readonly problem: string | null
+  /** When its files were changed last; 0 if they cannot be read. */
+  readonly changedAtMs: number
+}
+
 /** The operator's tasks: one folder each, read anew whenever one is asked for. */
 export class TaskFolder {
   readonly #folder: string
@@ -54,6 +63,24 @@ export class TaskFolder {
     const files = TASK_NAME.test(name) ? await this.#files(name) : undefined
     if (files === undefined) throw exportNotFound(name)
     return parseTask(name, files)
+  }
+
+  /**
+   * The task, whether or not it can be run: `check` throws `export-task-unusable`, too, for what
+   * its files do not tell. Throws `export-not-found`.
+   */
+  async look(name: string, check: (task: ExportTask) => void): Promise<SeenTask> {
+    let task: ExportTask | undefined
+    try {
+      task = await this.read(name)
+      check(task)
+      return { task, problem: null, changedAtMs: task.changedAtMs }
+    } catch (error) {
+      const isUnusable = error instanceof ProblemError && error.code === 'export-task-unusable'
+      if (!isUnusable) throw error
+      const files = task ?? (await this.#files(name).catch(() => undefined))
+      return { task, problem: error.message, changedAtMs: files?.changedAtMs ?? 0 }
+    }
   }
 
   /** `undefined` when there are none. */

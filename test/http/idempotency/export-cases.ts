@@ -1,16 +1,29 @@
+import { randomUUID } from 'node:crypto'
+import type { NewJob } from '../../../src/catalog/job-store.ts'
 import type { RequestOptions } from '../client.ts'
 
 type Case = RequestOptions & { readonly path: string }
 
-/** Requests of exports; `newExport` makes a task, `pause` pauses the schedule of one. */
+/**
+ * Requests of exports; `newExport` makes a task, `pause` pauses the schedule of one, and `submit`
+ * asks for a job.
+ */
 export function exportCases(
   newExport: () => Promise<string>,
   pause: (task: string) => Promise<unknown>,
+  submit: (job: NewJob) => Promise<unknown>,
 ): Readonly<Record<string, () => Promise<Case>>> {
   const pausedExport = async () => {
     const task = await newExport()
     await pause(task)
     return task
+  }
+  /** One that begins in an hour. */
+  const openRun = async (task: string) => {
+    const [jobId, nowMs, asker] = [randomUUID(), Date.now(), 'anonymous']
+    const job = { jobId, kind: 'export', key: task, input: { task }, asker, nowMs }
+    await submit({ ...job, notBeforeMs: nowMs + 3_600_000 })
+    return `/v1/exports/${task}/runs/${jobId}`
   }
   const ofOne = (verb: string, task: () => Promise<string>) => async () => {
     return { path: `/v1/exports/${await task()}/${verb}`, method: 'POST' } as const
@@ -25,6 +38,7 @@ export function exportCases(
   return {
     runExport: ofOne('runs', newExport),
     runExports: ofAll('/v1/exports/runs'),
+    cancelExportRun: async () => ({ path: await openRun(await newExport()), method: 'DELETE' }),
     pauseExport: ofOne('pause', newExport),
     pauseExports: ofSome('pause', newExport),
     resumeExport: ofOne('resume', pausedExport),

@@ -198,7 +198,11 @@ const CASES: Readonly<Record<string, () => Promise<Case>>> = {
     return { path: `/data/${source.table}/records?materialise=true`, method: 'POST' }
   },
   ...datasetCases(newDataset),
-  ...exportCases(newExport, (task) => must(post(service, `/v1/exports/${task}/pause`, {}))),
+  ...exportCases(
+    newExport,
+    (task) => must(post(service, `/v1/exports/${task}/pause`, {})),
+    (job) => service.deps.catalog.jobs.submit(job),
+  ),
   icebergCreateNamespace: async () => ({ path: SPACE, json: { namespace: [newName()] } }),
   icebergDropNamespace: async () => {
     const name = newName()

@@ -1,6 +1,9 @@
 import { mkdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Registry } from 'prom-client'
 import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
+import { healthTask } from '../../../src/modules/exports/export-health.ts'
+import { exportMeters } from '../../../src/modules/exports/export-meters.ts'
 import { scheduleTask } from '../../../src/modules/exports/export-schedule.ts'
 import type { ExportJobDependencies } from '../../../src/modules/exports/run-job.ts'
 import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
@@ -14,17 +17,19 @@ beforeEach(async () => {
 })
 afterEach(() => service.close())
 
-const JSON_OF_TASK = { mode: 'keep', source: 'gone' }
+interface Told {
+  readonly subject: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+/** Of a table that is not there: its runs fail. */
+const JSON_OF_TASK = { source: 'moraine', table: 'no.table', where: 'true' }
 const folder = () => join(service.home, 'exports')
 async function newTask(name: string, more: object = {}): Promise<void> {
-  await writeTask(folder(), name, {
-    'task.json': { ...JSON_OF_TASK, ...more },
-    'select.sql': 'select 1',
-  })
+  await writeTask(folder(), name, { 'task.json': { ...JSON_OF_TASK, ...more } })
   // Ticks from before its last change are not its own.
   const long = new Date(Date.now() - 86_400_000)
-  for (const file of ['task.json', 'select.sql'])
-    await utimes(join(folder(), name, file), long, long)
+  await utimes(join(folder(), name, 'task.json'), long, long)
 }
 
 /** What the schedule asks for at this moment, in a process that does no jobs. */
@@ -92,14 +97,92 @@ test('a folder without a file of a task is none, and hides no other', async () =
   expect((await must(ask(service, '/exports'))).exports).toEqual(['a'])
 })
 
+/** The parts of an export's tasks, in a process that does no jobs. */
+function partsOf(nowMs: () => number, changed: object = {}) {
+  const { deps } = service
+  const { catalog } = deps
+  const jobs = {
+    findByKey: (key: Parameters<typeof catalog.jobs.findByKey>[0]) => catalog.jobs.findByKey(key),
+    ...changed,
+  } as unknown as ExportJobDependencies['jobs']
+  const { ambient } = deps
+  return {
+    ...{ ...deps, jobs, files: new ExportFiles(deps), folder: new TaskFolder(folder()) },
+    ...{ tables: deps, ambient: { ...ambient, nowMs } },
+  }
+}
+const eventsOf = async (type: string) =>
+  (await must(ask(service, `/v1/events?types=moraine.export.${type}.v1`))).events
+
+test('each failure, and each time that passed without a run, is one event', async () => {
+  await newTask('fails')
+  await newTask('well')
+  await newTask('late', { schedule: '0 3 * * *' })
+  await newTask('paused', { schedule: '0 3 * * *' })
+  await must(post(service, '/v1/exports/paused/pause', {}))
+  await writeTask(folder(), 'broken', { 'task.json': '{' })
+  await newTask('sourceless', { source: 'gone' })
+  await post(service, '/exports/fails', {})
+  // Ticks of two days, and long after the files were changed.
+  const nextDay = Math.ceil(Date.now() / 86_400_000) * 86_400_000
+  let nowMs = nextDay + 3 * 3_600_000 + 30_000
+  const signal = new AbortController().signal
+  const task = healthTask(partsOf(() => nowMs))
+  await task.run(signal)
+  expect(await eventsOf('overdue')).toEqual([])
+  nowMs += 60_000
+  await task.run(signal)
+  await task.run(signal)
+  nowMs += 86_400_000
+  await task.run(signal)
+  const { runs } = await must(ask(service, '/v1/exports/fails/runs'))
+  const failing = await eventsOf('failing')
+  const told = failing.map(({ subject, data }: Told) => [subject, data['run_id'], data['problem']])
+  expect(told.sort()).toEqual([
+    ['export:broken', null, '/problems/export-task-unusable'],
+    ['export:fails', runs[0].run_id, '/problems/table-not-found'],
+    ['export:sourceless', null, '/problems/export-task-unusable'],
+  ])
+  const due = (await eventsOf('overdue')).map(({ subject, data }: Told) => [
+    subject,
+    data['due_at'],
+  ])
+  const at = (ms: number) => new Date(ms + 3 * 3_600_000).toISOString()
+  expect(due).toEqual([
+    ['export:late', at(nextDay)],
+    ['export:late', at(nextDay + 86_400_000)],
+  ])
+  // Another failure is another event; so is another fault in the files.
+  await post(service, '/exports/fails', {})
+  await writeTask(folder(), 'broken', { 'task.json': '{{' })
+  await utimes(join(folder(), 'broken', 'task.json'), new Date(), new Date(Date.now() + 5_000))
+  await task.run(signal)
+  expect(await eventsOf('failing')).toHaveLength(5)
+})
+
+test('a scrape reads the job of each export once', async () => {
+  await newTask('a', { schedule: '0 3 * * *' })
+  await newTask('b')
+  const read: string[] = []
+  const findByKey = async ({ key }: { key: string }) => {
+    read.push(key)
+    return undefined
+  }
+  const registry = new Registry()
+  for (const meter of exportMeters(partsOf(Date.now, { findByKey }))) registry.registerMetric(meter)
+  const text = await registry.metrics()
+  expect(text).toContain('moraine_export_failing{task="a"} 0')
+  expect(text).toContain('moraine_export_overdue_seconds{task="b"} 0')
+  expect(read.sort()).toEqual(['a', 'b'])
+})
+
 test('metrics tell which tasks fail, and which are overdue', async () => {
   await newTask('fails')
   // Half a year from now: it was not due today or yesterday.
   const month = ((new Date().getUTCMonth() + 6) % 12) + 1
-  const late = { source: 'moraine', table: 't', where: 'true', schedule: `0 0 1 ${month} *` }
-  await writeTask(folder(), 'late', { 'task.json': late })
+  await newTask('late', { schedule: `0 0 1 ${month} *` })
   await writeTask(folder(), 'broken', { 'task.json': '{' })
-  await newTask('sourceless')
+  await newTask('sourceless', { source: 'gone' })
   await post(service, '/exports/fails', {})
   const metrics = async () => (await fetch(`${service.url}/metrics`)).text()
   const text = await metrics()

@@ -3,6 +3,8 @@ import type { Privilege } from '../../../core/access/privilege.ts'
 import {
   CATALOG_SECURABLE,
   droppedSecurable,
+  exportOfSecurable,
+  exportSecurable,
   type Grant,
   type GrantChange,
   type GrantStore,
@@ -116,7 +118,7 @@ async function changeGrants(
   raised: RaisedEvents,
 ): Promise<'changed'> {
   const { securable, name, grant, revoke } = change
-  if (securable !== CATALOG_SECURABLE) {
+  if (securable !== CATALOG_SECURABLE && exportOfSecurable(securable) === undefined) {
     const [place] = await findPlaces(transaction, [securable])
     if (place === undefined) throw new Refusal('not-found')
   }
@@ -180,6 +182,7 @@ async function forgetOrphans(
     .set({ orphaned_at_ms: BigInt(Math.ceil(nowMs)) })
     .where('orphaned_at_ms', 'is', null)
     .where('securable', '!=', CATALOG_SECURABLE)
+    .where('securable', 'not like', exportSecurable('%'))
     .where('securable', 'not in', living)
     .execute()
   const deleted = await transaction

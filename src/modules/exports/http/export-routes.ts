@@ -1,16 +1,16 @@
 import type { JobRecord } from '../../../catalog/job-store.ts'
 import { mapBounded } from '../../../core/bounded.ts'
 import { CodedError } from '../../../core/errors.ts'
+import { nameOfPrincipal } from '../../../http/authorizer.ts'
 import { cutPage, parsePageToken } from '../../../http/page-token.ts'
-import { onCatalog } from '../../../http/permission.ts'
+import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../../http/route.ts'
-import { ProblemError } from '../../../problem/problems.ts'
 import type { DumpStreams } from '../../dumps/http/dump-streams.ts'
 import { countRows, sourceOf } from '../export-run.ts'
-import type { ExportTask } from '../export-task.ts'
 import { askForExport, EXPORT_KIND, type ExportJobDependencies } from '../run-job.ts'
 import { fileReply, fileToJson, runToJson } from './export-answers.ts'
+import { FOR_SOME_TASKS, permittedTasks } from './export-permission.ts'
 import {
   ExportDryRun,
   ExportFilePosition,
@@ -56,13 +56,14 @@ function taskRoutes(service: ExportService): readonly Route[] {
       operationId: 'listExports',
       tag: EXPORTS_TAG,
       summary: 'List all export tasks',
-      permission: onCatalog('admin'),
+      description: 'Those that the caller may export.',
+      permission: FOR_SOME_TASKS,
       answers: [{ status: 200, description: 'Every task.', shape: ExportsAnswer }],
       problems: [],
       curl: 'curl $MORAINE/v1/exports',
     },
-    async () => {
-      const names = await folder.list()
+    async (call) => {
+      const names = await permittedTasks(call, await folder.list())
       const paused = await service.files.listPaused()
       const described = (name: string) => describe(service, name, paused)
       const exports = await mapBounded(names, READS_AT_ONCE, described)
@@ -78,7 +79,7 @@ function taskRoutes(service: ExportService): readonly Route[] {
       operationId: 'getExport',
       tag: EXPORTS_TAG,
       summary: 'Get an export task and its last run',
-      permission: onCatalog('admin'),
+      permission: onExport('export'),
       answers: [{ status: 200, description: 'The task.', shape: ExportTaskAnswer }],
       problems: ['export-not-found'],
       curl: 'curl $MORAINE/v1/exports/agency',
@@ -102,7 +103,7 @@ function runRoutes(service: ExportService): readonly Route[] {
       description:
         'Copies the rows of the task to a file, deletes them in the same transaction, and gives ' +
         'the file its name once that is committed. A task that runs already is joined.',
-      permission: onCatalog('admin'),
+      permission: onExport('export'),
       reservesKey: true,
       body: RunExportRequest,
       isBodyOptional: true,
@@ -116,7 +117,7 @@ function runRoutes(service: ExportService): readonly Route[] {
       ] as const,
       curl: 'curl -X POST $MORAINE/v1/exports/agency/runs',
     },
-    async ({ param, body, keeper, closed }) => {
+    async ({ param, body, keeper, closed, principal }) => {
       const task = await folder.read(param('task'))
       if (body.dry_run === true) {
         const rows = await countRows(service, task, closed)
@@ -124,10 +125,11 @@ function runRoutes(service: ExportService): readonly Route[] {
         await keeper.withoutEffect({ status: 200, value: counted })
         return jsonReply(counted)
       }
-      const asked = runToJson(await askForExport(jobs, task.name))
-      const { run_id, job_url, created_at } = asked
-      const run = { run_id, task: task.name, job_url, created_at }
-      const headers = { Location: job_url, 'Retry-After': String(RETRY_AFTER_SECONDS) }
+      const asker = nameOfPrincipal(principal)
+      const asked = runToJson(await askForExport(jobs, { task: task.name, asker }))
+      const { run_id, url, job_url, created_at } = asked
+      const run = { run_id, task: task.name, url, job_url, created_at }
+      const headers = { Location: url, 'Retry-After': String(RETRY_AFTER_SECONDS) }
       await keeper.withoutEffect({ status: 202, headers, value: run })
       return jsonReply(run, { status: 202, headers })
     },
@@ -142,7 +144,7 @@ function runRoutes(service: ExportService): readonly Route[] {
       tag: EXPORTS_TAG,
       summary: 'List the runs of a task, newest first',
       description: 'The last 100 of the last week; its files are kept for ever.',
-      permission: onCatalog('admin'),
+      permission: onExport('export'),
       answers: [{ status: 200, description: 'Runs.', shape: ExportRunsAnswer }],
       problems: ['export-not-found'],
       curl: 'curl $MORAINE/v1/exports/agency/runs',
@@ -165,22 +167,25 @@ function runOfAllRoute({ folder, jobs }: ExportService): Route {
       operationId: 'runExports',
       tag: EXPORTS_TAG,
       summary: 'Run all export tasks',
-      description: 'One that cannot be run stops no other.',
-      permission: onCatalog('admin'),
+      description: 'Those that the caller may export; one that cannot be run stops no other.',
+      permission: FOR_SOME_TASKS,
       reservesKey: true,
       answers: [{ status: 202, description: 'Each task with its run.', shape: RunsOfAll }],
       problems: [],
       curl: 'curl -X POST $MORAINE/v1/exports/runs',
     },
-    async ({ keeper }) => {
-      const runs = await mapBounded(await folder.list(), READS_AT_ONCE, async (task) => {
+    async (call) => {
+      const { keeper, principal } = call
+      const asker = nameOfPrincipal(principal)
+      const tasks = await permittedTasks(call, await folder.list())
+      const runs = await mapBounded(tasks, READS_AT_ONCE, async (task) => {
         try {
           await folder.read(task)
-          const { run_id, job_url } = runToJson(await askForExport(jobs, task))
-          return { task, run_id, job_url, problem: null }
+          const { run_id, url, job_url } = runToJson(await askForExport(jobs, { task, asker }))
+          return { task, run_id, url, job_url, problem: null }
         } catch (error) {
           if (!(error instanceof CodedError)) throw error
-          return { task, run_id: null, job_url: null, problem: error.message }
+          return { task, run_id: null, url: null, job_url: null, problem: error.message }
         }
       })
       await keeper.withoutEffect({ status: 202, value: { runs } })
@@ -199,7 +204,7 @@ function fileRoutes(service: ExportService): readonly Route[] {
       operationId: 'listExportFiles',
       tag: EXPORTS_TAG,
       summary: 'List the files of a task, newest first',
-      permission: onCatalog('admin'),
+      permission: onExport('export'),
       query: ExportFilesQuery,
       answers: [{ status: 200, description: 'One page of files.', shape: ExportFilesAnswer }],
       problems: ['export-not-found', 'page-token-invalid'],
@@ -226,7 +231,7 @@ function fileRoutes(service: ExportService): readonly Route[] {
       tag: EXPORTS_TAG,
       summary: 'Download an exported file',
       description: 'With ETag, ranges and Repr-Digest; the file never changes.',
-      permission: onCatalog('admin'),
+      permission: onExport('export'),
       answers: [
         { status: 200, description: 'The file.', mediaType: 'application/gzip' },
         { status: 206, description: 'The range asked for.', mediaType: 'application/gzip' },
@@ -251,15 +256,7 @@ function fileRoutes(service: ExportService): readonly Route[] {
 /** Throws `export-not-found`. */
 async function describe(service: ExportService, name: string, paused?: ReadonlySet<string>) {
   const { files, folder, jobs } = service
-  let task: ExportTask | undefined
-  let problem: string | null = null
-  try {
-    task = await folder.read(name)
-    sourceOf(service, task)
-  } catch (error) {
-    if (!(error instanceof ProblemError && error.code === 'export-task-unusable')) throw error
-    problem = error.message
-  }
+  const { task, problem } = await folder.look(name, (read) => sourceOf(service, read))
   const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
   return {
     task: name,

@@ -1,9 +1,11 @@
+import type { Stores } from '../../../catalog/catalog.ts'
 import type { Log } from '../../../core/log.ts'
 import type { Jobs } from '../../../lake/jobs/jobs.ts'
 import { DumpStreams, type StreamMeter } from '../../dumps/http/dump-streams.ts'
 import type { Module } from '../../module.ts'
 import type { ArchiveTableDependencies } from '../archive-table.ts'
 import { ExportFiles, type ExportPlaces } from '../export-files.ts'
+import { healthTask } from '../export-health.ts'
 import { exportMeters } from '../export-meters.ts'
 import type { ExportDependencies } from '../export-run.ts'
 import { scheduleTask } from '../export-schedule.ts'
@@ -16,7 +18,8 @@ import { seedRoutes } from './seed-routes.ts'
 
 export type ExportsPlatform = Omit<ExportDependencies, 'tables'> &
   ArchiveTableDependencies &
-  ExportPlaces & {
+  ExportPlaces &
+  Stores<'events'> & {
     readonly jobs: Jobs
     readonly log: Log
     /** Absolute path of the folder of tasks. */
@@ -48,6 +51,6 @@ export function exportsModule(platform: ExportsPlatform): Module {
     ],
     meters: exportMeters(service),
     jobs: [exportJob(service)],
-    tasks: [recoveryTask(service), scheduleTask(service)],
+    tasks: [recoveryTask(service), scheduleTask(service), healthTask(service)],
   }
 }

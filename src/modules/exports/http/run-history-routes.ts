@@ -1,6 +1,7 @@
 import type { JobRecord } from '../../../catalog/job-store.ts'
+import { nameOfPrincipal } from '../../../http/authorizer.ts'
 import { cutPage, parsePageToken } from '../../../http/page-token.ts'
-import { onCatalog } from '../../../http/permission.ts'
+import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { defineRoute, type Route } from '../../../http/route.ts'
 import { ProblemError } from '../../../problem/problems.ts'
@@ -23,7 +24,7 @@ const EXAMPLE = 'curl $MORAINE/v1/exports/agency/runs/0f8c1c9e-6d0f-4f0a-9b2a-7c
 export function runHistoryRoutes(service: ExportService): readonly Route[] {
   const { files } = service
   const common = { method: 'get', parameters: PARAMETERS, tag: EXPORTS_TAG } as const
-  const permission = onCatalog('admin')
+  const permission = onExport('export')
   const getExportRun = defineRoute(
     {
       ...{ ...common, permission, path: '/v1/exports/{task}/runs/{run}' },
@@ -81,7 +82,31 @@ export function runHistoryRoutes(service: ExportService): readonly Route[] {
       return jsonReply({ files: items.map(fileToJson), next_page_token: nextPageToken })
     },
   )
-  return [getExportRun, getExportRunLog, listExportRunFiles]
+  return [getExportRun, getExportRunLog, listExportRunFiles, cancelRoute(service)]
+}
+
+function cancelRoute(service: ExportService): Route {
+  return defineRoute(
+    {
+      ...{ method: 'delete', path: '/v1/exports/{task}/runs/{run}', parameters: PARAMETERS },
+      ...{ tag: EXPORTS_TAG, operationId: 'cancelExportRun', permission: onExport('export') },
+      summary: 'Withdraw the request for a run',
+      description:
+        'It is cancelled, and rolled back, when nobody else has asked for it, nor a schedule; by ' +
+        'an administrator in any case. One that has ended, or may be committed, stays as it is.',
+      answers: [{ status: 200, description: 'The run as it is now.', shape: ExportRun }],
+      problems: ['export-run-not-found'],
+      curl: EXAMPLE.replace('curl', 'curl -X DELETE'),
+    },
+    async ({ param, principal, may, keeper }) => {
+      const { jobId } = await getRun(service, param('task'), param('run'))
+      const isAdmin = await may('admin', { on: 'catalog', name: undefined })
+      const job = await service.jobs.cancel(jobId, isAdmin ? undefined : nameOfPrincipal(principal))
+      const value = runToJson(job)
+      await keeper.withoutEffect({ status: 200, value })
+      return jsonReply(value)
+    },
+  )
 }
 
 /** Throws `export-run-not-found`; a run of another task is none. */

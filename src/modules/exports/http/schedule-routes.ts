@@ -1,8 +1,9 @@
 import { mapBounded } from '../../../core/bounded.ts'
 import { timeText } from '../../../http/common-shapes.ts'
-import { onCatalog } from '../../../http/permission.ts'
+import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { defineRoute, type Route } from '../../../http/route.ts'
+import { FOR_SOME_TASKS, permittedTasks } from './export-permission.ts'
 import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
 import { PausedExport, PausedExports, PauseExportsRequest } from './export-shapes.ts'
 
@@ -28,7 +29,7 @@ function routesOf(service: ExportService, isPaused: boolean): readonly Route[] {
       tag: EXPORTS_TAG,
       summary: `${what} the schedule of an export task`,
       description,
-      permission: onCatalog('admin'),
+      permission: onExport('export'),
       reservesKey: true,
       answers: [{ status: 200, description: 'Its state from now on.', shape: PausedExport }],
       problems: ['export-not-found'],
@@ -47,8 +48,10 @@ function routesOf(service: ExportService, isPaused: boolean): readonly Route[] {
       operationId: `${verb}Exports`,
       tag: EXPORTS_TAG,
       summary: `${what} the schedules of several export tasks`,
-      description: `${description} Of all tasks when none are named; of none if one is unknown.`,
-      permission: onCatalog('admin'),
+      description:
+        `${description} Of all that the caller may export when none are named; of none if one ` +
+        'is unknown.',
+      permission: FOR_SOME_TASKS,
       reservesKey: true,
       body: PauseExportsRequest,
       isBodyOptional: true,
@@ -56,8 +59,11 @@ function routesOf(service: ExportService, isPaused: boolean): readonly Route[] {
       problems: ['export-not-found'],
       curl: `curl -X POST $MORAINE/v1/exports/${verb}`,
     },
-    async ({ body, keeper }) => {
-      const tasks = body.tasks ?? (await service.folder.list())
+    async (call) => {
+      const { body, keeper } = call
+      const named = body.tasks?.map((name) => ({ on: 'export', name }) as const)
+      if (named !== undefined) await call.authorize('export', named)
+      const tasks = body.tasks ?? (await permittedTasks(call, await service.folder.list()))
       const value = { tasks: await change(service, { isPaused, tasks }) }
       await keeper.withoutEffect({ status: 200, value })
       return jsonReply(value)

@@ -1,11 +1,13 @@
 import type { JobRecord } from '../../../catalog/job-store.ts'
 import { mapBounded } from '../../../core/bounded.ts'
 import { CatalogError, CodedError } from '../../../core/errors.ts'
-import { onCatalog } from '../../../http/permission.ts'
+import { nameOfPrincipal } from '../../../http/authorizer.ts'
+import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
-import { defineRoute, type Route } from '../../../http/route.ts'
+import { type Call, defineRoute, type Route } from '../../../http/route.ts'
 import { PROBLEMS, type ProblemCode } from '../../../problem/problems.ts'
 import { askForExport } from '../run-job.ts'
+import { FOR_SOME_TASKS, permittedTasks } from './export-permission.ts'
 import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
 import { SeedNames, SeedOk, SeedTask } from './export-shapes.ts'
 
@@ -28,12 +30,12 @@ function seedLists({ folder }: ExportService): readonly Route[] {
       tag: EXPORTS_TAG,
       summary: 'List the names of all export tasks',
       description: 'As an older service had it.',
-      permission: onCatalog('admin'),
+      permission: FOR_SOME_TASKS,
       answers: [{ status: 200, description: 'The names.', shape: SeedNames }],
       problems: [],
       curl: 'curl $MORAINE/exports',
     },
-    async () => jsonReply({ exports: await folder.list() }),
+    async (call) => jsonReply({ exports: await permittedTasks(call, await folder.list()) }),
   )
 
   const getSeedExport = defineRoute(
@@ -45,7 +47,7 @@ function seedLists({ folder }: ExportService): readonly Route[] {
       tag: EXPORTS_TAG,
       summary: 'Whether an export task is there',
       description: 'As an older service had it.',
-      permission: onCatalog('admin'),
+      permission: onExport('export'),
       answers: [{ status: 200, description: 'Its name.', shape: SeedTask }],
       problems: ['export-not-found', 'export-task-unusable'],
       curl: 'curl $MORAINE/exports/agency',
@@ -65,7 +67,7 @@ function seedRuns(service: ExportService): readonly Route[] {
       tag: EXPORTS_TAG,
       summary: 'Run all export tasks, and answer when they are done',
       description: 'One that fails does not stop the others; the first failure is the answer.',
-      permission: onCatalog('admin'),
+      permission: FOR_SOME_TASKS,
       reservesKey: true,
       answers: [{ status: 200, description: 'All are done.', shape: SeedOk }],
       problems: [
@@ -74,9 +76,11 @@ function seedRuns(service: ExportService): readonly Route[] {
       ] as const,
       curl: 'curl -X POST $MORAINE/exports',
     },
-    async ({ closed, keeper }) => {
-      const failures = await mapBounded(await service.folder.list(), RUNS_AT_ONCE, (task) =>
-        runToEnd(service, task, closed).then(
+    async (call) => {
+      const { keeper } = call
+      const tasks = await permittedTasks(call, await service.folder.list())
+      const failures = await mapBounded(tasks, RUNS_AT_ONCE, (task) =>
+        runToEnd(service, task, call).then(
           () => [],
           (failure: unknown) => [failure],
         ),
@@ -97,7 +101,7 @@ function seedRuns(service: ExportService): readonly Route[] {
       tag: EXPORTS_TAG,
       summary: 'Run an export task, and answer when it is done',
       description: 'As an older service had it, but a failure is a problem.',
-      permission: onCatalog('admin'),
+      permission: onExport('export'),
       reservesKey: true,
       answers: [{ status: 200, description: 'It is done.', shape: SeedOk }],
       problems: [
@@ -112,8 +116,9 @@ function seedRuns(service: ExportService): readonly Route[] {
       ],
       curl: 'curl -X POST $MORAINE/exports/agency',
     },
-    async ({ param, closed, keeper }) => {
-      await runToEnd(service, param('task'), closed)
+    async (call) => {
+      const { param, keeper } = call
+      await runToEnd(service, param('task'), call)
       await keeper.withoutEffect({ status: 200, value: OK })
       return jsonReply(OK)
     },
@@ -127,10 +132,10 @@ const OK = { status: 'Ok' } as const
 async function runToEnd(
   { folder, jobs }: ExportService,
   name: string,
-  closed: AbortSignal,
+  { closed, principal }: Pick<Call<unknown, unknown>, 'closed' | 'principal'>,
 ): Promise<void> {
   const task = await folder.read(name)
-  const { jobId } = await askForExport(jobs, task.name)
+  const { jobId } = await askForExport(jobs, { task: task.name, asker: nameOfPrincipal(principal) })
   const job = await jobs.waitForEnd(jobId, { waitMs: WAIT_MS_MAX, signal: closed })
   if (job.state !== 'succeeded') throw failureOf(job)
 }

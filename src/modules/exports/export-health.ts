@@ -1,0 +1,106 @@
+import type { Stores } from '../../catalog/catalog.ts'
+import { exportSecurable } from '../../catalog/grant-store.ts'
+import type { JobRecord } from '../../catalog/job-store.ts'
+import { mapBounded } from '../../core/bounded.ts'
+import { CodedError } from '../../core/errors.ts'
+import { timeText } from '../../http/common-shapes.ts'
+import type { Task } from '../../lake/jobs/task.ts'
+import { sourceOf } from './export-run.ts'
+import { overdueSinceMs } from './export-schedule.ts'
+import { EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
+
+const LOOK_MS = 10_000
+const READS_AT_ONCE = 16
+/** More would make each scrape long. */
+const TASKS_MAX = 1_000
+/** The scheduler looks every ten seconds, and a run may wait for its turn. */
+const OVERDUE_MS = 60_000
+
+/** What an operator wants to be woken for. */
+export interface ExportHealth {
+  readonly task: string
+  /** Why it fails: that it cannot be run, or how its last run, or the last attempt of it, ended. */
+  readonly failing?: {
+    readonly problem: string
+    readonly runId: string | null
+    readonly sinceMs: number
+  }
+  /** The instant of its schedule that has passed without a run. */
+  readonly overdueSinceMs?: number
+}
+
+/** All tasks, each read once. */
+export async function readHealth(deps: ExportJobDependencies): Promise<readonly ExportHealth[]> {
+  const paused = await deps.files.listPaused()
+  const tasks = (await deps.folder.list()).slice(0, TASKS_MAX)
+  const found = await mapBounded(tasks, READS_AT_ONCE, (task) =>
+    healthOf(deps, task, paused.has(task)).catch((error: unknown) => {
+      // Its files are gone since.
+      if (error instanceof CodedError && error.code === 'export-not-found') return undefined
+      throw error
+    }),
+  )
+  return found.filter((health) => health !== undefined)
+}
+
+async function healthOf(
+  deps: ExportJobDependencies,
+  name: string,
+  isPaused: boolean,
+): Promise<ExportHealth> {
+  const { ambient, folder, jobs } = deps
+  const { task, problem, changedAtMs } = await folder.look(name, (read) => sourceOf(deps, read))
+  const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
+  const failing =
+    problem === null
+      ? failureOf(last)
+      : { problem: 'export-task-unusable', runId: null, sinceMs: changedAtMs }
+  const asked = { changedAtMs, lastAskedAtMs: last?.createdAtMs, nowMs: ambient.nowMs() }
+  const schedule = isPaused ? undefined : task?.schedule
+  const lateMs = schedule && overdueSinceMs(schedule, asked)
+  return {
+    task: name,
+    ...(failing !== undefined && { failing }),
+    ...(lateMs !== undefined && { overdueSinceMs: lateMs }),
+  }
+}
+
+function failureOf(last: JobRecord | undefined): ExportHealth['failing'] {
+  if (last === undefined) return undefined
+  const { jobId: runId, createdAtMs: sinceMs, endedAtMs, problem, state } = last
+  // Of one that goes on, a failed attempt is known.
+  const isFailing = state === 'failed' || (endedAtMs === undefined && problem !== undefined)
+  return isFailing ? { problem: problem?.code ?? 'internal', runId, sinceMs } : undefined
+}
+
+/** Raises an event for each run that fails, each task that cannot be run, each time that passed. */
+export function healthTask(deps: ExportJobDependencies & Stores<'events'>): Task {
+  return {
+    name: 'tell of failing exports',
+    everyMs: LOOK_MS,
+    run: async () => {
+      for (const health of await readHealth(deps)) await tell(deps, health)
+    },
+  }
+}
+
+async function tell(
+  { ambient, catalog }: ExportJobDependencies & Stores<'events'>,
+  { task, failing, overdueSinceMs: dueMs }: ExportHealth,
+): Promise<void> {
+  const of = { subject: exportSecurable(task), name: task }
+  if (failing !== undefined) {
+    const { problem, runId, sinceMs } = failing
+    await catalog.events.raiseOnce({
+      ...{ ...of, type: 'moraine.export.failing.v1', sinceMs },
+      onceName: `export ${runId === null ? 'unusable' : 'failing'} ${task}`,
+      data: { task, run_id: runId, problem: `/problems/${problem}` },
+    })
+  }
+  if (dueMs === undefined || ambient.nowMs() - dueMs < OVERDUE_MS) return
+  await catalog.events.raiseOnce({
+    ...{ ...of, type: 'moraine.export.overdue.v1', sinceMs: dueMs },
+    onceName: `export overdue ${task}`,
+    data: { task, due_at: timeText(dueMs) },
+  })
+}

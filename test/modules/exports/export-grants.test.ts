@@ -1,0 +1,160 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { must } from '../../http/client.ts'
+import { type Caller, type KeyedService, startKeyedService } from '../access/keyed-service.ts'
+import { writeTask } from './export-harness.ts'
+
+const TASK = { 'task.json': { mode: 'keep', source: 'gone' }, 'select.sql': 'select 1' }
+
+let service: KeyedService
+let exporter: Caller
+let other: Caller
+let reader: Caller
+beforeAll(async () => {
+  service = await startKeyedService()
+  for (const name of ['mine', 'both', 'others', 'Mine']) {
+    await writeTask(`${service.home}/exports`, name, TASK)
+  }
+  const of = (...tasks: readonly string[]) =>
+    Object.fromEntries(tasks.map((task) => [`/v1/exports/${task}`, ['export']]))
+  exporter = await service.newCaller(of('mine', 'both'))
+  other = await service.newCaller(of('both', 'others'))
+  reader = await service.newCaller({ '/v1': ['describe', 'modify'] })
+})
+afterAll(() => service.close())
+
+const tasksOf = async (caller: Caller, path: string) =>
+  (await must(caller.send('get', path))).exports.map((each: { task: string }) => each.task ?? each)
+
+test('lists have the tasks that are granted, by their very names', async () => {
+  expect(await tasksOf(exporter, '/v1/exports')).toEqual(['both', 'mine'])
+  expect(await tasksOf(other, '/exports')).toEqual(['both', 'others'])
+  expect(await tasksOf(reader, '/v1/exports')).toEqual([])
+  expect(await tasksOf(service.admin, '/v1/exports')).toEqual(['Mine', 'both', 'mine', 'others'])
+  expect((await service.nobody.send('get', '/v1/exports')).status).toBe(401)
+})
+
+test.each([
+  ['get', '/v1/exports/others'],
+  ['get', '/exports/others'],
+  ['post', '/exports/others'],
+  ['post', '/v1/exports/others/runs'],
+  ['get', '/v1/exports/others/runs'],
+  ['get', '/v1/exports/others/files'],
+  ['get', '/v1/exports/others/files/x.csv'],
+  ['post', '/v1/exports/others/pause'],
+  ['post', '/v1/exports/pause'],
+])('%s %s is as if the task were not there', async (method, path) => {
+  const sent = (caller: Caller, to: string) => {
+    const tasks = ['mine', 'others']
+    return caller.send(method, to, to === '/v1/exports/pause' ? { tasks } : undefined)
+  }
+  const { status, body } = await sent(exporter, path)
+  expect([status, body.type]).toEqual([404, '/problems/export-not-found'])
+  // Whoever may know of everything is told what is missing.
+  expect((await sent(reader, path)).status).toBe(403)
+  expect((await must(service.admin.send('get', '/v1/exports/mine'))).is_paused).toBe(false)
+})
+
+test('a run is seen with the grant, and as a job only by administrators', async () => {
+  const asked = await must(exporter.send('post', '/v1/exports/both/runs', {}), 202)
+  const joined = await must(other.send('post', '/v1/exports/both/runs', {}), 202)
+  expect(joined.run_id).toBe(asked.run_id)
+  await must(exporter.send('get', asked.url))
+  await must(exporter.send('get', `${asked.url}/log`))
+  for (const caller of [exporter, reader]) {
+    for (const method of ['get', 'delete']) {
+      expect([403, 404]).toContain((await caller.send(method, asked.job_url)).status)
+    }
+  }
+  const { jobs } = await must(reader.send('get', '/v1/jobs'))
+  expect(jobs.filter(({ kind }: { kind: string }) => kind === 'export')).toEqual([])
+  const seen = (await must(service.admin.send('get', '/v1/jobs?kind=export'))).jobs
+  expect(seen.map(({ job_id }: { job_id: string }) => job_id)).toContain(asked.run_id)
+  await must(service.admin.send('get', asked.job_url))
+})
+
+test('one who withdraws ends the run for those only who asked for it', async () => {
+  // A source that is away: the run waits for its next attempt.
+  const away = 'postgres://nobody@127.0.0.1:1/nothing'
+  const keyed = await startKeyedService({ MORAINE_EXPORT_SOURCES: `away=${away}` })
+  try {
+    await writeTask(`${keyed.home}/exports`, 'a', {
+      'task.json': { source: 'away', table: 't', where: 'true' },
+    })
+    const grant = { '/v1/exports/a': ['export'] }
+    const [one, two, third] = await Promise.all([1, 2, 3].map(() => keyed.newCaller(grant)))
+    if (one === undefined || two === undefined || third === undefined) throw new Error('no callers')
+    const { url } = await must(one.send('post', '/v1/exports/a/runs', {}), 202)
+    await must(two.send('post', '/v1/exports/a/runs', {}), 202)
+    expect((await must(third.send('delete', url))).state).not.toBe('cancelled')
+    expect((await must(one.send('delete', url))).state).not.toBe('cancelled')
+    await must(two.send('delete', url))
+    for (;;) {
+      const { state } = await must(two.send('get', url))
+      if (state === 'cancelled') break
+      expect(['waiting', 'running']).toContain(state)
+      await sleep(50)
+    }
+    const again = await must(one.send('post', '/v1/exports/a/runs', {}), 202)
+    const ended = await must(keyed.admin.send('delete', again.url))
+    expect(['cancelled', 'running']).toContain(ended.state)
+  } finally {
+    await keyed.close()
+  }
+})
+
+test('all are run that are granted', async () => {
+  const { runs } = await must(exporter.send('post', '/v1/exports/runs', {}), 202)
+  expect(runs.map(({ task }: { task: string }) => task)).toEqual(['both', 'mine'])
+})
+
+test('permissions on a task are listed, checked, told of and taken away', async () => {
+  const { admin } = service
+  const path = '/v1/exports/mine/permissions'
+  const { permissions } = await must(admin.send('get', path))
+  expect(permissions).toEqual([{ principal: exporter.principal, privilege: 'export' }])
+  expect(await must(exporter.send('get', `${path}/check?privilege=export`))).toEqual({
+    allowed: true,
+    restricted: false,
+    because: [{ privilege: 'export', on: 'mine', through: exporter.principal }],
+  })
+  const { grants } = await must(exporter.send('get', `/v1/principals/${exporter.principal}/grants`))
+  expect(grants).toContainEqual({
+    ...{ privilege: 'export', on: 'export', name: 'mine', through: exporter.principal },
+  })
+  const { events } = await must(
+    admin.send('get', '/v1/events?types=moraine.permissions.changed.v1&subject=export:mine'),
+  )
+  expect(events[0]).toMatchObject({ data: { granted: [{ privilege: 'export' }] } })
+  // Who may run it may not share it.
+  const mine = { principal: other.principal, privilege: 'export' }
+  expect((await exporter.send('post', path, { grant: [mine] })).status).toBe(403)
+  await must(admin.send('post', path, { revoke: permissions }))
+  expect((await exporter.send('get', '/v1/exports/mine')).status).toBe(404)
+  await must(admin.send('post', path, { grant: permissions }))
+  await must(exporter.send('get', '/v1/exports/mine'))
+})
+
+test('export is granted on tasks only, and tasks have no other privilege', async () => {
+  const grant = (path: string, privilege: string) =>
+    service.admin.send('post', `${path}/permissions`, {
+      grant: [{ principal: other.principal, privilege }],
+    })
+  for (const [path, privilege] of [
+    ['/v1', 'export'],
+    ['/v1/exports/mine', 'select'],
+    ['/v1/exports/mine', 'admin'],
+    ['/v1/exports/none', 'export'],
+  ] as const) {
+    const expected = path.endsWith('none') ? 404 : 400
+    expect([path, (await grant(path, privilege)).status]).toEqual([path, expected])
+  }
+})
+
+test('what is granted on a task outlives the search for what is gone', async () => {
+  const { grants } = service.deps.catalog
+  const nowMs = Date.now()
+  await grants.forgetOrphans({ nowMs, beforeMs: nowMs })
+  await grants.forgetOrphans({ nowMs: nowMs + 2, beforeMs: nowMs + 1 })
+  expect(await grants.listOn(['export:mine'])).toHaveLength(1)
+})
