@@ -28,8 +28,9 @@ export function droppedSecurable(tableUuid: string): string {
  * Who may do what, and the members of roles. Privileges are kept by the UUIDs of tables, views and
  * namespaces: they follow a renaming, pass to what replaces a thing, and outlive its drop until
  * `forgetOrphans`; those on export tasks, by name, until they are revoked. Whoever creates a thing
- * and is signed in gets `own` on it in the same database transaction. Changes raise `moraine.permissions.changed.v1` and `moraine.role.changed.v1`. Its
- * contract: test/catalog/grants.contract.ts.
+ * and is signed in gets `own` on it in the same database transaction. Changes raise
+ * `moraine.permissions.changed.v1` and `moraine.role.changed.v1`. Its contract:
+ * test/catalog/grants.contract.ts.
  */
 export interface GrantStore {
   /** All of them, in no order. */
