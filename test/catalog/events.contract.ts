@@ -178,6 +178,28 @@ export function describeEvents(catalog: () => Catalog): void {
       expect(page.forgotten).toBe(before.last)
     })
 
+    test('of one state there is one event, and another when it begins again', async () => {
+      const { events } = catalog()
+      const { last } = await events.findRange()
+      const data = { task: 'agency', due_at: '2026-01-01T00:00:00.000Z' }
+      const raise = (sinceMs: number, onceName = 'overdue agency') =>
+        events.raiseOnce({
+          ...{ type: 'moraine.export.overdue.v1', subject: 'export:agency', name: 'agency' },
+          ...{ data, onceName, sinceMs },
+        })
+      const at5 = await Promise.all([raise(5_000), raise(5_000), raise(5_000), raise(5_000)])
+      expect(at5.filter((isRaised) => isRaised)).toHaveLength(1)
+      expect(await only({ after: last })).toMatchObject({
+        ...{ type: 'moraine.export.overdue.v1', subject: 'export:agency', name: 'agency' },
+        ...{ version: 0, origin: {}, data },
+      })
+      expect(await raise(5_000)).toBe(false)
+      expect(await raise(4_999)).toBe(false)
+      expect(await raise(5_001)).toBe(true)
+      expect(await raise(4_000, 'overdue another')).toBe(true)
+      expect((await list({ after: last, subject: 'export:agency' })).events).toHaveLength(3)
+    })
+
     test('a cursor is where its consumer left it, whoever consumed before', async () => {
       const { events } = catalog()
       expect(await events.findCursor('sweep')).toBeUndefined()

@@ -1,5 +1,5 @@
 import type { Catalog } from '../../src/catalog/catalog.ts'
-import { CATALOG_SECURABLE, type Grant } from '../../src/catalog/grant-store.ts'
+import { CATALOG_SECURABLE, exportSecurable, type Grant } from '../../src/catalog/grant-store.ts'
 import type { Privilege } from '../../src/core/access/privilege.ts'
 import { create, definitionOf, newTable, stateOf, viewOf } from './catalog-samples.ts'
 
@@ -77,6 +77,19 @@ export function describeGrants(catalog: () => Catalog): void {
       expect(await shown(second)).toEqual([`${BOB} select`])
       expect(await grants.forgetOrphans({ nowMs: 9_500, beforeMs: 9_001 })).toBe(1)
       expect(await shown(second)).toEqual([])
+    })
+
+    test('grants on an export task are by its name, and stay until they are revoked', async () => {
+      const securable = exportSecurable('agency')
+      const granted = [to(ADA, 'export'), to(BOB, 'export')]
+      expect(await change(securable, { grant: granted })).toBe('changed')
+      const { grants } = catalog()
+      expect(await grants.forgetOrphans({ nowMs: 9_000, beforeMs: 8_000 })).toBe(0)
+      expect(await grants.forgetOrphans({ nowMs: 9_500, beforeMs: 9_001 })).toBe(0)
+      expect(await shown(securable)).toEqual([`${ADA} export`, `${BOB} export`])
+      expect(await shown(exportSecurable('Agency'))).toEqual([])
+      expect(await change(securable, { revoke: granted.slice(1) })).toBe('changed')
+      expect(await shown(securable)).toEqual([`${ADA} export`])
     })
 
     test('the UUID of one kind of thing is no UUID of another, also of a dropped one', async () => {

@@ -2,6 +2,60 @@ import type { MutantGroup } from './mutant.ts'
 
 const TESTS = ['test/modules/exports/exports.test.ts']
 
+const GRANTS = ['test/modules/exports/export-grants.test.ts']
+
+/** Bugs by which nobody would be told that an export fails, or somebody else would run it. */
+const TOLD_AND_GRANTED: readonly MutantGroup[] = [
+  {
+    file: 'src/catalog/sql/sql-events.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'events',
+    edits: [
+      ['if (isFirst) raised.raise(', 'raised.raise('],
+      ['      return isFirst\n', '      return true\n'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/access/sql-grants.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'grants',
+    edits: [[`    .where('securable', 'not like', exportSecurable('%'))\n`, '']],
+  },
+  {
+    file: 'src/modules/exports/export-health.ts',
+    tests: ['test/modules/exports/export-pause.test.ts'],
+    edits: [
+      ['const schedule = isPaused ? undefined : task?.schedule', 'const schedule = task?.schedule'],
+      ['nowMs() - dueMs < OVERDUE_MS', 'nowMs() - dueMs < 0'],
+      ['folder.look(name, (read) => sourceOf(deps, read))', 'folder.look(name, () => undefined)'],
+      [`\${runId === null ? 'unusable' : 'failing'} \${task}`, 'unusable'],
+    ],
+  },
+  {
+    file: 'src/modules/exports/http/export-permission.ts',
+    tests: GRANTS,
+    edits: [[`(await may('export', { on: 'export', name })) ? [name] : []`, '[name]']],
+  },
+  {
+    file: 'src/modules/exports/http/run-history-routes.ts',
+    tests: GRANTS,
+    edits: [['isAdmin ? undefined : nameOfPrincipal(principal)', 'undefined']],
+  },
+  {
+    file: 'src/modules/exports/http/schedule-routes.ts',
+    tests: GRANTS,
+    edits: [[`    if (named !== undefined) await call.authorize('export', named)\n`, '']],
+  },
+  {
+    file: 'src/modules/events/job-routes.ts',
+    tests: GRANTS,
+    edits: [
+      ['...(!(await isAdmin(call)) && { exceptKinds: platform.kindsOfAdmins() }),', ''],
+      ['  if (isHidden) throw jobNotFound(job.jobId)\n', ''],
+    ],
+  },
+]
+
 /** Bugs by which an export would lose rows, double them, or tell a wrong number. */
 export const EXPORTS: readonly MutantGroup[] = [
   {
@@ -80,4 +134,5 @@ export const EXPORTS: readonly MutantGroup[] = [
     tests: TESTS,
     edits: [['if (byte === QUOTE) isQuoted = !isQuoted', 'if (false) isQuoted = !isQuoted']],
   },
+  ...TOLD_AND_GRANTED,
 ]

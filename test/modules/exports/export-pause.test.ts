@@ -22,7 +22,7 @@ interface Told {
   readonly data: Readonly<Record<string, unknown>>
 }
 
-/** Of a table that is not there: its runs fail. */
+/** Its table is not there: runs fail. */
 const JSON_OF_TASK = { source: 'moraine', table: 'no.table', where: 'true' }
 const folder = () => join(service.home, 'exports')
 async function newTask(name: string, more: object = {}): Promise<void> {
