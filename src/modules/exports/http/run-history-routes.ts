@@ -90,6 +90,7 @@ function cancelRoute(service: ExportService): Route {
     {
       ...{ method: 'delete', path: '/v1/exports/{task}/runs/{run}', parameters: PARAMETERS },
       ...{ tag: EXPORTS_TAG, operationId: 'cancelExportRun', permission: onExport('export') },
+      reservesKey: true,
       summary: 'Withdraw the request for a run',
       description:
         'It is cancelled, and rolled back, when nobody else has asked for it, nor a schedule; by ' +
