@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Config, ConfigError, shown } from '../config.ts'
@@ -13,8 +14,9 @@ const EXIT_NOTHING = 3
 const HELP = `
 Services may go on meanwhile: every change acknowledged before the start is in the backup, and no
 process deletes what it needs. Dumps are left out; files outside the warehouse are listed in
-registered-files.txt, not copied. Exit code: 0 when it is whole, 1 when it could not be made, 2 when
-files of tables are gone, which missing-files.txt lists, 3 when there is no catalog to back up.
+registered-files.txt, not copied. Nor is the key that signs the audit, which must not lie beside
+what it signs: keep a copy elsewhere. Exit code: 0 when it is whole, 1 when it could not be made, 2
+when files of tables are gone, which missing-files.txt lists, 3 when there is no catalog to back up.
 `
 
 export const addBackup: AddCommand = (program, shell) => {
@@ -59,6 +61,10 @@ async function backup(shell: Shell, folder: string): Promise<void> {
     const { files, bytes, registeredFiles, missingFiles } = report
     print(`backed up  ${files} files  ${bytes} bytes  ${folder}`)
     if (registeredFiles > 0) print(`not copied  ${registeredFiles} files outside the warehouse`)
+    // It must not lie beside the copy of what it signs.
+    if (existsSync(config.auditKeyPath)) {
+      print(`not copied  ${config.auditKeyPath}: keep the key of the audit elsewhere`)
+    }
     if (missingFiles > 0) {
       print(`missing  ${missingFiles} files of tables: see missing-files.txt`)
       process.exitCode = EXIT_MISSING

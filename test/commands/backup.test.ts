@@ -129,6 +129,7 @@ async function backUpUnderLoad({ from, to }: Place): Promise<void> {
   await writers.stop()
   expect(backup).toMatchObject({ code: 0, stderr: '' })
   expect(backup.stdout).toMatch(/^backed up {2}\d+ files .*\nnot copied {2}2 files outside/)
+  expect(backup.stdout).toMatch(/^not copied {2}.*audit-key\.pem: keep the key/m)
   const listed = await readFile(join(folder, 'registered-files.txt'), 'utf8')
   expect(listed).toBe(`file://${outside}\nfile://${staged}\n`)
   await stopAll()

@@ -197,7 +197,11 @@ export const DELETION: readonly MutantGroup[] = [
       [`        .where('claim', '=', claim)\n`, ''],
       ['  if (claim === undefined || note?.claim === claim) return\n', '  return\n'],
       ['      return claim === undefined ? isFree : where', '      return where'],
-      ['  if (!(await forgetSomePaths(transaction, tableUuid))) return true\n', ''],
+      [
+        '  if (living === undefined && !(await forgetSomePaths(transaction, tableUuid))) return true\n',
+        '',
+      ],
+      ['living === undefined && !', '!'],
       [
         'if ((await findTableVersion(transaction, tableUuid)) !== undefined) return',
         'if (false) return',

@@ -1,6 +1,6 @@
 import type { MutantGroup } from './mutant.ts'
 
-const BODIES = ['test/modules/files/text-bodies.test.ts']
+const BODIES = ['test/http/body/inflated.test.ts', 'test/modules/files/text-bodies.test.ts']
 const CREDENTIALS = ['test/http/url-credentials.test.ts']
 
 /** Bugs in what is taken from clients: bodies in gzip, files to convert, addresses with keys. */

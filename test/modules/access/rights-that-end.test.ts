@@ -98,7 +98,7 @@ test('a grant to a role that was dropped gives its former members nothing', asyn
   expect((await eve.send('delete', TABLE)).status).toBe(403)
 })
 
-test('a table whose owner is gone stays for those who have rights, and an administrator', async () => {
+test('a table whose owner is gone stays for those who have rights on it', async () => {
   const { admin } = service
   const owner = await service.newCaller({ '/v1': ['create'] })
   const columns = [{ name: 'n', type: 'long' }]

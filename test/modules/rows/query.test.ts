@@ -157,6 +157,8 @@ test('an estimate counts the rows of files in which every row matches', async ()
     files_skipped: 2,
   })
   expect(await estimate({ filter: "kind = 'k1'" })).toMatchObject({ rows: { min: 0, max: 300 } })
+  const few = await estimate({ filter: "kind = 'k1'", limit: 7 })
+  expect(few).toMatchObject({ rows: { min: 0, max: 7 } })
   expect(await estimate({ aggregates: [{ function: 'count' }] })).toMatchObject({
     rows: { min: 1, max: 1 },
   })
