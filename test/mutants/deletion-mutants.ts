@@ -192,15 +192,12 @@ export const DELETION: readonly MutantGroup[] = [
   {
     file: 'src/catalog/sql/paths/table-leftovers.ts',
     tests: SLICES,
-    named: 'cut off is no table|swept in between|comes back while',
+    named: 'cut off is no table|swept in between|comes back while|whatever is noted',
     edits: [
       [`        .where('claim', '=', claim)\n`, ''],
       ['  if (claim === undefined || note?.claim === claim) return\n', '  return\n'],
       ['      return claim === undefined ? isFree : where', '      return where'],
-      [
-        '  if (living === undefined && !(await forgetSomePaths(transaction, tableUuid))) return true\n',
-        '',
-      ],
+      ['!(await forgetSomePaths(transaction, tableUuid))) return true\n', 'false) return true\n'],
       ['living === undefined && !', '!'],
       [
         'if ((await findTableVersion(transaction, tableUuid)) !== undefined) return',
