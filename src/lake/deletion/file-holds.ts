@@ -48,6 +48,7 @@ interface Active {
 }
 
 const RENEWAL_MS = LEASE_MS / 4
+const BEGINNINGS_MAX = 3
 
 /**
  * The snapshots that this process reads. Until a reader ends, no purge deletes the files of its
@@ -126,8 +127,13 @@ export class FileHolds {
 
   /** Held first, looked at afterwards: who deletes looks in the other order (unlinker.ts). */
   async #begin(hold: FileHold): Promise<void> {
-    await this.#keep([hold])
-    const { catalog } = this.#deps
+    const { catalog, ambient } = this.#deps
+    for (let times = 0; times < BEGINNINGS_MAX; times++) {
+      const begunAtMs = ambient.nowMs()
+      await this.#keep([hold])
+      // What the database took long to write may have ended by the time it is there.
+      if (ambient.nowMs() - begunAtMs < LEASE_MS / 2) break
+    }
     const { tableUuid, snapshotId } = hold
     const state = await catalog.tables.find({ tableUuid })
     if (state === undefined) throw tableNotFound({ tableUuid })

@@ -9,7 +9,7 @@ import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
 import { refusal } from '../../refusal.ts'
-import { changed } from '../failing-disk.ts'
+import { changed, withStore } from '../failing-disk.ts'
 import { append, Lake } from '../lake.ts'
 import { openWorkshop, START_MS, type Workshop, type WorkshopDependencies } from '../workshop.ts'
 
@@ -56,6 +56,22 @@ async function holdOf(name = 't'): Promise<FileHold> {
   const { snapshotId = 0n, manifestList = '' } = snapshot ?? {}
   return { holdId: 'another', tableUuid, snapshotId, manifestList, ...READER }
 }
+
+test('what the database takes as long to write as a hold lasts is written anew', async () => {
+  let writes = 0
+  const keep = async (holds: readonly FileHold[], expiresAtMs: number) => {
+    writes++
+    // The first waits for a busy database.
+    if (writes === 1) shop.setClock(START_MS + LEASE_MS)
+    await shop.deps.catalog.holds.keep(holds, expiresAtMs)
+  }
+  const catalog = withStore(shop.deps.catalog, 'holds', { keep })
+  const holds = new FileHolds({ ...shop.deps, catalog })
+  const held = await holds.hold(READER, [await readNow()])
+  expect((await purge()).holders).toMatchObject([{ kind: 'export', name: 'agency' }])
+  expect([writes, isThere()]).toEqual([2, true])
+  await held.release()
+})
 
 test('files of what is read stay until the last reader ends, and the reader is named', async () => {
   const { holds } = shop.deps
