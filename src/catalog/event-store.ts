@@ -3,6 +3,7 @@ import type { EventOrigin } from '../core/event-origin.ts'
 /** Every type of event. Names are never changed; another shape of `data` is another version. */
 export const EVENT_TYPES = [
   'moraine.dataset.changed.v1',
+  'moraine.export.asked.v1',
   'moraine.export.failing.v1',
   'moraine.export.overdue.v1',
   'moraine.key.changed.v1',
@@ -38,6 +39,8 @@ export interface EventStore {
   list(query: EventQuery): Promise<EventPage>
   /** Numbers what is visible, as `list` does. */
   findRange(): Promise<EventRange>
+  /** Raises an event of what is done outside the catalog: it is durable before that begins. */
+  raise(event: OutsideEvent, origin: EventOrigin): Promise<void>
   /**
    * Raises an event of what no mutation does, once: unless one was raised under the name for this
    * instant, or a later one. Returns whether it was.
@@ -70,8 +73,10 @@ export interface CatalogEvent {
   readonly origin: EventOrigin
 }
 
+export type OutsideEvent = Pick<CatalogEvent, 'type' | 'subject' | 'name' | 'data'>
+
 /** That something is in a state, since the instant. */
-export interface StateEvent extends Pick<CatalogEvent, 'type' | 'subject' | 'name' | 'data'> {
+export interface StateEvent extends OutsideEvent {
   /** Unique to the state and the thing. */
   readonly onceName: string
   readonly sinceMs: number

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Privilege } from '../core/access/privilege.ts'
 import type { RequirePaths } from '../core/access/require-paths.ts'
 import type { Visibility } from '../core/access/visibility.ts'
+import type { EventOrigin } from '../core/event-origin.ts'
 import type { AnswerKeeper } from '../core/replay.ts'
 import type { TablePolicy } from '../core/table/table-policy.ts'
 import type { ProblemCode } from '../problem/problems.ts'
@@ -20,6 +21,8 @@ export interface Call<Query, Body, Parameter extends string = string> {
   readonly upload: AsyncIterable<Uint8Array> | undefined
   readonly request: IncomingMessage
   readonly principal: Principal
+  /** Who asks, as events keep it: for changes outside the catalog; `keeper` has it for others. */
+  readonly origin: EventOrigin
   /** What lists show the principal: they are filtered where they are read. */
   readonly visibleTo: Visibility | undefined
   /** Stores the response to a request with an `Idempotency-Key` together with its effect. */

@@ -178,6 +178,24 @@ export function describeEvents(catalog: () => Catalog): void {
       expect(page.forgotten).toBe(before.last)
     })
 
+    test('what is asked for outside the catalog is an event, with who asked', async () => {
+      const { events } = catalog()
+      const { last } = await events.findRange()
+      const asked = {
+        type: 'moraine.export.asked.v1' as const,
+        ...{ subject: 'export:agency', name: 'agency' },
+        data: { task: 'agency', asked_for: 'run' },
+      }
+      const origin = { principal: 'user:ada', requestId: 'r-1', address: '192.0.2.7' }
+      await events.raise(asked, origin)
+      await events.raise(asked, {})
+      const raised = (await list({ after: last })).events
+      expect(raised).toMatchObject([
+        { ...asked, version: 0, origin },
+        { ...asked, version: 0, origin: {} },
+      ])
+    })
+
     test('of one state there is one event, and another when it begins again', async () => {
       const { events } = catalog()
       const { last } = await events.findRange()

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { EventOrigin } from '../../core/event-origin.ts'
 import type {
   CatalogEvent,
   EventCursor,
@@ -8,6 +9,7 @@ import type {
   EventRange,
   EventStore,
   EventType,
+  OutsideEvent,
   StateEvent,
 } from '../event-store.ts'
 import {
@@ -70,6 +72,12 @@ export class SqlEvents implements EventStore {
         await numberEvents(transaction)
       })
     }
+  }
+
+  raise(event: OutsideEvent, events: EventOrigin): Promise<void> {
+    return mutate(this.#engine, { events }, async (_, raised) => {
+      raised.raise({ ...event, version: 0 })
+    })
   }
 
   async raiseOnce({ onceName: name, sinceMs: tickMs, ...event }: StateEvent): Promise<boolean> {

@@ -287,6 +287,9 @@ async function handle(
   const call: Call<unknown, unknown> = {
     request,
     principal: permissions.principal,
+    get origin() {
+      return originOf(arrival)
+    },
     get visibleTo() {
       return permissions.visibleTo
     },

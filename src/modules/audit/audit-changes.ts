@@ -3,12 +3,14 @@ import { type CatalogEvent, EVENT_TYPES } from '../../catalog/event-store.ts'
 import type { Consumer } from '../../lake/events/consumer.ts'
 import { type AuditFacts, newAuditRow } from './new-audit-row.ts'
 
+/** An export that fails is no change that anybody made. */
+const MADE_BY_NOBODY = /\.export\.(?:failing|overdue)\.v1$/
+
 /** Copies every change from its event, away from the commit that raised it. */
 export function auditChanges({ catalog }: { readonly catalog: Pick<Catalog, 'audit'> }): Consumer {
   return {
     name: 'audit',
-    // That an export fails is no change that anybody made.
-    events: EVENT_TYPES.filter((type) => !type.startsWith('moraine.export.')),
+    events: EVENT_TYPES.filter((type) => !MADE_BY_NOBODY.test(type)),
     scope: 'cluster',
     handle: (batch) => catalog.audit.add(batch.map(rowOfEvent)),
   }

@@ -357,7 +357,9 @@ export function sourceOf(
   if (source === OWN_TABLES) return new TableSource(tables)
   const found = exportSources.get(source)
   if (found !== undefined) return found
-  throw taskInvalid(name, `its source ${JSON.stringify(source)} is not in MORAINE_EXPORT_SOURCES`)
+  const named = JSON.stringify(source)
+  const remedy = `add ${source}=postgres://... and start again, or correct "source" in task.json`
+  throw taskInvalid(name, `its source ${named} is not in MORAINE_EXPORT_SOURCES; ${remedy}`)
 }
 
 function outcomeUnknown({ task, run_id, mark, staged }: ExportNote): ProblemError {

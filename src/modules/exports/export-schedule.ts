@@ -1,5 +1,7 @@
+import { CodedError } from '../../core/errors.ts'
 import { type Ticks, ticksOf } from '../../lake/jobs/schedule.ts'
 import type { Task } from '../../lake/jobs/task.ts'
+import { sourceOf } from './export-run.ts'
 import type { ExportSchedule } from './export-task.ts'
 import { askForExport, EXPORT_KIND, type ExportJobDependencies, SCHEDULE } from './run-job.ts'
 
@@ -13,30 +15,44 @@ const SEARCHED_MS = [MINUTE_MS, 5 * MINUTE_MS, 60 * MINUTE_MS, 360 * MINUTE_MS, 
 
 /** Asks for runs at their times. A run that is open is joined: none is doubled. */
 export function scheduleTask(deps: ExportJobDependencies): Task {
+  /** Why tasks could not be asked for when they were last looked at: each is logged once. */
+  let told: ReadonlyMap<string, string> = new Map()
   return {
     name: 'schedule exports',
     everyMs: LOOK_MS,
     run: async (signal) => {
       const paused = await deps.files.listPaused()
+      const failed = new Map<string, string>()
       for (const name of await deps.folder.list()) {
         signal.throwIfAborted()
-        if (!paused.has(name)) await askIfDue(deps, name)
+        if (paused.has(name)) continue
+        await askIfDue(deps, name).catch((error: unknown) => {
+          const problem = error instanceof Error ? error.message : String(error)
+          failed.set(name, problem)
+          if (told.get(name) !== problem) warn(deps, name, error)
+        })
       }
+      told = failed
     },
   }
 }
 
+/** A line for what an operator can mend; else with the stack. */
+function warn({ log }: ExportJobDependencies, task: string, err: unknown): void {
+  const why = err instanceof CodedError ? { problem: err.message } : { err }
+  log.warn({ ...why, task }, 'an export could not be scheduled')
+}
+
+/** Throws why it cannot be run. */
 async function askIfDue(deps: ExportJobDependencies, name: string): Promise<void> {
-  const { ambient, folder, jobs, log } = deps
-  try {
-    const { schedule, changedAtMs } = await folder.read(name)
-    if (schedule === undefined) return
-    const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
-    const asked = { changedAtMs, lastAskedAtMs: last?.createdAtMs, nowMs: ambient.nowMs() }
-    if (isDue(schedule, asked)) await askForExport(jobs, { task: name, asker: SCHEDULE })
-  } catch (err) {
-    log.warn({ err, task: name }, 'an export could not be scheduled')
-  }
+  const { ambient, folder, jobs } = deps
+  const task = await folder.read(name)
+  const { schedule, changedAtMs } = task
+  if (schedule === undefined) return
+  sourceOf(deps, task)
+  const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
+  const asked = { changedAtMs, lastAskedAtMs: last?.createdAtMs, nowMs: ambient.nowMs() }
+  if (isDue(schedule, asked)) await askForExport(jobs, { task: name, asker: SCHEDULE })
 }
 
 /** When a task was last changed and asked for. */

@@ -1,16 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { must } from '../../http/client.ts'
 import { type Caller, type KeyedService, startKeyedService } from '../access/keyed-service.ts'
+import { untilAudited } from '../audit/until-audited.ts'
 import { writeTask } from './export-harness.ts'
 
-const TASK = { 'task.json': { mode: 'keep', source: 'gone' }, 'select.sql': 'select 1' }
+/** A source that is away: runs wait for their next attempt. */
+const SOURCES = { MORAINE_EXPORT_SOURCES: 'away=postgres://nobody@127.0.0.1:1/nothing' }
+const TASK = { 'task.json': { source: 'away', table: 't', where: 'true' } }
+
+interface Row {
+  readonly principal: string
+  readonly target: { readonly kind: string; readonly id: string }
+  readonly after: object
+}
+
+const whose = ({ principal, target: { kind, id } }: Row) => ({ principal, kind, id })
 
 let service: KeyedService
 let exporter: Caller
 let other: Caller
 let reader: Caller
 beforeAll(async () => {
-  service = await startKeyedService()
+  service = await startKeyedService(SOURCES)
   for (const name of ['mine', 'both', 'others', 'Mine']) {
     await writeTask(`${service.home}/exports`, name, TASK)
   }
@@ -74,21 +85,21 @@ test('a run is seen with the grant, and as a job only by administrators', async 
 })
 
 test('one who withdraws ends the run for those only who asked for it', async () => {
-  // A source that is away: the run waits for its next attempt.
-  const away = 'postgres://nobody@127.0.0.1:1/nothing'
-  const keyed = await startKeyedService({ MORAINE_EXPORT_SOURCES: `away=${away}` })
+  const keyed = await startKeyedService(SOURCES)
   try {
-    await writeTask(`${keyed.home}/exports`, 'a', {
-      'task.json': { source: 'away', table: 't', where: 'true' },
-    })
+    await writeTask(`${keyed.home}/exports`, 'a', TASK)
     const grant = { '/v1/exports/a': ['export'] }
     const [one, two, third] = await Promise.all([1, 2, 3].map(() => keyed.newCaller(grant)))
     if (one === undefined || two === undefined || third === undefined) throw new Error('no callers')
-    const { url } = await must(one.send('post', '/v1/exports/a/runs', {}), 202)
+    const { url, job_url } = await must(one.send('post', '/v1/exports/a/runs', {}), 202)
+    const isCancelled = async () => (await must(keyed.admin.send('get', job_url))).is_cancelled
     await must(two.send('post', '/v1/exports/a/runs', {}), 202)
-    expect((await must(third.send('delete', url))).state).not.toBe('cancelled')
-    expect((await must(one.send('delete', url))).state).not.toBe('cancelled')
+    for (const each of [third, one, one]) {
+      await must(each.send('delete', url))
+      expect(await isCancelled()).toBe(false)
+    }
     await must(two.send('delete', url))
+    expect(await isCancelled()).toBe(true)
     for (;;) {
       const { state } = await must(two.send('get', url))
       if (state === 'cancelled') break
@@ -157,4 +168,32 @@ test('what is granted on a task outlives the search for what is gone', async () 
   await grants.forgetOrphans({ nowMs, beforeMs: nowMs })
   await grants.forgetOrphans({ nowMs: nowMs + 2, beforeMs: nowMs + 1 })
   expect(await grants.listOn(['export:mine'])).toHaveLength(1)
+})
+
+test('who asks for a run, a pause, a resumption or a withdrawal is in the audit', async () => {
+  const { admin } = service
+  const sent = (method: string, path: string) => exporter.send(method, path, {})
+  const { run_id, url } = await must(sent('post', '/v1/exports/mine/runs'), 202)
+  await must(sent('post', '/v1/exports/runs'), 202)
+  await must(sent('post', '/v1/exports/mine/pause'))
+  await must(sent('post', '/v1/exports/resume'))
+  await must(exporter.send('delete', url))
+  await must(exporter.send('get', url))
+  await untilAudited(service)
+  const { audit_logs } = await must(
+    admin.send('get', '/v1/audit-logs?subject=export:mine&action=export.asked&page_size=100'),
+  )
+  const asked = audit_logs.slice(0, 5).map((row: Row) => ({ ...row.after, ...whose(row) }))
+  const by = { principal: exporter.principal, kind: 'export', id: 'export:mine', task: 'mine' }
+  expect(asked).toEqual([
+    { ...by, asked_for: 'cancel', run_id },
+    { ...by, asked_for: 'resume' },
+    { ...by, asked_for: 'pause' },
+    { ...by, asked_for: 'run' },
+    { ...by, asked_for: 'run' },
+  ])
+  expect(audit_logs[0]).toMatchObject({
+    request_id: expect.any(String),
+    address: expect.stringContaining('127.0.0.1'),
+  })
 })

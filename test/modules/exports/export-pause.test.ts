@@ -81,12 +81,77 @@ test('several are paused, or none where one is unknown', async () => {
 test('all are run, and one that cannot be stops no other', async () => {
   await newTask('a')
   await writeTask(folder(), 'broken', { 'task.json': '{' })
+  await newTask('sourceless', { source: 'gone' })
   const { runs } = await must(post(service, '/v1/exports/runs', {}), 202)
   expect(runs).toEqual([
     expect.objectContaining({ task: 'a', run_id: expect.any(String), problem: null }),
     expect.objectContaining({ task: 'broken', run_id: null, problem: expect.any(String) }),
+    expect.objectContaining({ task: 'sourceless', run_id: null, problem: expect.any(String) }),
   ])
 })
+
+test('a run that could not begin is refused at once, with what is to be done', async () => {
+  await newTask('sourceless', { source: 'gone' })
+  for (const path of ['/v1/exports/sourceless/runs', '/exports/sourceless']) {
+    const { status, body } = await post(service, path, {})
+    expect([status, body.type]).toEqual([422, '/problems/export-task-unusable'])
+    expect(body.detail).toMatch(/"gone" is not in MORAINE_EXPORT_SOURCES; add gone=postgres:/)
+  }
+  expect((await must(ask(service, '/v1/exports/sourceless/runs'))).runs).toEqual([])
+})
+
+test('who names no task is told which there are, and how many more', async () => {
+  const missing = async (path: string, send = ask) => {
+    const { status, body } = await send(service, path)
+    expect(status).toBe(404)
+    return [body.detail, body.exports]
+  }
+  const none = ['There is no export "x": there is none at all', []]
+  expect(await missing('/v1/exports/x')).toEqual(none)
+  const names = Array.from({ length: 22 }, (_, index) => `a${10 + index}`)
+  for (const name of names) await newTask(name)
+  const first = names.slice(0, 20)
+  const told = [`There is no export "x": there are ${first.join(', ')} and 2 more`, first]
+  expect(await missing('/v1/exports/x')).toEqual(told)
+  expect(await missing('/exports/x')).toEqual(told)
+  const posted: typeof ask = (of, path) => post(of, path, {})
+  for (const path of ['/v1/exports/x/runs', '/exports/x', '/v1/exports/x/pause']) {
+    expect(await missing(path, posted)).toEqual(told)
+  }
+})
+
+test('a task that cannot be scheduled is logged when that changes, in one line', async () => {
+  await newTask('sourceless', { source: 'gone', schedule: '* * * * *' })
+  await newTask('well', { schedule: '* * * * *' })
+  await writeTask(folder(), 'broken', { 'task.json': '{' })
+  const logged: object[] = []
+  const log = { ...service.deps.log, warn: (facts: object) => logged.push(facts) }
+  const parts = { ...partsOf(Date.now), ...{ log, jobs: new Nothing() } }
+  const task = scheduleTask(parts as unknown as ExportJobDependencies)
+  const signal = new AbortController().signal
+  for (let look = 0; look < 3; look++) await task.run(signal)
+  const problem = (what: string) => expect.stringContaining(what)
+  expect(logged).toEqual([
+    { task: 'broken', problem: problem('JSON') },
+    { task: 'sourceless', problem: problem('MORAINE_EXPORT_SOURCES') },
+  ])
+  await newTask('broken', { source: 'gone', schedule: '* * * * *' })
+  await task.run(signal)
+  await newTask('broken')
+  await task.run(signal)
+  await writeTask(folder(), 'broken', { 'task.json': '{' })
+  await task.run(signal)
+  expect(logged.slice(2)).toEqual([
+    { task: 'broken', problem: problem('MORAINE_EXPORT_SOURCES') },
+    { task: 'broken', problem: problem('JSON') },
+  ])
+})
+
+/** Jobs of a process that does none. */
+class Nothing {
+  findByKey = async () => undefined
+  submit = async () => ({ job: {} })
+}
 
 test('a folder without a file of a task is none, and hides no other', async () => {
   await newTask('a')

@@ -1,7 +1,11 @@
 import { mapBounded } from '../../../core/bounded.ts'
-import type { Call } from '../../../http/route.ts'
+import { CodedError } from '../../../core/errors.ts'
+import type { Call, Route } from '../../../http/route.ts'
+import { ProblemError } from '../../../problem/problems.ts'
+import type { TaskFolder } from '../task-folder.ts'
 
 const ASKED_AT_ONCE = 16
+const NAMED_MAX = 20
 
 /** Everybody who has signed in may ask: answers have only the tasks that they may export. */
 export const FOR_SOME_TASKS = {
@@ -19,4 +23,29 @@ export async function permittedTasks(
     (await may('export', { on: 'export', name })) ? [name] : [],
   )
   return permitted.flat()
+}
+
+/** The route, which tells callers that name no task which there are that they may export. */
+export function namingTasks(route: Route, folder: TaskFolder): Route {
+  return {
+    ...route,
+    handle: async (call) => {
+      try {
+        return await route.handle(call)
+      } catch (error) {
+        if (!(error instanceof CodedError && error.code === 'export-not-found')) throw error
+        throw withNames(error, await permittedTasks(call, await folder.list()))
+      }
+    },
+  }
+}
+
+function withNames({ message, facts }: CodedError<string>, names: readonly string[]): Error {
+  const exports = names.slice(0, NAMED_MAX)
+  const others = names.length - exports.length
+  const more = others > 0 ? ` and ${others} more` : ''
+  const which = names.length === 0 ? 'there is none at all' : `there are ${exports.join(', ')}`
+  return new ProblemError('export-not-found', `${message}: ${which}${more}`, {
+    facts: { ...facts, exports },
+  })
 }

@@ -1,14 +1,15 @@
+import type { Stores } from '../../../catalog/catalog.ts'
 import type { JobRecord } from '../../../catalog/job-store.ts'
 import { mapBounded } from '../../../core/bounded.ts'
 import { CodedError } from '../../../core/errors.ts'
-import { nameOfPrincipal } from '../../../http/authorizer.ts'
 import { cutPage, parsePageToken } from '../../../http/page-token.ts'
 import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../../http/route.ts'
 import type { DumpStreams } from '../../dumps/http/dump-streams.ts'
 import { countRows, sourceOf } from '../export-run.ts'
-import { askForExport, EXPORT_KIND, type ExportJobDependencies } from '../run-job.ts'
+import { EXPORT_KIND, type ExportJobDependencies } from '../run-job.ts'
+import { askForRun } from './asked-export.ts'
 import { fileReply, fileToJson, runToJson } from './export-answers.ts'
 import { FOR_SOME_TASKS, permittedTasks } from './export-permission.ts'
 import {
@@ -24,7 +25,7 @@ import {
   RunsOfAll,
 } from './export-shapes.ts'
 
-export interface ExportService extends ExportJobDependencies {
+export interface ExportService extends ExportJobDependencies, Stores<'events'> {
   readonly streams: DumpStreams
 }
 
@@ -91,7 +92,7 @@ function taskRoutes(service: ExportService): readonly Route[] {
 }
 
 function runRoutes(service: ExportService): readonly Route[] {
-  const { folder, jobs } = service
+  const { folder } = service
   const runExport = defineRoute(
     {
       method: 'post',
@@ -117,18 +118,18 @@ function runRoutes(service: ExportService): readonly Route[] {
       ] as const,
       curl: 'curl -X POST $MORAINE/v1/exports/agency/runs',
     },
-    async ({ param, body, keeper, closed, principal }) => {
-      const task = await folder.read(param('task'))
+    async (call) => {
+      const { param, body, keeper, closed } = call
       if (body.dry_run === true) {
+        const task = await folder.read(param('task'))
         const rows = await countRows(service, task, closed)
         const counted = { task: task.name, dry_run: true, mode: task.work.mode, rows }
         await keeper.withoutEffect({ status: 200, value: counted })
         return jsonReply(counted)
       }
-      const asker = nameOfPrincipal(principal)
-      const asked = runToJson(await askForExport(jobs, { task: task.name, asker }))
-      const { run_id, url, job_url, created_at } = asked
-      const run = { run_id, task: task.name, url, job_url, created_at }
+      const asked = runToJson(await askForRun(service, call, param('task')))
+      const { run_id, task, url, job_url, created_at } = asked
+      const run = { run_id, task, url, job_url, created_at }
       const headers = { Location: url, 'Retry-After': String(RETRY_AFTER_SECONDS) }
       await keeper.withoutEffect({ status: 202, headers, value: run })
       return jsonReply(run, { status: 202, headers })
@@ -159,7 +160,7 @@ function runRoutes(service: ExportService): readonly Route[] {
   return [runExport, listExportRuns]
 }
 
-function runOfAllRoute({ folder, jobs }: ExportService): Route {
+function runOfAllRoute(service: ExportService): Route {
   return defineRoute(
     {
       method: 'post',
@@ -175,13 +176,11 @@ function runOfAllRoute({ folder, jobs }: ExportService): Route {
       curl: 'curl -X POST $MORAINE/v1/exports/runs',
     },
     async (call) => {
-      const { keeper, principal } = call
-      const asker = nameOfPrincipal(principal)
-      const tasks = await permittedTasks(call, await folder.list())
+      const { keeper } = call
+      const tasks = await permittedTasks(call, await service.folder.list())
       const runs = await mapBounded(tasks, READS_AT_ONCE, async (task) => {
         try {
-          await folder.read(task)
-          const { run_id, url, job_url } = runToJson(await askForExport(jobs, { task, asker }))
+          const { run_id, url, job_url } = runToJson(await askForRun(service, call, task))
           return { task, run_id, url, job_url, problem: null }
         } catch (error) {
           if (!(error instanceof CodedError)) throw error

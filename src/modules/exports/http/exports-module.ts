@@ -11,6 +11,7 @@ import type { ExportDependencies } from '../export-run.ts'
 import { scheduleTask } from '../export-schedule.ts'
 import { exportJob, recoveryTask } from '../run-job.ts'
 import { TaskFolder } from '../task-folder.ts'
+import { namingTasks } from './export-permission.ts'
 import { exportRoutes } from './export-routes.ts'
 import { runHistoryRoutes } from './run-history-routes.ts'
 import { scheduleRoutes } from './schedule-routes.ts'
@@ -48,7 +49,7 @@ export function exportsModule(platform: ExportsPlatform): Module {
       ...runHistoryRoutes(service),
       ...scheduleRoutes(service),
       ...seedRoutes(service),
-    ],
+    ].map((route) => namingTasks(route, service.folder)),
     meters: exportMeters(service),
     jobs: [exportJob(service)],
     tasks: [recoveryTask(service), scheduleTask(service), healthTask(service)],

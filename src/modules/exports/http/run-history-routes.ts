@@ -7,6 +7,7 @@ import { defineRoute, type Route } from '../../../http/route.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import { EXPORT_KIND } from '../run-job.ts'
 import { logOf } from '../run-log.ts'
+import { noteAsked } from './asked-export.ts'
 import { fileToJson, runToJson } from './export-answers.ts'
 import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
 import {
@@ -99,8 +100,11 @@ function cancelRoute(service: ExportService): Route {
       problems: ['export-run-not-found'],
       curl: EXAMPLE.replace('curl', 'curl -X DELETE'),
     },
-    async ({ param, principal, may, keeper }) => {
-      const { jobId } = await getRun(service, param('task'), param('run'))
+    async (call) => {
+      const { param, principal, may, keeper } = call
+      const task = param('task')
+      const { jobId } = await getRun(service, task, param('run'))
+      await noteAsked(service, call, { task, asked_for: 'cancel', run_id: jobId })
       const isAdmin = await may('admin', { on: 'catalog', name: undefined })
       const job = await service.jobs.cancel(jobId, isAdmin ? undefined : nameOfPrincipal(principal))
       const value = runToJson(job)

@@ -3,6 +3,7 @@ import { timeText } from '../../../http/common-shapes.ts'
 import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { defineRoute, type Route } from '../../../http/route.ts'
+import { type AskingCall, noteAsked } from './asked-export.ts'
 import { FOR_SOME_TASKS, permittedTasks } from './export-permission.ts'
 import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
 import { PausedExport, PausedExports, PauseExportsRequest } from './export-shapes.ts'
@@ -35,8 +36,9 @@ function routesOf(service: ExportService, isPaused: boolean): readonly Route[] {
       problems: ['export-not-found'],
       curl: `curl -X POST $MORAINE/v1/exports/agency/${verb}`,
     },
-    async ({ param, keeper }) => {
-      const [value] = await change(service, { isPaused, tasks: [param('task')] })
+    async (call) => {
+      const { param, keeper } = call
+      const [value] = await change(service, call, { isPaused, tasks: [param('task')] })
       await keeper.withoutEffect({ status: 200, value })
       return jsonReply(value)
     },
@@ -64,7 +66,7 @@ function routesOf(service: ExportService, isPaused: boolean): readonly Route[] {
       const named = body.tasks?.map((name) => ({ on: 'export', name }) as const)
       if (named !== undefined) await call.authorize('export', named)
       const tasks = body.tasks ?? (await permittedTasks(call, await service.folder.list()))
-      const value = { tasks: await change(service, { isPaused, tasks }) }
+      const value = { tasks: await change(service, call, { isPaused, tasks }) }
       await keeper.withoutEffect({ status: 200, value })
       return jsonReply(value)
     },
@@ -74,11 +76,14 @@ function routesOf(service: ExportService, isPaused: boolean): readonly Route[] {
 
 /** Throws `export-not-found` before anything is changed. */
 async function change(
-  { files, folder, ambient }: ExportService,
+  service: ExportService,
+  call: AskingCall,
   { isPaused, tasks }: { readonly isPaused: boolean; readonly tasks: readonly string[] },
 ) {
+  const { files, folder, ambient } = service
   for (const task of tasks) await folder.require(task)
   return mapBounded(tasks, WRITES_AT_ONCE, async (task) => {
+    await noteAsked(service, call, { task, asked_for: isPaused ? 'pause' : 'resume' })
     if (isPaused) await files.pause(task, timeText(ambient.nowMs()))
     else await files.resume(task)
     return { task, is_paused: isPaused }

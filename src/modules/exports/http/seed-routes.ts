@@ -1,12 +1,11 @@
 import type { JobRecord } from '../../../catalog/job-store.ts'
 import { mapBounded } from '../../../core/bounded.ts'
 import { CatalogError, CodedError } from '../../../core/errors.ts'
-import { nameOfPrincipal } from '../../../http/authorizer.ts'
 import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../../http/route.ts'
 import { PROBLEMS, type ProblemCode } from '../../../problem/problems.ts'
-import { askForExport } from '../run-job.ts'
+import { type AskingCall, askForRun } from './asked-export.ts'
 import { FOR_SOME_TASKS, permittedTasks } from './export-permission.ts'
 import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
 import { SeedNames, SeedOk, SeedTask } from './export-shapes.ts'
@@ -130,13 +129,13 @@ const OK = { status: 'Ok' } as const
 
 /** Throws what the run failed with. */
 async function runToEnd(
-  { folder, jobs }: ExportService,
-  name: string,
-  { closed, principal }: Pick<Call<unknown, unknown>, 'closed' | 'principal'>,
+  service: ExportService,
+  task: string,
+  call: AskingCall & Pick<Call<unknown, unknown>, 'closed'>,
 ): Promise<void> {
-  const task = await folder.read(name)
-  const { jobId } = await askForExport(jobs, { task: task.name, asker: nameOfPrincipal(principal) })
-  const job = await jobs.waitForEnd(jobId, { waitMs: WAIT_MS_MAX, signal: closed })
+  const { jobId } = await askForRun(service, call, task)
+  const wait = { waitMs: WAIT_MS_MAX, signal: call.closed }
+  const job = await service.jobs.waitForEnd(jobId, wait)
   if (job.state !== 'succeeded') throw failureOf(job)
 }
 

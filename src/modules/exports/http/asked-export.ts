@@ -1,0 +1,39 @@
+import type { Stores } from '../../../catalog/catalog.ts'
+import { exportSecurable } from '../../../catalog/grant-store.ts'
+import type { JobRecord } from '../../../catalog/job-store.ts'
+import { nameOfPrincipal } from '../../../http/authorizer.ts'
+import type { Call } from '../../../http/route.ts'
+import { sourceOf } from '../export-run.ts'
+import { askForExport, type ExportJobDependencies } from '../run-job.ts'
+
+export type AskingCall = Pick<Call<unknown, unknown>, 'origin' | 'principal'>
+
+/**
+ * Asks for a run of a task. Throws `export-not-found`, and `export-task-unusable` for a task that
+ * no run could end well.
+ */
+export async function askForRun(
+  service: ExportJobDependencies & Stores<'events'>,
+  call: AskingCall,
+  task: string,
+): Promise<JobRecord> {
+  sourceOf(service, await service.folder.read(task))
+  await noteAsked(service, call, { task, asked_for: 'run' })
+  const asker = nameOfPrincipal(call.principal)
+  return askForExport(service.jobs, { task, asker })
+}
+
+/** For the audit, before it is done: runs and schedules are in no transaction of the catalog. */
+export async function noteAsked(
+  { catalog }: Stores<'events'>,
+  { origin }: AskingCall,
+  data: {
+    readonly task: string
+    readonly asked_for: 'run' | 'cancel' | 'pause' | 'resume'
+    readonly run_id?: string
+  },
+): Promise<void> {
+  const { task } = data
+  const event = { subject: exportSecurable(task), name: task, data }
+  await catalog.events.raise({ ...event, type: 'moraine.export.asked.v1' }, origin)
+}
