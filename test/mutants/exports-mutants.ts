@@ -34,7 +34,54 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
   {
     file: 'src/modules/exports/http/export-permission.ts',
     tests: GRANTS,
-    edits: [[`(await may('export', { on: 'export', name })) ? [name] : []`, '[name]']],
+    edits: [
+      [`(await may('export', { on: 'export', name })) ? [name] : []`, '[name]'],
+      ['withNames(error, await permittedTasks(call, await folder.list()))', 'error'],
+    ],
+  },
+  {
+    file: 'src/modules/exports/http/asked-export.ts',
+    tests: ['test/modules/exports/export-pause.test.ts', ...GRANTS],
+    edits: [
+      ['sourceOf(service, await service.folder.read(task))', 'await service.folder.read(task)'],
+      [`  await noteAsked(service, call, { task, asked_for: 'run' })\n`, ''],
+      [`'moraine.export.asked.v1' }, origin)`, `'moraine.export.asked.v1' }, {})`],
+    ],
+  },
+  {
+    file: 'src/modules/exports/export-schedule.ts',
+    tests: ['test/modules/exports/export-pause.test.ts'],
+    edits: [
+      ['if (told.get(name) !== problem) warn', 'if (!told.has(name)) warn'],
+      ['if (told.get(name) !== problem) warn', 'warn'],
+      ['      told = failed\n', ''],
+      ['  sourceOf(deps, task)\n', ''],
+    ],
+  },
+  {
+    file: 'src/modules/exports/file-name.ts',
+    tests: ['test/modules/exports/export-files.test.ts'],
+    edits: [
+      [`half === 'P' ? 12 : 0`, '0'],
+      ['Number(hour) % 12', 'Number(hour)'],
+      [`const number = part.padStart(10, '0')`, 'const number = part'],
+      ['partOrder: `${number} ${file}`', 'partOrder: file'],
+    ],
+  },
+  {
+    file: 'src/modules/exports/export-files.ts',
+    tests: ['test/modules/exports/export-files.test.ts'],
+    edits: [
+      ['named.length && found.length < limit', 'named.length'],
+      [
+        'if (found.length > 0 || after !== undefined) return found',
+        'if (found.length > 0) return found',
+      ],
+      [
+        'named.filter(({ run }) => run === undefined).reverse()',
+        'named.filter(() => true).reverse()',
+      ],
+    ],
   },
   {
     file: 'src/modules/exports/http/run-history-routes.ts',

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { mapBounded } from '../../core/bounded.ts'
 import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
 import { ProblemError } from '../../problem/problems.ts'
-import { mayBeOfRun } from './file-name.ts'
+import { type NamedFile, readFileName } from './file-name.ts'
 
 /** Room for the columns of the widest table. */
 const NOTE_BYTES_MAX = 4 * 1024 * 1024
@@ -11,6 +11,7 @@ const NOTE_BYTES_MAX = 4 * 1024 * 1024
 const UNFINISHED = '.staged'
 const PAUSED = '.paused'
 const READS_AT_ONCE = 16
+const NAMELESS_READ_MAX = 2_000
 
 /** Everything that must be known of a run to end it after its transaction was committed. */
 const Note = z.object({
@@ -230,38 +231,74 @@ export class ExportFiles {
     return paused
   }
 
-  /** Receipts of archived files in the order of their names, the last first. */
+  /** Receipts of archived files by the times in their names, the last first. */
   async list(
     task: string,
     { before, limit }: { readonly before: string | undefined; readonly limit: number },
   ): Promise<readonly ExportReceipt[]> {
-    const names = await this.#archived(task)
-    const earlier = names.filter((name) => before === undefined || name < before)
+    const named = await this.#archived(task)
+    const last = before === undefined ? undefined : readFileName(before).timeOrder
+    const earlier = named.filter(({ timeOrder }) => last === undefined || timeOrder < last)
     return this.#receipts(task, earlier.reverse().slice(0, limit))
   }
 
-  /** Receipts of the files of one run, in the order of their parts. */
-  async listOfRun(task: string, runId: string): Promise<readonly ExportReceipt[]> {
-    const names = await this.#archived(task)
-    const named = names.filter((name) => mayBeOfRun(name, runId))
-    const read = await this.#receipts(task, named)
-    return read.filter(({ run_id }) => run_id === runId)
+  /**
+   * Receipts of the files of one run, in the order of their parts. One whose name is the seed's,
+   * and so tells no run, is found among the last 2,000 of these.
+   */
+  async listOfRun(
+    task: string,
+    runId: string,
+    { after, limit }: { readonly after: string | undefined; readonly limit: number },
+  ): Promise<readonly ExportReceipt[]> {
+    const named = await this.#archived(task)
+    const parts = partsOf(named, runId)
+    const last = after === undefined ? undefined : readFileName(after).partOrder
+    const left = parts.filter(({ partOrder }) => last === undefined || partOrder > last)
+    const found = await this.#ofRun(runId, { task, named: left, limit })
+    if (found.length > 0 || after !== undefined) return found
+    const nameless = named.filter(({ run }) => run === undefined).reverse()
+    return this.#ofRun(runId, { task, named: nameless.slice(0, NAMELESS_READ_MAX), limit: 1 })
   }
 
-  /** Names of the archived files of a task, in order. */
-  async #archived(task: string): Promise<readonly string[]> {
+  /** The same of a run of several parts, all of them. */
+  async listParts(task: string, runId: string): Promise<readonly ExportReceipt[]> {
+    const named = partsOf(await this.#archived(task), runId)
+    return this.#ofRun(runId, { task, named, limit: named.length })
+  }
+
+  /** Reads no more than it needs to. */
+  async #ofRun(
+    runId: string,
+    asked: {
+      readonly task: string
+      readonly named: readonly NamedFile[]
+      readonly limit: number
+    },
+  ): Promise<readonly ExportReceipt[]> {
+    const { task, named, limit } = asked
+    const found: ExportReceipt[] = []
+    for (let at = 0; at < named.length && found.length < limit; at += READS_AT_ONCE) {
+      const read = await this.#receipts(task, named.slice(at, at + READS_AT_ONCE))
+      found.push(...read.filter(({ run_id }) => run_id === runId))
+    }
+    return found.slice(0, limit)
+  }
+
+  /** Names of the archived files of a task, by the times in them. */
+  async #archived(task: string): Promise<readonly NamedFile[]> {
     const folder = `${this.#root}/${task}`
-    const names: string[] = []
+    const named: NamedFile[] = []
     for await (const { location } of this.#objects.list(folder)) {
       const name = location.slice(folder.length + 1).replace(NOTE_ENDING, '')
-      if (NOTE_ENDING.test(location) && !name.includes('/')) names.push(name)
+      if (NOTE_ENDING.test(location) && !name.includes('/')) named.push(readFileName(name))
     }
-    return names.sort()
+    return named.sort((one, other) => (one.timeOrder < other.timeOrder ? -1 : 1))
   }
 
-  #receipts(task: string, names: readonly string[]): Promise<readonly ExportReceipt[]> {
-    return mapBounded(names, READS_AT_ONCE, (name) => {
-      return this.#receipt(receiptLocation(this.location(task, name)))
+  #receipts(task: string, named: readonly NamedFile[]): Promise<readonly ExportReceipt[]> {
+    return mapBounded(named, READS_AT_ONCE, ({ file }) => {
+      return this.#receipt(receiptLocation(this.location(task, file)))
     })
   }
 
@@ -309,6 +346,12 @@ const BESIDE_STAGED = /\.csv\..+$/
 const PLACED_ENDING = '.placed'
 /** Up to a thousand paths. */
 const PLACED_BYTES_MAX = 16 * 1024 * 1024
+
+/** Files whose names are of the run, or of one whose id begins so, in the order of their parts. */
+function partsOf(named: readonly NamedFile[], runId: string): readonly NamedFile[] {
+  const parts = named.filter(({ run }) => run === runId.slice(0, 8))
+  return parts.sort((one, other) => (one.partOrder < other.partOrder ? -1 : 1))
+}
 
 /** The run that an object of a run that has not ended belongs to. */
 function runOfStaged(location: string): string {

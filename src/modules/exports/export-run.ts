@@ -81,7 +81,7 @@ export async function exportOnce(
       const part = await onePart(deps, { task, session, run })
       return part === undefined ? { outcome: 'empty' } : { outcome: 'exported', ...part }
     }
-    const before = await deps.files.listOfRun(task.name, run.jobId)
+    const before = await deps.files.listParts(task.name, run.jobId)
     return await allParts(deps, { task, session, run, before })
   } finally {
     await session.close()

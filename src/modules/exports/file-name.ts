@@ -45,7 +45,35 @@ export function isOfPart(file: string): boolean {
   return /-[0-9a-f]{8}-\d{5,}(?:_[^.]*)?\.csv(?:\.gz)?$/.test(file)
 }
 
-/** Whether the file may be one of the run: names of the seed tell nothing of it. */
-export function mayBeOfRun(file: string, runId: string): boolean {
-  return file.includes(`-${runId.slice(0, 8)}`) || /_[AP]M\.csv/.test(file)
+const SORTABLE_TIME = String.raw`(?<sortable>\d{8}T\d{6})Z`
+const SEED_DATE = String.raw`(?<date>\d{4}_\d\d_\d\d)`
+const SEED_TIME = String.raw`(?<hour>\d\d)_(?<minutes>\d\d_\d\d)_(?<half>[AP])M`
+const RUN = String.raw`(?:-(?<run>[^-_.]{1,8}))?(?:-(?<part>\d{5,}))?(?:_[^.]*)?`
+const FILE_NAME = new RegExp(
+  `-(?:${SORTABLE_TIME}|${SEED_DATE}-${SEED_TIME})${RUN}\\.csv(?:\\.gz)?$`,
+)
+
+export interface NamedFile {
+  readonly file: string
+  /** The first characters of its run's id; `undefined` where a name of the seed tells no run. */
+  readonly run: string | undefined
+  /** Sorts files by the time in their names, then by their parts. */
+  readonly timeOrder: string
+  /** Sorts the files of one run by their parts, whatever its clock did. */
+  readonly partOrder: string
+}
+
+/** What the name of an archived file tells. */
+export function readFileName(file: string): NamedFile {
+  const { groups = {} } = FILE_NAME.exec(file) ?? {}
+  const { sortable, date, hour, minutes, half, run, part = '' } = groups
+  const hours = (Number(hour) % 12) + (half === 'P' ? 12 : 0)
+  const seed = `${date}T${String(hours).padStart(2, '0')}${minutes}`.replaceAll('_', '')
+  const number = part.padStart(10, '0')
+  return {
+    file,
+    run,
+    timeOrder: `${sortable ?? seed} ${number} ${file}`,
+    partOrder: `${number} ${file}`,
+  }
 }

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { must } from '../../http/client.ts'
 import { type Caller, type KeyedService, startKeyedService } from '../access/keyed-service.ts'
@@ -144,6 +145,17 @@ test('permissions on a task are listed, checked, told of and taken away', async 
   expect((await exporter.send('get', '/v1/exports/mine')).status).toBe(404)
   await must(admin.send('post', path, { grant: permissions }))
   await must(exporter.send('get', '/v1/exports/mine'))
+})
+
+test('whoever may export what is gone is told only of what else they may', async () => {
+  await writeTask(`${service.home}/exports`, 'gone', TASK)
+  const grants = { '/v1/exports/gone': ['export'], '/v1/exports/both': ['export'] }
+  const caller = await service.newCaller(grants)
+  await must(caller.send('get', '/v1/exports/gone'))
+  await rm(`${service.home}/exports/gone`, { recursive: true })
+  for (const path of ['/v1/exports/gone', '/exports/gone']) {
+    expect((await caller.send('get', path)).body).toMatchObject({ status: 404, exports: ['both'] })
+  }
 })
 
 test('export is granted on tasks only, and tasks have no other privilege', async () => {

@@ -106,7 +106,7 @@ test('who names no task is told which there are, and how many more', async () =>
     expect(status).toBe(404)
     return [body.detail, body.exports]
   }
-  const none = ['There is no export "x": there is none at all', []]
+  const none = ['There is no export "x": there is no other that you may export', []]
   expect(await missing('/v1/exports/x')).toEqual(none)
   const names = Array.from({ length: 22 }, (_, index) => `a${10 + index}`)
   for (const name of names) await newTask(name)

@@ -44,7 +44,8 @@ function withNames({ message, facts }: CodedError<string>, names: readonly strin
   const exports = names.slice(0, NAMED_MAX)
   const others = names.length - exports.length
   const more = others > 0 ? ` and ${others} more` : ''
-  const which = names.length === 0 ? 'there is none at all' : `there are ${exports.join(', ')}`
+  const which =
+    names.length === 0 ? 'there is no other that you may export' : `there are ${exports.join(', ')}`
   return new ProblemError('export-not-found', `${message}: ${which}${more}`, {
     facts: { ...facts, exports },
   })

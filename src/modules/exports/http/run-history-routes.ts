@@ -74,12 +74,11 @@ export function runHistoryRoutes(service: ExportService): readonly Route[] {
     async ({ param, query }) => {
       const [task, run] = [param('task'), param('run')]
       const { page_size, page_token } = query
-      const after = page_token && parsePageToken(page_token, ExportFilePosition)[0]
-      const found = await files.listOfRun(task, run)
+      const after =
+        page_token === undefined ? undefined : parsePageToken(page_token, ExportFilePosition)[0]
+      const found = await files.listOfRun(task, run, { after, limit: page_size + 1 })
       if (found.length === 0) await getRun(service, task, run)
-      const left = found.filter(({ file }) => after === undefined || file > after)
-      const page = left.slice(0, page_size + 1)
-      const { items, nextPageToken } = cutPage(page, page_size, ({ file }) => [file])
+      const { items, nextPageToken } = cutPage(found, page_size, ({ file }) => [file])
       return jsonReply({ files: items.map(fileToJson), next_page_token: nextPageToken })
     },
   )

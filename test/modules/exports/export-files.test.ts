@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
+import { fileNames } from '../../../src/modules/exports/file-name.ts'
+import { openLocalStore } from '../../../src/objects/local/local-store.ts'
+import type { ObjectStore } from '../../../src/objects/object-store.ts'
+import { changedStore } from './changed-store.ts'
+
+let home: string
+let store: ObjectStore
+let read: string[]
+let files: ExportFiles
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'moraine-export-files-'))
+  read = []
+  store = await openLocalStore({ writableRoots: [home], readableRoots: [] })
+  const objects = changedStore(store, {
+    read: (location, options) => {
+      read.push(location)
+      return store.read(location, options)
+    },
+  })
+  files = new ExportFiles({ objects, warehouse: home })
+})
+afterEach(() => rm(home, { recursive: true }))
+
+interface Archived {
+  readonly at: string
+  readonly naming?: 'seed' | 'sortable'
+  readonly runId?: string
+  readonly part?: number
+}
+
+/** The receipt of a file, as `publish` writes it; returns the file's name. */
+async function archive({ at, naming = 'seed', runId = randomUUID(), part }: Archived) {
+  const task = { name: 't', naming, compression: 'gzip' } as const
+  const [file] = fileNames(task, { runId, markId: randomUUID(), at: new Date(at), part })
+  const receipt = {
+    ...{ run_id: runId, task: 't', source: 'crm', file, rows: 1, deleted: 1, proof: 'rows' },
+    ...{ bytes: 1, sha256: 'x', exported_at: at },
+  }
+  const folder = join(home, '.exports', 't')
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, `${file}.json`), JSON.stringify(receipt))
+  return file
+}
+
+const namesOf = (receipts: readonly { readonly file: string }[]) => receipts.map(({ file }) => file)
+
+test('files are listed by their time, also where twelve comes before one', async () => {
+  const named: string[] = []
+  for (const at of ['00:30', '01:30', '11:59', '12:30', '13:30', '23:59']) {
+    const naming = at === '11:59' ? 'sortable' : 'seed'
+    named.unshift(await archive({ at: `2026-02-03T${at}:00.000Z`, naming }))
+  }
+  named.unshift(await archive({ at: '2026-02-04T00:00:01.000Z' }))
+  expect(named.filter((name) => /-12_\d\d_\d\d_AM/.test(name))).toHaveLength(2)
+  expect(namesOf(await files.list('t', { before: undefined, limit: 9 }))).toEqual(named)
+  const paged: string[] = []
+  for (let before: string | undefined; ; before = paged.at(-1)) {
+    const page = await files.list('t', { before, limit: 2 })
+    if (page.length === 0) break
+    paged.push(...namesOf(page))
+  }
+  expect(paged).toEqual(named)
+})
+
+test('the files of a run are in the order of its parts, whatever the clock did', async () => {
+  const runId = randomUUID()
+  const parts: string[] = []
+  for (const [part, at] of [
+    [1, '2026-02-03T00:00:09.000Z'],
+    [2, '2026-02-03T00:00:01.000Z'],
+    [99_999, '2026-02-03T00:00:01.000Z'],
+    [100_000, '2026-02-03T00:00:01.000Z'],
+  ] as const) {
+    parts.push(await archive({ runId, part, at, naming: 'sortable' }))
+    await archive({ part, at, naming: 'sortable' })
+  }
+  expect(namesOf(await files.listParts('t', runId))).toEqual(parts)
+  expect(read).toHaveLength(4)
+  const page = (after: string | undefined) => files.listOfRun('t', runId, { after, limit: 2 })
+  expect(namesOf(await page(undefined))).toEqual(parts.slice(0, 2))
+  expect(namesOf(await page(parts[1]))).toEqual(parts.slice(2))
+  expect(await page(parts[3])).toEqual([])
+})
+
+test('whose a file of the seed is is looked for, the newest first', async () => {
+  const runs = Array.from({ length: 60 }, () => randomUUID())
+  const startMs = Date.parse('2026-02-03T09:00:00.000Z')
+  for (const [index, runId] of runs.entries()) {
+    await archive({ runId, at: new Date(startMs + index * 3_600_000).toISOString() })
+  }
+  const ofRun = (runId = '') => files.listOfRun('t', runId, { after: undefined, limit: 9 })
+  expect((await ofRun(runs[59])).map(({ run_id }) => run_id)).toEqual([runs[59]])
+  expect(read.length).toBeLessThanOrEqual(16)
+  expect((await ofRun(runs[0])).map(({ run_id }) => run_id)).toEqual([runs[0]])
+  read = []
+  // None is a run of this name: no receipt of one is read twice, and none of names with a run.
+  const other = await archive({ at: '2026-02-09T00:00:00.000Z', naming: 'sortable' })
+  expect(await ofRun('no-such-run')).toEqual([])
+  expect(read).toHaveLength(60)
+  expect(read.filter((location) => location.includes(other))).toEqual([])
+})
