@@ -8,10 +8,17 @@ export function duckdbSuite(version: '1.4' | '1.5'): Suite {
     folder: `duckdb/.venv-${version}`,
     requirements: `duckdb/requirements-${version}.txt`,
   })
+  const place = { python: python.python }
   return {
     name: `DuckDB ${version} with its Iceberg extension`,
     findObstacle: findPythonObstacle,
     install: () => python.install(),
-    run: () => runPytest({ folder: 'duckdb', name: `duckdb-${version}`, python: python.python }),
+    run: async () => [
+      ...(await runPytest({ ...place, folder: 'duckdb', name: `duckdb-${version}` })),
+      ...(await runPytest({
+        ...{ ...place, folder: 'duckdb-keys', name: `duckdb-keys-${version}` },
+        asksForKeys: true,
+      })),
+    ],
   }
 }

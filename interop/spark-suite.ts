@@ -13,6 +13,12 @@ const python = new PythonEnvironment({
 /** A hundred statements of Spark take a minute where nothing else runs. */
 const TIMEOUT_MS = 60 * 60 * 1000
 
+const PLACE = {
+  python: python.python,
+  timeoutMs: TIMEOUT_MS,
+  environment: { SPARK_JARS_FOLDER: join(INTEROP, 'spark', 'lib') },
+}
+
 export const sparkSuite: Suite = {
   name: 'Spark 3.5 with Iceberg 1.11.0',
   findObstacle: () => {
@@ -25,11 +31,8 @@ export const sparkSuite: Suite = {
     await python.install()
     await installJars('spark')
   },
-  run: () =>
-    runPytest({
-      folder: 'spark',
-      python: python.python,
-      timeoutMs: TIMEOUT_MS,
-      environment: { SPARK_JARS_FOLDER: join(INTEROP, 'spark', 'lib') },
-    }),
+  run: async () => [
+    ...(await runPytest({ ...PLACE, folder: 'spark' })),
+    ...(await runPytest({ ...PLACE, folder: 'spark-keys', asksForKeys: true })),
+  ],
 }
