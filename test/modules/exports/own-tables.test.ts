@@ -153,3 +153,44 @@ test('an append in between is a conflict that is tried again', async () => {
   await expect(exportOnce(depsOf(racing), parsed(), RUN)).resolves.toMatchObject({ rows: 100 })
   expect([await left(), (await archived()).length]).toEqual([0, 100])
 })
+
+test('a file that matches in part stays, untouched, and there is nothing to archive', async () => {
+  await append(0, 100, '2020-12-31')
+  await task({ where: "day < '2021-01-01'", archive_to: 'archive.t' })
+  const before = await must(ask(service, '/v1/tables/s.t'))
+  const { rows } = await must(post(service, '/v1/exports/t/runs', { dry_run: true }))
+  expect(rows).toBe(0)
+  for (let run = 0; run < 2; run++) {
+    expect((await post(service, '/exports/t', {})).status).toBe(200)
+    expect(await resultOf()).toEqual({ outcome: 'empty' })
+  }
+  expect(await must(ask(service, '/v1/tables/s.t'))).toEqual(before)
+  expect((await ask(service, '/v1/tables/archive.t')).status).toBe(404)
+  expect((await must(ask(service, '/v1/exports/t/files'))).files).toEqual([])
+  // All of its rows are meant now, beside another file that matches in part.
+  await append(100, 10, '2021-05-01')
+  await task({ where: "day < '2021-05-02'", archive_to: 'archive.t' })
+  expect((await post(service, '/exports/t', {})).status).toBe(200)
+  expect(await left()).toBe(10)
+  expect(new Set(await archived()).size).toBe(100)
+  expect((await must(ask(service, '/v1/tables/archive.t'))).totals.records).toBe(100)
+})
+
+test('NUL in text is archived as it is, and appended', async () => {
+  const path = `${service.dataFolder}/nul.parquet`
+  const select =
+    "SELECT 1::BIGINT AS id, DATE '2020-01-01' AS day, 'a' || chr(0) || 'b' AS note " +
+    "UNION ALL SELECT 2, DATE '2020-01-01', chr(0)"
+  await writeParquet(path, select)
+  await must(post(service, '/v1/tables/s.t/files', { files: [{ path: `file://${path}` }] }))
+  await task({ where: 'id < 9', archive_to: 'archive.t' })
+  expect((await post(service, '/exports/t', {})).status).toBe(200)
+  expect(await left()).toBe(0)
+  expect(await archived()).toEqual(['1,2020-01-01,a\0b', '2,2020-01-01,\0'])
+  const dump = await fetch(`${service.url}/v1/tables/archive.t/dump?format=ndjson`)
+  const notes = (await dump.text())
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).note)
+  expect(notes).toEqual(['a\0b', '\0'])
+})
