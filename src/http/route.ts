@@ -124,6 +124,8 @@ export interface RouteSpec<
    * while the request is worked on.
    */
   readonly reservesKey?: true
+  /** Shows rows to whoever has another privilege than `select`: the audit has its requests. */
+  readonly showsRows?: true
   readonly answers: readonly AnswerDoc[]
   /** Problems besides those of every route. */
   readonly problems: readonly ProblemCode[]

@@ -49,6 +49,12 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/modules/audit/noted-request.ts',
+    tests: ['test/modules/exports/own-tables.test.ts'],
+    named: 'audit',
+    edits: [[`  if (route?.showsRows === true) return asked.at(-1)\n`, '']],
+  },
+  {
     file: 'src/modules/exports/export-schedule.ts',
     tests: ['test/modules/exports/export-pause.test.ts'],
     edits: [

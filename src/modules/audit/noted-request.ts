@@ -49,8 +49,9 @@ function decisionOf({ status, refused }: EndedRequest): AuditDecision {
 }
 
 /** What was read; `undefined` if nothing was. */
-function readOf({ status, asked }: EndedRequest): Asked | undefined {
+function readOf({ status, asked, route }: EndedRequest): Asked | undefined {
   if (status >= 400) return undefined
+  if (route?.showsRows === true) return asked.at(-1)
   return asked.find(({ privilege }) => privilege === 'select')
 }
 

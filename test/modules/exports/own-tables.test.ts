@@ -3,9 +3,10 @@ import type { ArchiveTableDependencies } from '../../../src/modules/exports/arch
 import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
-import { ask, must, post } from '../../http/client.ts'
+import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { writeParquet } from '../../parquet-files.ts'
+import { untilAudited } from '../audit/until-audited.ts'
 import { changedStore } from './changed-store.ts'
 import { writeTask } from './export-harness.ts'
 import { exportParts, JOB, runOf, SIGNAL } from './export-runs.ts'
@@ -174,6 +175,23 @@ test('a file that matches in part stays, untouched, and there is nothing to arch
   expect(await left()).toBe(10)
   expect(new Set(await archived()).size).toBe(100)
   expect((await must(ask(service, '/v1/tables/archive.t'))).totals.records).toBe(100)
+})
+
+test('who downloads an exported file is in the audit, who lists them is not', async () => {
+  await append(0, 10, '2020-01-01')
+  await task({ where: 'id < 100' })
+  expect((await post(service, '/exports/t', {})).status).toBe(200)
+  const { files: listed } = await must(ask(service, '/v1/exports/t/files'))
+  await sendBytes(`${service.url}${listed[0].url}`)
+  await sendBytes(`${service.url}${listed[0].url}`)
+  await untilAudited(service)
+  const { audit_logs } = await must(ask(service, '/v1/audit-logs?subject=export:t'))
+  const told = audit_logs.map(({ action, status, target }: Json) => [action, status, target.kind])
+  expect(told.sort()).toEqual([
+    ['export.asked', null, 'export'],
+    ['getExportFile', 200, 'export'],
+    ['getExportFile', 200, 'export'],
+  ])
 })
 
 test('NUL in text is archived as it is, and appended', async () => {

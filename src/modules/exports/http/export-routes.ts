@@ -231,6 +231,7 @@ function fileRoutes(service: ExportService): readonly Route[] {
       summary: 'Download an exported file',
       description: 'With ETag, ranges and Repr-Digest; the file never changes.',
       permission: onExport('export'),
+      showsRows: true,
       answers: [
         { status: 200, description: 'The file.', mediaType: 'application/gzip' },
         { status: 206, description: 'The range asked for.', mediaType: 'application/gzip' },
