@@ -1,6 +1,9 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import type { QueryLimitsConfig } from './modules/rows/query-limits.ts'
 import { LINK_SECONDS_MAX } from './objects/object-links.ts'
+
+export type { QueryLimitsConfig }
 
 /** Reads one variable, or its default; `allowed` is what the message of a `ConfigError` says. */
 export type Read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>) => T
@@ -47,3 +50,26 @@ export const NetworkAddress = z.string().refine((text) => {
   const max = { 0: -1, 4: 32, 6: 128 }[isIP(address) as 0 | 4 | 6]
   return max > 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= max))
 })
+
+export function integer(min: number, max: number) {
+  return z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min).max(max))
+}
+
+export function readQueryLimits(read: Read): QueryLimitsConfig {
+  const allowed = 'a number of queries from 1 to 1000'
+  return {
+    running: read('MORAINE_QUERIES_RUNNING', '4', allowed, integer(1, 1_000)),
+    queued: read(
+      'MORAINE_QUERIES_QUEUED',
+      '32',
+      'a number of queries from 0 to 10000',
+      integer(0, 10_000),
+    ),
+    bytesPerDay: read(
+      'MORAINE_QUERY_BYTES_PER_DAY',
+      '0MB',
+      'a size like 500MB or 100GB, or 0MB for any',
+      ByteSize,
+    ),
+  }
+}

@@ -6,9 +6,12 @@ import {
   Duration,
   HostName,
   Hours,
+  integer,
   List,
   NetworkAddress,
+  type QueryLimitsConfig,
   type Read,
+  readQueryLimits,
 } from './config-values.ts'
 import { type ExportConfig, readExports } from './export-config.ts'
 import { type OidcConfig, readCkanUrl, readOidc } from './oidc-config.ts'
@@ -54,6 +57,8 @@ export interface Config extends StoreConfig, ExportConfig {
   readonly auditKeyPath: string
   /** Whether that file is made if it is not there: not where the operator named one. */
   readonly makesAuditKey: boolean
+  /** What the queries of one principal may take. */
+  readonly queryLimits: QueryLimitsConfig
   readonly catalog:
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'postgres'; readonly url: string }
@@ -114,6 +119,7 @@ export function readConfig(environment: Environment): Config {
     ),
     ...access,
     ...readAudit(read, home),
+    queryLimits: readQueryLimits(read),
     ...readFolders(read, home),
     ...readExports(read, home, environment),
     ...stores,
@@ -286,10 +292,6 @@ function readAudit(
       Duration.pipe(z.int().min(DAY_MS)),
     ),
   }
-}
-
-function integer(min: number, max: number) {
-  return z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min).max(max))
 }
 
 const CatalogUrl = z.string().transform((text, context): Config['catalog'] => {

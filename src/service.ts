@@ -137,6 +137,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
       dumpBudgetBytes: config.dumpBudgetBytes,
       linkExpirySeconds: config.linkExpirySeconds,
       deleteGraceMs: config.deleteGraceMs,
+      queryLimits: config.queryLimits,
       sweepTemporaryFolders: (idleMs) => sweepEngineFolders(config.temporaryFolder, idleMs),
       close: () => opened.close(),
     }

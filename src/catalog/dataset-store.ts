@@ -111,12 +111,23 @@ export interface DatasetRecord {
   readonly endedAtMs: number | undefined
   /** Privileges on it are those on this table: its source, or itself once it is published. */
   readonly securable: string
+  /** Unless it is published, the same privileges are asked of these, too. */
+  readonly otherSecurables: readonly string[]
 }
 
 export type NewDataset = Omit<
   DatasetRecord,
-  'version' | 'state' | 'problem' | 'createdBy' | 'publishedAtMs' | 'endedAtMs' | 'securable'
+  | 'version'
+  | 'state'
+  | 'problem'
+  | 'createdBy'
+  | 'publishedAtMs'
+  | 'endedAtMs'
+  | 'securable'
+  | 'otherSecurables'
 > & {
+  /** UUIDs of its sources beside the first. */
+  readonly otherSources?: readonly string[]
   /** Namespace and name are given by the store. */
   readonly table?: NewTable | undefined
   /** The newest version of its name, 0 if there is none, if it must be that. */

@@ -206,6 +206,8 @@ export interface SqlReference {
 
 export interface ParsedSql {
   readonly references: readonly SqlReference[]
+  /** The text as the engine writes it, with names of its own for tables: `t0`, `t1`, ... */
+  readonly canonical: string
 }
 
 /** One SELECT of a user. */

@@ -18,6 +18,16 @@ export const SERVICE_PROBLEMS = {
     remedy: 'The operator finds the file in the log and restores it.',
     retry: 'no',
   },
+  'quota-exceeded': {
+    status: 429,
+    iceberg: { status: 429, type: 'TooManyRequestsException' },
+    title: 'Too many queries of one caller',
+    meaning:
+      'The caller has as many queries running and waiting as one may have, or has read as many ' +
+      'bytes by queries as one may in a day; `quota` says which. Others are not concerned.',
+    remedy: 'Wait as long as Retry-After says; let fewer queries run at once, or filter them.',
+    retry: 'yes',
+  },
   overloaded: {
     status: 503,
     iceberg: { status: 429, type: 'TooManyRequestsException' },

@@ -15,7 +15,7 @@ export const BEFORE_FOLDERS_OF_VIEWS = `
   alter table transactions drop column principal;
   drop table grants; drop table roles; drop table role_members;
   drop table access_keys; drop table signing_keys; drop table table_policies;
-  drop table datasets; drop table table_resources;
+  drop table datasets; drop table dataset_sources; drop table table_resources;
   drop table file_holds; drop table table_leftovers; drop table purges;
   drop index if exists known_paths_in_order;
   create index if not exists known_paths_by_table on known_paths (table_uuid);

@@ -111,8 +111,8 @@ export const DATASETS: readonly MutantGroup[] = [
     file: 'src/modules/datasets/dataset-authorizer.ts',
     tests: [RIGHTS],
     edits: [
-      [`if (isOfSource && privilege === 'manage_grants') return 'denied'`, ''],
-      ['dataset === undefined ? target : securableOf(dataset)', 'target'],
+      [`privilege === 'manage_grants') return`, `privilege === 'create') return`],
+      ['for (const name of readBy(dataset)) {', 'for (const name of [dataset.tableUuid]) {'],
     ],
   },
   {
@@ -124,7 +124,7 @@ export const DATASETS: readonly MutantGroup[] = [
     file: 'src/modules/datasets/find-dataset.ts',
     tests: [RIGHTS, HTTP, NAMES],
     edits: [
-      ['endedAtMs !== undefined && hasOwnRights ? sourceUuid : securable', 'securable'],
+      ['dataset.endedAtMs === undefined ? readBy(dataset) : madeOf(dataset)', 'readBy(dataset)'],
       [`if (stateOf(dataset, nowMs) !== 'expired') return`, 'return'],
       [`error.code === 'table-not-found'`, 'false'],
     ],
@@ -142,7 +142,7 @@ export const DATASETS: readonly MutantGroup[] = [
   {
     file: 'src/modules/access/path-rule.ts',
     tests: [RIGHTS],
-    edits: [['return askTable(privilege, securable)', 'return askTable(privilege, uuid)']],
+    edits: [['[securable, ...otherSecurables]', '[uuid]']],
   },
   {
     file: 'src/modules/datasets/end-dataset.ts',

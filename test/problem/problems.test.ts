@@ -85,6 +85,7 @@ precondition-failed 412 412 BadRequestException
 precondition-required 428 428 BadRequestException
 query-invalid 400 400 BadRequestException
 query-too-costly 422 400 BadRequestException
+quota-exceeded 429 429 TooManyRequestsException
 range-not-satisfiable 416 416 BadRequestException
 request-invalid 400 400 BadRequestException
 resource-taken 409 400 BadRequestException

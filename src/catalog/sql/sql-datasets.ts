@@ -26,6 +26,7 @@ import type { RaisedEvents } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
 import { type Create, createNamedAhead } from './paths-ahead.ts'
 import { newRow, recordOf } from './rows/dataset-rows.ts'
+import { securablesOf } from './rows/dataset-securables.ts'
 import { DefinitionCache } from './rows/definition-cache.ts'
 import { decodeExact, encodeExact } from './rows/tagged-json.ts'
 import { type CreationContext, insertTable, type MutationContext } from './sql-creations.ts'
@@ -155,19 +156,23 @@ async function createDataset(
   dataset: NewDataset,
   context: NewDatasetContext,
 ): Promise<CreatedDataset> {
-  const { table, sourceUuid } = dataset
-  const securable = await securableOf(transaction, sourceUuid)
+  const { table, sourceUuid, otherSources = [] } = dataset
+  const securables = await securablesOf(transaction, [sourceUuid, ...otherSources])
   for (;;) {
     // Of the version that would come next another one may have been made in between.
     const { follows = await newestVersion(transaction, dataset.name) } = dataset
     const version = follows + 1
-    const row = newRow(dataset, { version, securable, asked: context.asked })
+    const row = newRow(dataset, { ...securables, version, asked: context.asked })
     const inserted = await transaction
       .insertInto('datasets')
       .values(row)
       .onConflict((conflict) => conflict.doNothing())
       .executeTakeFirst()
     if (inserted.numInsertedOrUpdatedRows === 1n) {
+      const { table_uuid } = row
+      const others = securables.others.map((securable) => ({ table_uuid, securable }))
+      if (others.length > 0)
+        await transaction.insertInto('dataset_sources').values(others).execute()
       if (table !== undefined) await addHiddenTable(transaction, { table, row }, context)
       return { outcome: 'created', dataset: recordOf(row) }
     }
@@ -176,12 +181,6 @@ async function createDataset(
     if (dataset.follows !== undefined) await refuseOvertaken(transaction, { ...dataset, version })
     // Another one took the version in between.
   }
-}
-
-/** What it is read by: a dataset of a dataset by what that one is. */
-async function securableOf(transaction: SqlTransaction, tableUuid: string): Promise<string> {
-  const source = await findDataset(transaction, { tableUuid })
-  return source?.securable ?? tableUuid
 }
 
 /** Throws `Refusal`. */

@@ -69,8 +69,13 @@ export class PathRule {
     const askDataset = async (privilege: Privilege, uuid: string): Promise<boolean> => {
       const dataset = await this.#deps.catalog.datasets.find({ tableUuid: uuid })
       if (dataset === undefined) return askTable(privilege, uuid)
-      const { sourceUuid, securable } = dataset
-      if (securable !== uuid) return askTable(privilege, securable)
+      const { sourceUuid, securable, otherSecurables } = dataset
+      if (securable !== uuid) {
+        for (const each of [securable, ...otherSecurables]) {
+          if (!(await askTable(privilege, each))) return false
+        }
+        return true
+      }
       return (await askTable(privilege, sourceUuid)) || askTable(privilege, uuid)
     }
     const ask = (privilege: Privilege, uuid: string) =>

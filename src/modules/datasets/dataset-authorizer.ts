@@ -1,9 +1,11 @@
-import type { DatasetRecord, DatasetStore } from '../../catalog/dataset-store.ts'
+import type { DatasetKey, DatasetStore } from '../../catalog/dataset-store.ts'
+import type { Privilege } from '../../core/access/privilege.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { hiddenTableOf, isReserved, mayBeHiddenUuid } from '../../core/table/reserved-namespace.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
-import type { Authorizer, Decision, Target } from '../../http/authorizer.ts'
+import type { Authorizer, Decision, Principal, Target } from '../../http/authorizer.ts'
 import { isLiving } from './end-dataset.ts'
+import { readBy } from './find-dataset.ts'
 
 interface DatasetRules {
   readonly datasets: Pick<DatasetStore, 'find'>
@@ -19,28 +21,33 @@ export function datasetAuthorizer(
   inner: Authorizer,
   { datasets, ambient }: DatasetRules,
 ): Authorizer {
+  const onHidden = async (
+    principal: Principal,
+    privilege: Privilege,
+    { target, key }: { readonly target: Target; readonly key: DatasetKey },
+  ): Promise<Decision> => {
+    const dataset = await datasets.find(key)
+    if (dataset === undefined) return inner.authorize(principal, privilege, target)
+    if (!isLiving(dataset, ambient.nowMs())) return 'hidden'
+    // A grant on it would come to life when it is published.
+    if (dataset.securable !== dataset.tableUuid && privilege === 'manage_grants') return 'denied'
+    for (const table of readBy(dataset)) {
+      const decision = await inner.authorize(principal, privilege, table)
+      if (decision !== 'allowed') return decision
+    }
+    return 'allowed'
+  }
   return {
     authorize: (principal, privilege, target) => {
       const key = hiddenKeyOf(target)
-      if (key === undefined) return inner.authorize(principal, privilege, target)
-      return (async (): Promise<Decision> => {
-        const dataset = await datasets.find(key)
-        if (dataset !== undefined && !isLiving(dataset, ambient.nowMs())) return 'hidden'
-        const asked = dataset === undefined ? target : securableOf(dataset)
-        const isOfSource = dataset !== undefined && dataset.securable !== dataset.tableUuid
-        // A grant on it would come to life when it is published.
-        if (isOfSource && privilege === 'manage_grants') return 'denied'
-        return inner.authorize(principal, privilege, asked)
-      })()
+      return key === undefined
+        ? inner.authorize(principal, privilege, target)
+        : onHidden(principal, privilege, { target, key })
     },
     policyOn: (principal, tableUuid) => inner.policyOn(principal, tableUuid),
     visibilityOf: (principal) => inner.visibilityOf(principal),
     requirePaths: (...asked) => inner.requirePaths(...asked),
   }
-}
-
-function securableOf({ securable }: DatasetRecord): Target {
-  return { on: 'table', name: securable }
 }
 
 /** `undefined` for what is no hidden table, as most are by their name alone. */

@@ -20,6 +20,16 @@ export function identityOf({ sourceUuid, snapshotId, schemaId, query }: DatasetO
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
+/** The same of a text over several snapshots. */
+export function identityOfSql(
+  canonical: string,
+  sources: readonly Omit<DatasetOrigin, 'query'>[],
+): string {
+  const read = sources.map((each) => [each.sourceUuid, String(each.snapshotId), each.schemaId])
+  const parts = ['sql', canonical, read, WRITER_VERSION]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
+
 /** What a dataset is called that nobody gave a name. */
 export function automaticName(identity: string): string {
   return `ds-${identity.slice(0, NAME_DIGITS)}`

@@ -9,7 +9,7 @@ import {
   PageQuery,
   Time,
 } from '../../http/common-shapes.ts'
-import { QuerySourceShape, StructuredQueryShape } from '../rows/query-shapes.ts'
+import { QuerySourceShape, SqlText, StructuredQueryShape } from '../rows/query-shapes.ts'
 import { isAutomaticName } from './dataset-identity.ts'
 
 export const TTL_SECONDS_DEFAULT = 7 * 24 * 3_600
@@ -63,6 +63,10 @@ export const MakeDatasetRequest = z
     query: StructuredQueryShape.optional().meta({
       description: 'Instead of `source`: the rows of a query, as `POST /v1/query` takes it.',
     }),
+    sql: SqlText.optional().meta({
+      description: 'Instead of both: the rows of a SELECT, as `POST /v1/query` takes it.',
+      example: 'SELECT origin, count(*) AS flights FROM aviation.flights GROUP BY origin',
+    }),
     title: TITLE.optional(),
     description: DESCRIPTION.optional(),
     creators: boundedArray(Creator, { max: CREATORS_MAX }).optional(),
@@ -75,9 +79,10 @@ export const MakeDatasetRequest = z
       .default(TTL_SECONDS_DEFAULT)
       .meta({ description: 'How long it lives unless it is published; 7 days by default.' }),
   })
-  .refine(({ source, query }) => (source === undefined) !== (query === undefined), {
-    message: 'give either source or query',
-  })
+  .refine(
+    ({ source, query, sql }) => [source, query, sql].filter((it) => it !== undefined).length === 1,
+    { message: 'give one of source, query and sql' },
+  )
   .meta({
     id: 'MakeDatasetRequest',
     example: {

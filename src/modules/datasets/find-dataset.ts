@@ -3,6 +3,7 @@ import type { DatasetRecord } from '../../catalog/dataset-store.ts'
 import type { Privilege } from '../../core/access/privilege.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CodedError } from '../../core/errors.ts'
+import type { Target } from '../../http/authorizer.ts'
 import type { Call } from '../../http/route.ts'
 import { tableNotFound } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
@@ -40,14 +41,13 @@ export async function findDataset(
  * `dataset-not-found` for who may not see its table.
  */
 async function requireVisible(
-  { endedAtMs, sourceUuid, tableUuid, securable }: DatasetRecord,
+  dataset: DatasetRecord,
   { dataset: name, version }: NamedDataset,
   { authorize, privilege = 'select' }: Asking,
 ): Promise<void> {
-  const hasOwnRights = securable === tableUuid
-  const target = endedAtMs !== undefined && hasOwnRights ? sourceUuid : securable
+  const tables = dataset.endedAtMs === undefined ? readBy(dataset) : madeOf(dataset)
   try {
-    await authorize(privilege, [{ on: 'table', name: target }])
+    await authorize(privilege, tables)
   } catch (error) {
     // Whoever may not see its table is not told that there is such a dataset, either.
     if (error instanceof CodedError && error.code === 'table-not-found') {
@@ -69,6 +69,22 @@ export async function isVisible(...asked: Parameters<typeof requireVisible>): Pr
 }
 
 const HIDING: readonly string[] = ['dataset-not-found', 'permission-denied', 'table-restricted']
+
+/** The tables on which one needs a privilege: itself once it is published, else its sources. */
+export function readBy(dataset: DatasetRecord): readonly Target[] {
+  const { tableUuid, securable, otherSecurables } = dataset
+  return onTables(securable === tableUuid ? [securable] : [securable, ...otherSecurables])
+}
+
+/** The tables that it comes from, published or not. */
+export function madeOf(dataset: DatasetRecord): readonly Target[] {
+  const { tableUuid, securable, sourceUuid, otherSecurables } = dataset
+  return onTables([securable === tableUuid ? sourceUuid : securable, ...otherSecurables])
+}
+
+function onTables(uuids: readonly string[]): readonly Target[] {
+  return uuids.map((name) => ({ on: 'table', name }))
+}
 
 /** As `findDataset`; throws `dataset-gone` and `dataset-not-ready`, too. */
 export async function getReadyDataset(

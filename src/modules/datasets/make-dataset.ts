@@ -35,10 +35,11 @@ export interface DatasetWish {
   readonly ttlMs: number
 }
 
-/** A dataset that nobody has described: its name tells what it is made of. */
-export function undescribed(of: Pick<DatasetWish, 'source' | 'selector' | 'query'>): DatasetWish {
-  const card = { title: null, description: null, creators: [], license: null, keywords: [] }
-  return { ...of, named: undefined, card, ttlMs: TTL_SECONDS_DEFAULT * 1000 }
+/** What a dataset has that nobody has described: its name tells what it is made of. */
+export const UNDESCRIBED: Pick<DatasetWish, 'named' | 'card' | 'ttlMs'> = {
+  named: undefined,
+  card: { title: null, description: null, creators: [], license: null, keywords: [] },
+  ttlMs: TTL_SECONDS_DEFAULT * 1000,
 }
 
 /**
@@ -78,11 +79,20 @@ export async function makeDataset(
           })
         : undefined,
   }
-  const created = await keep(deps, { ...wished, ttlMs, owner: named?.asker }, kept(called))
+  return await makeQueued(deps, { ...wished, ttlMs, owner: named?.asker }, kept(called))
+}
+
+/** Asks for the rows, if they are not there yet. */
+export async function makeQueued(
+  deps: MakeDependencies,
+  wished: Wished,
+  kept: KeptWithEffect,
+): Promise<CreatedDataset> {
+  const created = await keep(deps, wished, kept)
   const { state } = created.dataset
   // Again, if whoever asked first was interrupted here.
   if (state === 'queued') await askForRows(deps.jobs, created.dataset)
-  else if (created.outcome === 'created') deps.publisher.schedule(tableUuid)
+  else if (created.outcome === 'created') deps.publisher.schedule(wished.tableUuid)
   return created
 }
 
@@ -121,7 +131,7 @@ async function keep(
   }
 }
 
-function noSnapshot({ namespace, name }: TableState): CatalogError {
+export function noSnapshot({ namespace, name }: TableState): CatalogError {
   const table = formatTableName(namespace, name)
   return new CatalogError('snapshot-not-found', `${table} has no snapshot yet: add rows first`, {
     facts: { table },

@@ -26,10 +26,11 @@ import { writeSnapshot } from '../../lake/snapshot/snapshot-writer.ts'
 import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import type { StructuredQuery } from '../rows/query-shapes.ts'
-import { planSources, type RowsDependencies } from '../rows/query-source.ts'
+import { asCostly, planSources, type RowsDependencies } from '../rows/query-source.ts'
 import { requestOf } from '../rows/run-query.ts'
 import { type NewTableDependencies, newState } from '../tables/tables.ts'
 import { factsOf } from './dataset-facts.ts'
+import { sqlOf, sqlQueryOfDataset } from './sql-query.ts'
 
 const KIND = 'dataset'
 
@@ -129,31 +130,60 @@ async function makeRows(
   signal: AbortSignal,
 ): Promise<MadeRows> {
   const { tableUuid, name, facts } = dataset
-  const { read, ...found } = await queryOfDataset(deps, dataset)
-  const schema = found.query.result
-  const definition = definitionOf(deps, { tableUuid, name, schema })
-  await makeTableFolders(deps, definition)
-  const location = `${definition.location}/data/data-0000-${deps.ambient.newUuid()}.parquet`
-  await new PendingUploads(deps, tableUuid).add([location])
-  const wish = { restriction: 'unrestricted', format: 'parquet', runsAs: 'conversion' } as const
-  await deps.holds.during({ kind: 'dataset', name }, [read], (held) =>
-    deps.converter.query({ ...found, ...wish, held, signal }, (_result, path) =>
-      deps.objects.putFileIfAbsent(location, path),
-    ),
-  )
+  const folder = defaultLocation(deps, { name }, tableUuid)
+  const location = `${folder}/data/data-0000-${deps.ambient.newUuid()}.parquet`
+  const place = async (path: string) => {
+    await makeTableFolders(deps, { location: folder, properties: {} })
+    await new PendingUploads(deps, tableUuid).add([location])
+    await deps.objects.putFileIfAbsent(location, path)
+  }
+  const schema = await writeRows(deps, dataset, { place, signal })
+  const definition = definitionOf({ tableUuid, location: folder, schema })
   const made = await tableOf(deps, { definition, name, location })
   const { snapshotAtMs, schemaId } = facts
   return { ...made, facts: { ...made.facts, snapshotAtMs, schemaId } }
 }
 
-function definitionOf(
-  deps: NewTableDependencies,
-  { tableUuid, name, schema }: Pick<DatasetRecord, 'tableUuid' | 'name'> & { schema: Schema },
-): TableDefinition {
+/** Writes the rows as Parquet, and returns their schema. */
+async function writeRows(
+  deps: QueryDatasetDependencies,
+  dataset: DatasetRecord,
+  {
+    place,
+    signal,
+  }: { readonly place: (path: string) => Promise<void>; readonly signal: AbortSignal },
+): Promise<Schema> {
+  const reader = { kind: 'dataset', name: dataset.name } as const
+  const output = { format: 'parquet', signal } as const
+  const text = sqlOf(dataset)
+  if (text !== undefined) {
+    const { reads, asked } = await sqlQueryOfDataset(deps, text)
+    return await deps.holds.during(reader, reads, (held) =>
+      asCostly(() =>
+        deps.converter.querySql({ ...asked(held), ...output }, async ({ schema }, path) => {
+          await place(path)
+          return schema
+        }),
+      ),
+    )
+  }
+  const { read, ...found } = await queryOfDataset(deps, dataset)
+  const wish = { ...found, ...output, restriction: 'unrestricted', runsAs: 'conversion' } as const
+  await deps.holds.during(reader, [read], (held) =>
+    deps.converter.query({ ...wish, held }, (_result, path) => place(path)),
+  )
+  return found.query.result
+}
+
+function definitionOf({
+  tableUuid,
+  location,
+  schema,
+}: Pick<TableDefinition, 'tableUuid' | 'location'> & { readonly schema: Schema }): TableDefinition {
   return {
     formatVersion: 2,
     tableUuid,
-    location: defaultLocation(deps, { name }, tableUuid),
+    location,
     lastColumnId: highestFieldId(schema),
     schemas: [{ ...schema, schemaId: 0 }],
     currentSchemaId: 0,

@@ -8,8 +8,9 @@ import { currentSchema, type TableState } from '../../core/table/table.ts'
 import type { TableQuery } from '../../lake/convert/converter.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
-import { planSources, type RowsDependencies } from '../rows/query-source.ts'
+import { asCostly, planSources, type RowsDependencies } from '../rows/query-source.ts'
 import { type DatasetRows, queryOfDataset } from './query-dataset.ts'
+import { sqlOf, sqlQueryOfDataset } from './sql-query.ts'
 
 export type VerifyDependencies = RowsDependencies
 
@@ -60,17 +61,51 @@ async function verifyQuery(
   dataset: DatasetRecord,
   signal: AbortSignal,
 ): Promise<Verification> {
-  const again = await queryOfDataset(deps, dataset).catch(unlessGone)
+  const again = await digestAgain(deps, dataset, signal).catch(unlessGone)
   const all = await rowsOf(deps, dataset)
-  const reads = [all.read, ...(again === undefined ? [] : [again.read])]
-  const reader = { kind: 'dataset', name: dataset.name } as const
-  const [wanted, found] = await deps.holds.during(reader, reads, async (held) => [
-    await digestOf(deps, all, { held, signal }),
-    again && (await digestOf(deps, again, { held, signal })),
-  ])
-  const isReproduced = found === undefined ? undefined : found === wanted
+  const isReproduced =
+    again === undefined ? undefined : again === (await digestHeld(deps, dataset, all, signal))
   const paths = all.sources.map(({ dataFile }) => dataFile.path)
   return { isReproduced, files: paths.length, differing: isReproduced === false ? paths : [] }
+}
+
+type Digested = Pick<VerifyDependencies, 'converter' | 'holds'>
+
+async function digestAgain(
+  deps: VerifyDependencies,
+  dataset: DatasetRecord,
+  signal: AbortSignal,
+): Promise<string> {
+  const text = sqlOf(dataset)
+  if (text === undefined) {
+    return digestHeld(deps, dataset, await queryOfDataset(deps, dataset), signal)
+  }
+  const { reads, asked } = await sqlQueryOfDataset(deps, text)
+  return deps.holds.during(readerOf(dataset), reads, (held) => {
+    const wish = { ...asked(held), format: 'csv', signal } as const
+    return asCostly(() => deps.converter.querySql(wish, (_result, path) => digestOfFile(path)))
+  })
+}
+
+function digestHeld(
+  deps: Digested,
+  dataset: DatasetRecord,
+  rows: DatasetRows,
+  signal: AbortSignal,
+): Promise<string> {
+  return deps.holds.during(readerOf(dataset), [rows.read], (held) =>
+    digestOf(deps, rows, { held, signal }),
+  )
+}
+
+function readerOf({ name }: DatasetRecord) {
+  return { kind: 'dataset', name } as const
+}
+
+async function digestOfFile(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk)
+  return hash.digest('hex')
 }
 
 /** All rows of the hidden table. */
@@ -88,17 +123,13 @@ async function rowsOf(
 
 /** SHA-256 of the rows as CSV. */
 async function digestOf(
-  { converter }: VerifyDependencies,
+  { converter }: Digested,
   { read: _, ...rows }: DatasetRows,
   reading: Pick<TableQuery, 'held' | 'signal'>,
 ): Promise<string> {
   const restriction = 'unrestricted'
   const wish = { ...rows, ...reading, restriction, format: 'csv', runsAs: 'conversion' } as const
-  return converter.query(wish, async (_result, path) => {
-    const hash = createHash('sha256')
-    for await (const chunk of createReadStream(path)) hash.update(chunk)
-    return hash.digest('hex')
-  })
+  return converter.query(wish, (_result, path) => digestOfFile(path))
 }
 
 function unlessGone(error: unknown): undefined {

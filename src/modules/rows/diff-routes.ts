@@ -4,9 +4,9 @@ import { EXAMPLE_SNAPSHOT_ID, EXAMPLE_UUID, LongText } from '../../http/common-s
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
-import { type RowsDependencies, snapshotIdOf } from './query-source.ts'
+import { snapshotIdOf } from './query-source.ts'
 import { CSV_MEDIA_TYPE, chooseForm, formatOf, resultColumns, rowsReply } from './rows-response.ts'
-import { READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
+import { type LimitedDependencies, READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
 import { ResultColumn, Row } from './rows-shapes.ts'
 import { INLINE_MAX } from './run-query.ts'
 import {
@@ -101,7 +101,7 @@ const DiffReply = z
   .union([DiffAnswer, ChangesAnswer])
   .meta({ id: 'SnapshotDiffOrChanges', example: EXAMPLE_DIFF })
 
-const diff = (deps: RowsDependencies) =>
+const diff = (deps: LimitedDependencies) =>
   defineRoute(
     {
       method: 'get',
@@ -133,13 +133,21 @@ const diff = (deps: RowsDependencies) =>
       if (rows !== 'true') return jsonReply(diffJson(found))
       const form = chooseForm(format, call.accepts)
       const options = { format: formatOf(form), signal: call.closed }
-      const changes = await readChanges(deps, found, options)
+      const cost = bytesOf(found)
+      const { value: changes, headers } = await deps.limits.inTurn(call, cost, () =>
+        readChanges(deps, found, options),
+      )
       if (changes.hasMore) throw tooManyChanges(found)
       const { result, bytes } = changes
       const members = { ...endsOf(found), columns: resultColumns(result) }
-      return rowsReply(form, { result, pieces: [bytes], members, headers: {} })
+      return rowsReply(form, { result, pieces: [bytes], members, headers })
     },
   )
+
+/** Bytes of the files that differ. */
+function bytesOf({ added, removed }: SnapshotDiff): number {
+  return [...added, ...removed].reduce((sum, { dataFile }) => sum + dataFile.fileSizeBytes, 0)
+}
 
 function tooManyChanges({ total }: SnapshotDiff): CatalogError {
   const detail = `more than ${INLINE_MAX.rows} rows differ: compare snapshots that are closer`
@@ -175,6 +183,6 @@ function countsJson({ filesAdded, filesRemoved, rowsAdded, rowsRemoved }: Counts
   }
 }
 
-export function diffRoutes(deps: RowsDependencies): readonly Route[] {
+export function diffRoutes(deps: LimitedDependencies): readonly Route[] {
   return [diff(deps)]
 }

@@ -5,6 +5,7 @@ import { type Preferences, parsePrefer } from '../../http/prefer.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { type AnswerDoc, type Call, defineRoute, type Route } from '../../http/route.ts'
 import type { AnswerLater } from './answer-later.ts'
+import type { QueryLimits } from './query-limits.ts'
 import {
   EstimateAnswer,
   QueryAnswer,
@@ -16,7 +17,15 @@ import type { RowsDependencies } from './query-source.ts'
 import { CSV_MEDIA_TYPE, chooseForm, resultColumns, rowsReply } from './rows-response.ts'
 import { READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
 import { Row } from './rows-shapes.ts'
-import { estimateJson, prepareQuery, type RunOptions, runInline, sourcesJson } from './run-query.ts'
+import {
+  estimateJson,
+  mayBecomeDataset,
+  type PreparedQuery,
+  prepareQuery,
+  type RunOptions,
+  runInline,
+  sourcesJson,
+} from './run-query.ts'
 
 const ANSWER: AnswerDoc = {
   status: 200,
@@ -37,7 +46,10 @@ const LATER: AnswerDoc = {
   },
 }
 
-type QueryDependencies = RowsDependencies & { readonly answerLater: AnswerLater }
+type QueryDependencies = RowsDependencies & {
+  readonly answerLater: AnswerLater
+  readonly limits: QueryLimits
+}
 
 const query = (deps: QueryDependencies) =>
   defineRoute(
@@ -53,7 +65,7 @@ const query = (deps: QueryDependencies) =>
         '10,000 rows and 8 MiB comes in the ' +
         'response. One that may be larger is tried for as long as `Prefer: wait=N` says, at most ' +
         '10 seconds; with `Prefer: respond-async` or `inline=require` it is not tried. What does ' +
-        'not fit becomes a dataset (202), but that of SQL, and with `inline=require` (413).',
+        'not fit becomes a dataset (202), and with `inline=require` it is 413.',
       query: QueryParameters,
       body: QueryRequestShape,
       changesNothing: true,
@@ -73,21 +85,23 @@ const query = (deps: QueryDependencies) =>
         isInlineRequired: parameters.inline === 'require',
         closed,
       }
-      const found = await runInline(deps, prepared, options).catch((error: unknown) => {
-        if (!mayBeLater(body, options) || !isTooLarge(error)) throw error
-        return undefined
-      })
-      if (found === undefined) return answerLater(deps, call, options.preferences)
-      const { bytes, result } = found
+      const { cost } = prepared.estimate
+      const found = await deps.limits
+        .inTurn(call, cost, () => runInline(deps, prepared, options))
+        .catch((error: unknown) => {
+          if (!mayBeLater(prepared, options) || !isTooLarge(error)) throw error
+          return undefined
+        })
+      if (found === undefined) return answerLater(deps, call, { ...options, prepared })
+      const { bytes, result } = found.value
       const sources = sourcesJson(prepared.tables)
       const members = { sources, columns: resultColumns(result) }
-      return rowsReply(form, { result, pieces: [bytes], members, headers: {} })
+      return rowsReply(form, { result, pieces: [bytes], members, headers: found.headers })
     },
   )
 
-/** A text becomes no dataset yet. */
-function mayBeLater({ source }: QueryBody, { isInlineRequired }: RunOptions): boolean {
-  return source !== undefined && !isInlineRequired
+function mayBeLater(prepared: PreparedQuery, { isInlineRequired }: RunOptions): boolean {
+  return mayBecomeDataset(prepared) && !isInlineRequired
 }
 
 function isTooLarge(error: unknown): boolean {
@@ -97,10 +111,14 @@ function isTooLarge(error: unknown): boolean {
 function answerLater(
   deps: QueryDependencies,
   { body, keeper }: Pick<Call<unknown, QueryBody>, 'body' | 'keeper'>,
-  preferences: Preferences,
+  {
+    preferences,
+    prepared,
+  }: { readonly preferences: Preferences; readonly prepared: PreparedQuery },
 ): Promise<Reply> {
+  if (prepared.kind === 'sql') return deps.answerLater({ sql: prepared, preferences, keeper })
   const { source, sql: _, ...asked } = body
-  if (source === undefined) throw new Error('a text becomes no dataset')
+  if (source === undefined) throw new Error('a query of a table has a source')
   const selector = selectorOf(source)
   return deps.answerLater({ table: source.table, selector, query: asked, preferences, keeper })
 }

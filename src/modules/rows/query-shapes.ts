@@ -15,6 +15,7 @@ const AGGREGATES_MAX = 200
 const NAME_LENGTH_MAX = 1_000
 const SQL_LENGTH_MAX = 32_768
 
+export const SqlText = z.string().min(1).max(SQL_LENGTH_MAX)
 const ColumnName = z.string().min(1).max(NAME_LENGTH_MAX)
 const Names = boundedArray(ColumnName, { max: COLUMNS_MAX })
 const Count = z.number().int().min(0)
@@ -93,18 +94,12 @@ export type StructuredQuery = z.output<typeof StructuredQueryShape>
 export const QueryRequestShape = z
   .strictObject({
     source: QuerySourceShape.optional(),
-    sql: z
-      .string()
-      .min(1)
-      .max(SQL_LENGTH_MAX)
-      .optional()
-      .meta({
-        description:
-          'One SELECT of DuckDB’s dialect over tables, instead of everything else. `FROM ' +
-          'sky.planets ' +
-          'AT (TIMESTAMP => ...)` or `AT (VERSION => ...)` is an older snapshot.',
-        example: 'SELECT origin, count(*) AS flights FROM aviation.flights GROUP BY origin',
-      }),
+    sql: SqlText.optional().meta({
+      description:
+        'One SELECT of DuckDB’s dialect over tables, instead of everything else. `FROM ' +
+        'sky.planets AT (TIMESTAMP => ...)` or `AT (VERSION => ...)` is an older snapshot.',
+      example: 'SELECT origin, count(*) AS flights FROM aviation.flights GROUP BY origin',
+    }),
     ...structured,
   })
   .refine(({ sql, source }) => (sql === undefined) !== (source === undefined), {

@@ -4,6 +4,7 @@ import { NDJSON_MEDIA_TYPE } from '../../http/reply.ts'
 import { type AnswerDoc, defineRoute, type Route, type Tag } from '../../http/route.ts'
 import type { ProblemCode } from '../../problem/problems.ts'
 import { parseNames, parseOrder } from './name-list.ts'
+import type { QueryLimits } from './query-limits.ts'
 import { type RowsDependencies, snapshotIdOf } from './query-source.ts'
 import { type RowsPage, readRows } from './read-rows.ts'
 import { CSV_MEDIA_TYPE, chooseForm, formatOf, resultColumns, rowsReply } from './rows-response.ts'
@@ -34,6 +35,7 @@ export const READING_PROBLEMS: readonly ProblemCode[] = [
   'location-not-allowed',
   'engine-failed',
   'overloaded',
+  'quota-exceeded',
   'storage-full',
 ]
 
@@ -46,7 +48,9 @@ const ANSWER: AnswerDoc = {
   alternatives: { [NDJSON_MEDIA_TYPE]: Row, [CSV_MEDIA_TYPE]: Row },
 }
 
-const rows = (deps: RowsDependencies) =>
+export type LimitedDependencies = RowsDependencies & { readonly limits: QueryLimits }
+
+const rows = (deps: LimitedDependencies) =>
   defineRoute(
     {
       method: 'get',
@@ -70,22 +74,25 @@ const rows = (deps: RowsDependencies) =>
       const { query } = call
       const form = chooseForm(query.format, call.accepts)
       const { columns, filter, limit, after, order_by: order } = query
-      const page = await readRows(deps, {
-        table: call.param('table_identifier'),
-        selector: selectorOf(query),
-        columns: columns === undefined ? undefined : parseNames(columns, 'columns'),
-        filter,
-        orderBy: order === undefined ? undefined : parseOrder(order, 'order_by'),
-        limit,
-        after,
-        format: formatOf(form),
-        signal: call.closed,
-      })
+      // What a page reads is known only once it has its rows, and is little without an order.
+      const { value: page, headers } = await deps.limits.inTurn(call, 0, () =>
+        readRows(deps, {
+          table: call.param('table_identifier'),
+          selector: selectorOf(query),
+          columns: columns === undefined ? undefined : parseNames(columns, 'columns'),
+          filter,
+          orderBy: order === undefined ? undefined : parseOrder(order, 'order_by'),
+          limit,
+          after,
+          format: formatOf(form),
+          signal: call.closed,
+        }),
+      )
       return rowsReply(form, {
         result: page.query.result,
         pieces: page.pieces,
         members: membersOf(page),
-        headers: headersOf(page, call.request.url ?? ''),
+        headers: { ...headers, ...headersOf(page, call.request.url ?? '') },
       })
     },
   )
@@ -111,6 +118,6 @@ function headersOf({ source, nextPageToken }: RowsPage, url: string): Record<str
   return headers
 }
 
-export function rowsRoutes(deps: RowsDependencies): readonly Route[] {
+export function rowsRoutes(deps: LimitedDependencies): readonly Route[] {
   return [rows(deps)]
 }

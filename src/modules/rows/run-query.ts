@@ -40,8 +40,10 @@ export type PreparedQuery = {
   readonly estimate: QueryEstimate
 } & (
   | { readonly kind: 'structured'; readonly query: BoundQuery }
-  | { readonly kind: 'sql'; readonly sql: string }
+  | { readonly kind: 'sql'; readonly sql: string; readonly canonical: string }
 )
+
+export type PreparedSql = Extract<PreparedQuery, { readonly kind: 'sql' }>
 
 export interface QueryRows {
   readonly result: Schema
@@ -86,12 +88,13 @@ export function requestOf({
   return { columns, filter, groupBy, aggregates, orderBy: order, limit }
 }
 
-async function prepareSql(
+/** Throws `query-invalid`, and as finding the tables does. */
+export async function prepareSql(
   deps: RowsDependencies,
   sql: string,
   { authorize, closed }: AskOptions,
-): Promise<PreparedQuery> {
-  const { references } = await asCostly(() => deps.converter.parseSql(sql, closed))
+): Promise<PreparedSql> {
+  const { references, canonical } = await asCostly(() => deps.converter.parseSql(sql, closed))
   if (references.length === 0) {
     throw new CatalogError('query-invalid', 'a query names a table')
   }
@@ -104,7 +107,7 @@ async function prepareSql(
     const source = await findSource(deps, reference.table, selectorOfReference(reference))
     tables.push({ source, ...(await planSources(deps, source, undefined)) })
   }
-  return { kind: 'sql', sql, tables, estimate: estimateSql(tables) }
+  return { kind: 'sql', sql, canonical, tables, estimate: estimateSql(tables) }
 }
 
 function selectorOfReference({ timestamp, version }: SqlReference): SnapshotSelector {
@@ -161,9 +164,9 @@ export async function runInline(
   }
 }
 
-/** A text becomes no dataset, nor does a table without a snapshot. */
-function mayBecomeDataset({ kind, tables: [table] }: PreparedQuery): boolean {
-  return kind === 'structured' && table?.source.snapshot !== undefined
+/** Nothing becomes a dataset of tables without a snapshot. */
+export function mayBecomeDataset({ tables }: PreparedQuery): boolean {
+  return tables.every(({ source }) => source.snapshot !== undefined)
 }
 
 async function readInline(
@@ -203,7 +206,11 @@ async function readInline(
 }
 
 /** The table as it is read: all of its columns, or those of a query. */
-function queried(table: PlannedTable | undefined, held: HeldFiles, query?: BoundQuery) {
+export function queried(
+  table: Pick<PlannedTable, 'source' | 'files'> | undefined,
+  held: HeldFiles,
+  query?: BoundQuery,
+) {
   if (table === undefined) throw new Error('a query has a table')
   const { source, files } = table
   const { schema, state } = source

@@ -14,6 +14,7 @@ import { onTable } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import type { DescribedColumn, StatisticsOfColumns } from './column-statistics.ts'
+import type { QueryLimits } from './query-limits.ts'
 import { snapshotIdOf } from './query-source.ts'
 import { READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
 import { EXAMPLE_RESULT_COLUMN, ResultColumn } from './rows-shapes.ts'
@@ -78,7 +79,7 @@ const StatisticsAnswer = z
   })
   .meta({ id: 'ColumnStatistics', example: EXAMPLE_STATISTICS })
 
-const columnStatistics = (columns: StatisticsOfColumns) =>
+const columnStatistics = (columns: StatisticsOfColumns, limits: QueryLimits) =>
   defineRoute(
     {
       method: 'get',
@@ -95,11 +96,14 @@ const columnStatistics = (columns: StatisticsOfColumns) =>
       problems: READING_PROBLEMS.filter((code) => code !== 'not-acceptable'),
       curl: 'curl $MORAINE/v1/tables/aviation.flights/columns/origin/statistics',
     },
-    async ({ param, query, requireOwnSite }) => {
-      requireOwnSite()
+    async (call) => {
+      const { param, query } = call
+      call.requireOwnSite()
       const table = param('table_identifier')
-      const found = await columns.describe(table, param('column'), selectorOf(query))
-      return jsonReply(statisticsJson(found))
+      const { value: found, headers } = await limits.inTurn(call, 0, () =>
+        columns.describe(table, param('column'), selectorOf(query)),
+      )
+      return jsonReply(statisticsJson(found), { headers })
     },
   )
 
@@ -122,6 +126,9 @@ function statisticsJson({ source, name, type, statistics }: DescribedColumn) {
   }
 }
 
-export function statisticsRoutes(columns: StatisticsOfColumns): readonly Route[] {
-  return [columnStatistics(columns)]
+export function statisticsRoutes(
+  columns: StatisticsOfColumns,
+  limits: QueryLimits,
+): readonly Route[] {
+  return [columnStatistics(columns, limits)]
 }

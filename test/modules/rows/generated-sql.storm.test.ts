@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Json, must, post } from '../../http/client.ts'
+import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { querySql, writeParquet } from '../../parquet-files.ts'
 import { COLUMNS, SELECT } from './asked-rows.ts'
@@ -109,14 +109,22 @@ function text(expression: string): string {
   return `CAST(${expression} AS VARCHAR)`
 }
 
+/** On a machine that is busy a result may be late: then it is a dataset. */
+async function rowsOf(sql: string): Promise<readonly Json[]> {
+  const asked = await post(service, '/v1/query', { sql })
+  if (asked.status === 200) return asked.body.rows
+  expect([sql, asked.status, asked.text]).toEqual([sql, 202, asked.text])
+  const { table } = await must(post(service, '/v1/datasets', { sql }), 200)
+  return (await must(ask(service, `/v1/tables/${table}/rows?limit=10000`))).rows
+}
+
 test('five hundred generated texts have the rows that DuckDB has of the same files', async () => {
   const author = new Author()
   for (let i = 0; i < QUERIES; i++) {
     const sql = author.query()
-    const ours = await post(service, '/v1/query', { sql })
+    const ours = await rowsOf(sql)
     const theirs = await querySql(`WITH ${views.join(', ')} ${sql}`)
     const told = (rows: readonly Json[]) => rows.map((row) => Object.values(row))
-    expect([sql, ours.status, ours.text]).toEqual([sql, 200, ours.text])
-    expect([sql, told(ours.body.rows)]).toEqual([sql, told(theirs)])
+    expect([sql, told(ours)]).toEqual([sql, told(theirs)])
   }
 }, 300_000)

@@ -1,5 +1,6 @@
 import { droppedSecurable } from '../../grant-store.ts'
 import { chunks, type SqlTransaction } from '../engine/sql-engine.ts'
+import { livingOthers } from '../rows/dataset-securables.ts'
 import { findPlace } from './sql-places.ts'
 
 /**
@@ -13,14 +14,7 @@ export async function keepReaders(
   const securable = droppedSecurable(tableUuid)
   // It may have been dropped before, and have come back.
   await transaction.deleteFrom('grants').where('securable', '=', securable).execute()
-  const living = await transaction
-    .selectFrom('datasets')
-    .select('name')
-    .where('securable', '=', tableUuid)
-    .where('ended_at_ms', 'is', null)
-    .limit(1)
-    .executeTakeFirst()
-  if (living === undefined) return
+  if (!(await hasDatasets(transaction, tableUuid))) return
   const place = await findPlace(transaction, { kind: 'namespace', levels: namespace })
   const grants = await transaction
     .selectFrom('grants')
@@ -33,4 +27,22 @@ export async function keepReaders(
     const rows = some.map((grant) => ({ ...grant, securable, orphaned_at_ms: null }))
     await transaction.insertInto('grants').values(rows).execute()
   }
+}
+
+/** Whether datasets that are read by the table live. */
+async function hasDatasets(transaction: SqlTransaction, tableUuid: string): Promise<boolean> {
+  const first = await transaction
+    .selectFrom('datasets')
+    .select('name')
+    .where('securable', '=', tableUuid)
+    .where('ended_at_ms', 'is', null)
+    .limit(1)
+    .executeTakeFirst()
+  if (first !== undefined) return true
+  const other = await livingOthers(transaction)
+    .select('datasets.name')
+    .where('dataset_sources.securable', '=', tableUuid)
+    .limit(1)
+    .executeTakeFirst()
+  return other !== undefined
 }

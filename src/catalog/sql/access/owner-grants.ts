@@ -45,6 +45,14 @@ async function requireOwnDatasets(
     .where((where) =>
       where.or([
         where('source_uuid', '=', uuid),
+        where(
+          'table_uuid',
+          'in',
+          transaction
+            .selectFrom('dataset_sources')
+            .select('table_uuid')
+            .where('securable', '=', uuid),
+        ),
         where.and([where('table_uuid', '=', uuid), where('ended_at_ms', 'is not', null)]),
       ]),
     )

@@ -25,6 +25,7 @@ import {
 } from '../engine/sql-engine.ts'
 import type { RaisedEvents } from '../mutation/sql-raised-events.ts'
 import { mutate } from '../mutation/sql-replays.ts'
+import { livingOthers } from '../rows/dataset-securables.ts'
 import { keepingAdmin } from './admins.ts'
 import { findPlace, findPlaces } from './sql-places.ts'
 import { changeRole, dropRole, listRoles } from './sql-roles.ts'
@@ -170,6 +171,11 @@ async function forgetOrphans(
         .selectFrom('datasets')
         .select(sql<string>`cast(${droppedSecurable('')} as text) || securable`.as('uuid'))
         .where('ended_at_ms', 'is', null),
+    )
+    .unionAll(
+      livingOthers(transaction).select(
+        sql<string>`cast(${droppedSecurable('')} as text) || dataset_sources.securable`.as('uuid'),
+      ),
     )
   await transaction
     .updateTable('grants')

@@ -12,6 +12,7 @@ import {
 } from '../engine/sql-engine.ts'
 import type { RaisedEvents } from '../mutation/sql-raised-events.ts'
 import { mutate } from '../mutation/sql-replays.ts'
+import { livingOthers } from '../rows/dataset-securables.ts'
 import { findPlaces } from './sql-places.ts'
 
 export class SqlPolicies implements PolicyStore {
@@ -107,6 +108,7 @@ async function forgetOrphans(
         .select('securable as table_uuid')
         .where('ended_at_ms', 'is', null),
     )
+    .unionAll(livingOthers(transaction).select('dataset_sources.securable as table_uuid'))
   await transaction
     .updateTable('table_policies')
     .set({ orphaned_at_ms: null })

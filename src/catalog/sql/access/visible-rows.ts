@@ -28,11 +28,22 @@ export function isVisible(
 /** Whether anything was granted on the dropped table, or above it, when it was dropped. */
 export function isVisibleDropped(
   { principals }: Visibility,
-  column: 'datasets.securable',
+  column: 'datasets.securable' | 'dataset_sources.securable',
 ): RawBuilder<SqlBool> {
   return sql<SqlBool>`exists (
     select 1 from grants g where g.principal in (${sql.join(principals)})
       and g.securable = cast(${droppedSecurable('')} as text) || ${sql.ref(column)})`
+}
+
+/** Whether all tables that a dataset is read by beside the first are visible. */
+export function areOthersVisible(visibility: Visibility): RawBuilder<SqlBool> {
+  return sql<SqlBool>`(datasets.securable = datasets.table_uuid or not exists (
+    select 1 from dataset_sources
+      left join tables on tables.table_uuid = dataset_sources.securable
+      where dataset_sources.table_uuid = datasets.table_uuid
+        and not (tables.table_uuid is not null and ${isVisible(visibility, 'tables')})
+        and not (tables.table_uuid is null
+          and ${isVisibleDropped(visibility, 'dataset_sources.securable')})))`
 }
 
 /**

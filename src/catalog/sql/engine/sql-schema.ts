@@ -97,6 +97,7 @@ export interface Database {
     orphaned_at_ms: bigint | null
   }
   datasets: DatasetRow
+  dataset_sources: { table_uuid: string; securable: string }
   table_policies: { table_uuid: string; policy: string; orphaned_at_ms: bigint | null }
   table_resources: { resource_id: string; table_uuid: string }
   roles: { role: string; created_at_ms: bigint }
@@ -232,6 +233,8 @@ export interface DatasetRow {
   expires_at_ms: bigint | null
   ended_at_ms: bigint | null
   securable: string
+  /** A JSON list; null: none. */
+  other_securables: string | null
 }
 
 export interface SigningKeyRow {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { nameKey } from '../../../core/table/name-key.ts'
 import type { DatasetKey, ListDatasetsQuery } from '../../dataset-store.ts'
-import { isVisible, isVisibleDropped } from '../access/visible-rows.ts'
+import { areOthersVisible, isVisible, isVisibleDropped } from '../access/visible-rows.ts'
 import type { Connection } from '../engine/sql-engine.ts'
 import type { DatasetRow } from '../engine/sql-schema.ts'
 
@@ -66,5 +66,6 @@ export async function listDatasets(
         ]),
       ]),
     )
+    .where(areOthersVisible(visibleTo))
     .execute()
 }

@@ -1,12 +1,18 @@
 import { nameKey } from '../../../core/table/name-key.ts'
 import type { DatasetRecord, DatasetState, NewDataset } from '../../dataset-store.ts'
 import type { DatasetRow } from '../engine/sql-schema.ts'
+import { otherSecurablesOf, type Securables } from './dataset-securables.ts'
 import { numberOf } from './sql-rows.ts'
 import { decodeExact, encodeExact } from './tagged-json.ts'
 
+interface RowFacts extends Securables {
+  readonly version: number
+  readonly asked: string | undefined
+}
+
 export function newRow(
   { expiresAtMs, ...dataset }: NewDataset,
-  { version, securable, asked }: { version: number; securable: string; asked: string | undefined },
+  { version, securable, others, asked }: RowFacts,
 ): DatasetRow {
   return {
     table_uuid: dataset.tableUuid,
@@ -29,6 +35,7 @@ export function newRow(
     expires_at_ms: expiresAtMs === undefined ? null : BigInt(Math.ceil(expiresAtMs)),
     ended_at_ms: null,
     securable,
+    other_securables: others.length === 0 ? null : JSON.stringify(others),
   }
 }
 
@@ -52,5 +59,6 @@ export function recordOf(row: DatasetRow): DatasetRecord {
     expiresAtMs: numberOf(row.expires_at_ms),
     endedAtMs: numberOf(row.ended_at_ms),
     securable: row.securable,
+    otherSecurables: otherSecurablesOf(row),
   }
 }

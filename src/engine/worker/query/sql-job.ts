@@ -25,8 +25,9 @@ export async function runParse(
 ): Promise<ParsedSql> {
   const options = { ...place, linkedPaths: [], trust: 'values' } as const
   return await withSession(options, async (connection) => {
-    const { references } = checkSql(selectOf(await parsed(connection, sql)))
-    return { references }
+    const tree = await parsed(connection, sql)
+    const { references } = checkSql(selectOf(tree))
+    return { references, canonical: await textOf(connection, tree) }
   })
 }
 
@@ -51,13 +52,17 @@ async function ownSql(connection: DuckDBConnection, { sql, tables }: SqlJob): Pr
   const tree = await parsed(connection, sql)
   const { references } = checkSql(selectOf(tree))
   if (references.length !== tables.length) throw new Error('each reference has a table')
-  const json = stringifyExactJson(tree)
-  const [text] = await valuesOf(connection, 'json_deserialize_sql(CAST($1 AS JSON))', json)
-  const own = String(text)
+  const own = await textOf(connection, tree)
   // What is run is looked at, too: DuckDB writes some things in another way.
   const { references: left } = checkSql(selectOf(await parsed(connection, own)))
   if (left.every((reference) => isOwn(reference, tables.length))) return own
   throw invalid('the query is written in a way that cannot be checked: write it in another')
+}
+
+async function textOf(connection: DuckDBConnection, tree: SqlNode): Promise<string> {
+  const json = stringifyExactJson(tree)
+  const [text] = await valuesOf(connection, 'json_deserialize_sql(CAST($1 AS JSON))', json)
+  return String(text)
 }
 
 function isOwn({ table, timestamp, version }: SqlReference, count: number): boolean {

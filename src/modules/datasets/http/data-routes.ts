@@ -9,7 +9,7 @@ import { RowFilterText } from '../../rows/rows-shapes.ts'
 import { datasetToJson } from '../dataset-response.ts'
 import { DatasetAnswer, DatasetStatus } from '../dataset-shapes.ts'
 import { findDataset, requireNotGone } from '../find-dataset.ts'
-import { makeDataset, undescribed } from '../make-dataset.ts'
+import { makeDataset, UNDESCRIBED } from '../make-dataset.ts'
 import { RETRY_AFTER_SECONDS, statusReply } from '../wait-for-rows.ts'
 import { DATASETS_TAG, type DatasetService, OF_DATASET } from './dataset-forms.ts'
 
@@ -55,11 +55,12 @@ const materialise = (service: DataService) =>
       curl: 'curl -X POST "$MORAINE/data/aviation.flights/records?materialise=true"',
     },
     async ({ param, query: { filter }, keeper }) => {
-      const wish = undescribed({
+      const wish = {
+        ...UNDESCRIBED,
         source: param('table_identifier'),
         selector: {},
         query: filter === undefined ? undefined : { filter },
-      })
+      }
       const replyTo = (name: string) => {
         const dataset_url = `/data/datasets/${name}`
         const value = { dataset_url, status_url: `${dataset_url}/status` }

@@ -15,6 +15,7 @@ import { endDataset } from '../end-dataset.ts'
 import {
   findDataset,
   getReadyDataset,
+  madeOf,
   type NamedDataset,
   notFound,
   requireNotGone,
@@ -89,10 +90,9 @@ async function getPublishable(
   asker: Asker,
 ): Promise<DatasetRecord> {
   const dataset = await getReadyDataset(service, named, asker)
-  const { name, sourceUuid, publishedAtMs } = dataset
-  if (publishedAtMs === undefined) {
-    await asker.authorize('own', [{ on: 'table', name: sourceUuid }])
-    await requireOwnPublished(service, name, asker)
+  if (dataset.publishedAtMs === undefined) {
+    await asker.authorize('own', madeOf(dataset))
+    await requireOwnPublished(service, dataset.name, asker)
   }
   return dataset
 }
@@ -119,7 +119,7 @@ function keepOf(
 function changedAgain(service: DatasetService) {
   return async (from: KeptFacts, { authorize }: RepeatedCall): Promise<Reply> => {
     const dataset = await getByUuid(service, String(from['tableUuid']))
-    await authorize('select', [{ on: 'table', name: dataset.sourceUuid }])
+    await authorize('select', madeOf(dataset))
     return datasetReply(service, dataset, 200)
   }
 }

@@ -1,10 +1,19 @@
-import type { DatasetCard, DatasetRecord } from '../../../catalog/dataset-store.ts'
+import type { z } from 'zod'
+import type { CreatedDataset, DatasetCard, DatasetRecord } from '../../../catalog/dataset-store.ts'
+import type { KeptWithEffect } from '../../../core/replay.ts'
 import { selectorOf } from '../../../http/common-shapes.ts'
 import { cutPage, parsePageToken } from '../../../http/page-token.ts'
 import { parsePrefer } from '../../../http/prefer.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
-import { defineRoute, type KeptFacts, type RepeatedCall, type Route } from '../../../http/route.ts'
+import {
+  type Call,
+  defineRoute,
+  type KeptFacts,
+  type RepeatedCall,
+  type Route,
+} from '../../../http/route.ts'
 import { FINDING_PROBLEMS } from '../../dumps/http/dump-docs.ts'
+import { prepareSql } from '../../rows/run-query.ts'
 import { datasetToJson } from '../dataset-response.ts'
 import {
   DatasetAnswer,
@@ -18,6 +27,7 @@ import {
 } from '../dataset-shapes.ts'
 import { findDataset, isVisible, notFound, requireNotGone } from '../find-dataset.ts'
 import { makeDataset } from '../make-dataset.ts'
+import { makeSqlDataset } from '../sql-dataset.ts'
 import { acceptedReply, requireMade, statusReply, waitForRows } from '../wait-for-rows.ts'
 import { datasetChangeRoutes } from './dataset-change-routes.ts'
 import {
@@ -76,23 +86,11 @@ const make = (service: DatasetService) =>
         '{"name":"flights-2024","source":{"table":"aviation.flights"},"title":"Flights"}' +
         "'",
     },
-    async ({ authorize, body, closed, keeper, principal, request }) => {
-      const { name, ttl_seconds: ttlSeconds } = body
-      const { source, ...query } = body.query ?? { source: body.source }
-      // One of the two, as the shape has seen to.
-      if (source === undefined) throw new Error('a dataset without a source')
-      await authorize('select', [{ on: 'table', name: source.table }])
-      const wish = {
-        named: name === undefined ? undefined : { name, asker: { authorize, principal } },
-        source: source.table,
-        selector: selectorOf(source),
-        query: body.query === undefined ? undefined : query,
-        card: cardOf(body),
-        ttlMs: ttlSeconds * 1000,
-      }
+    async (call) => {
+      const { closed, keeper, request } = call
       const kept = (called: string) =>
         keeper.withEffect({ status: 201, from: { dataset: called }, isProvisional: true })
-      const { outcome, dataset } = await makeDataset(service, wish, kept)
+      const { outcome, dataset } = await makeAsked(service, call, kept)
       const preferences = parsePrefer(request.headers['prefer'])
       const made = await waitForRows(service, dataset, { preferences, closed })
       if (made.state === 'queued') return acceptedReply(service, made, preferences)
@@ -101,6 +99,35 @@ const make = (service: DatasetService) =>
     },
     madeAgain(service),
   )
+
+async function makeAsked(
+  service: DatasetService,
+  { authorize, body, closed, principal }: MakeCall,
+  kept: (called: string) => KeptWithEffect,
+): Promise<CreatedDataset> {
+  const { name, ttl_seconds: ttlSeconds, sql } = body
+  const described = {
+    named: name === undefined ? undefined : { name, asker: { authorize, principal } },
+    card: cardOf(body),
+    ttlMs: ttlSeconds * 1000,
+  }
+  if (sql !== undefined) {
+    const prepared = await prepareSql(service, sql, { authorize, closed })
+    return makeSqlDataset(service, { ...described, sql: prepared }, kept)
+  }
+  const { source, ...query } = body.query ?? { source: body.source }
+  // One of the two, as the shape has seen to.
+  if (source === undefined) throw new Error('a dataset without a source')
+  await authorize('select', [{ on: 'table', name: source.table }])
+  const asked = { source: source.table, selector: selectorOf(source) }
+  const wish = { ...described, ...asked, query: body.query === undefined ? undefined : query }
+  return makeDataset(service, wish, kept)
+}
+
+type MakeCall = Pick<
+  Call<unknown, z.output<typeof MakeDatasetRequest>>,
+  'authorize' | 'body' | 'closed' | 'principal'
+>
 
 const list = (service: DatasetService) =>
   defineRoute(

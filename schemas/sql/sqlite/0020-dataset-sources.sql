@@ -1,0 +1,11 @@
+-- Tables that a dataset of SQL is read by beside its first: other_securables has them as JSON, and
+-- dataset_sources a row for each.
+alter table datasets add column other_securables text;
+
+create table dataset_sources (
+  table_uuid text not null,
+  securable text not null,
+  primary key (table_uuid, securable)
+) strict, without rowid;
+
+create index dataset_sources_by_securable on dataset_sources (securable);

@@ -1,0 +1,48 @@
+import type { CreatedDataset } from '../../catalog/dataset-store.ts'
+import type { KeptWithEffect } from '../../core/replay.ts'
+import { hiddenUuidOf } from '../../core/table/reserved-namespace.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
+import type { QuerySource } from '../rows/query-source.ts'
+import type { PreparedSql } from '../rows/run-query.ts'
+import { automaticName, identityOfSql } from './dataset-identity.ts'
+import { type DatasetWish, type MakeDependencies, makeQueued, noSnapshot } from './make-dataset.ts'
+import type { SqlQueryOfDataset, SqlSource } from './sql-query.ts'
+
+export type SqlWish = Pick<DatasetWish, 'named' | 'card' | 'ttlMs'> & { readonly sql: PreparedSql }
+
+/** The dataset of a text over pinned snapshots is queued, and a job makes its rows. */
+export async function makeSqlDataset(
+  deps: MakeDependencies,
+  { named, card, ttlMs, sql: prepared }: SqlWish,
+  kept: (called: string) => KeptWithEffect,
+): Promise<CreatedDataset> {
+  const sources = prepared.tables.map(({ source }) => pinned(source))
+  const [first, ...others] = sources
+  if (first === undefined) throw new Error('a text names a table')
+  const identity = identityOfSql(prepared.canonical, sources)
+  const name = named?.name ?? automaticName(identity)
+  const query: SqlQueryOfDataset = { sql: prepared.sql, sources: sources.map(({ json }) => json) }
+  const { snapshotId, snapshotAtMs, schemaId, sourceUuid } = first
+  const none = { rows: null, files: null, bytes: null, columns: [] }
+  const wished = {
+    ...{ tableUuid: hiddenUuidOf(deps.ambient.newUuid()), name, identity, card, query },
+    ...{ sourceUuid, snapshotId, sourceName: first.json.table },
+    otherSources: others.map((each) => each.sourceUuid),
+    facts: { ...none, snapshotAtMs, schemaId },
+  }
+  return await makeQueued(deps, { ...wished, ttlMs, owner: named?.asker }, kept(name))
+}
+
+/** Throws `snapshot-not-found` for a table that has none yet. */
+function pinned({ state, snapshot, schema: { schemaId } }: QuerySource) {
+  if (snapshot === undefined) throw noSnapshot(state)
+  const { tableUuid: sourceUuid } = state.definition
+  const { snapshotId, timestampMs: snapshotAtMs } = snapshot
+  const json: SqlSource = {
+    table: formatTableName(state.namespace, state.name),
+    table_id: sourceUuid,
+    snapshot_id: String(snapshotId),
+    schema_id: schemaId,
+  }
+  return { sourceUuid, snapshotId, snapshotAtMs, schemaId, json }
+}

@@ -1,0 +1,51 @@
+import type { DatasetRecord } from '../../catalog/dataset-store.ts'
+import { getSchema } from '../../core/table/table.ts'
+import type { SqlQuery } from '../../lake/convert/converter.ts'
+import type { HeldFiles, ReadSnapshot } from '../../lake/deletion/file-holds.ts'
+import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
+import { planSources, type RowsDependencies } from '../rows/query-source.ts'
+import { type PlannedTable, queried } from '../rows/run-query.ts'
+
+/** What a dataset of SQL keeps as its query: the text, and what each of its tables was. */
+export interface SqlQueryOfDataset {
+  readonly sql: string
+  /** In the order in which the text names them. */
+  readonly sources: readonly SqlSource[]
+}
+
+export interface SqlSource {
+  readonly table: string
+  readonly table_id: string
+  readonly snapshot_id: string
+  readonly schema_id: number
+}
+
+export function sqlOf({ query }: Pick<DatasetRecord, 'query'>): SqlQueryOfDataset | undefined {
+  const isSql = typeof query === 'object' && query !== null && 'sql' in query
+  return isSql ? (query as SqlQueryOfDataset) : undefined
+}
+
+/** A text, the snapshots that it reads, and what the engine is asked once their files are held. */
+export interface SqlRows {
+  readonly reads: readonly ReadSnapshot[]
+  asked(held: HeldFiles): Pick<SqlQuery, 'sql' | 'tables'>
+}
+
+/** The text over the snapshots that it was asked for. Throws if a table or its snapshot is gone. */
+export async function sqlQueryOfDataset(
+  deps: RowsDependencies,
+  { sql, sources }: SqlQueryOfDataset,
+): Promise<SqlRows> {
+  const planned: Pick<PlannedTable, 'source' | 'files'>[] = []
+  for (const { table_id, snapshot_id, schema_id } of sources) {
+    const state = await getTable(deps.catalog, table_id)
+    const snapshot = await getSnapshot(deps, state, { snapshotIdentifier: snapshot_id })
+    const source = { state, snapshot, schema: getSchema(state.definition, schema_id) }
+    const { files } = await planSources(deps, source, undefined)
+    planned.push({ source, files })
+  }
+  return {
+    reads: planned.map(({ source: { state, snapshot } }) => ({ state, snapshot })),
+    asked: (held) => ({ sql, tables: planned.map((table) => queried(table, held)) }),
+  }
+}
