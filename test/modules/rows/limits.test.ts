@@ -56,6 +56,7 @@ test('so many run, so many wait in their order, and one more is refused', async 
   works[1]?.end()
   const found = await asked[1]
   expect(found?.headers['RateLimit']).toBe('"queries";r=1')
+  await new Promise(setImmediate)
   expect(works.map(({ begun }) => begun())).toEqual([1, 1, 1, 0])
   for (const { end } of works) end()
   await Promise.all(asked)
