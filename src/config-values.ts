@@ -1,9 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
-import type { QueryLimitsConfig } from './modules/rows/query-limits.ts'
 import { LINK_SECONDS_MAX } from './objects/object-links.ts'
-
-export type { QueryLimitsConfig }
 
 /** Reads one variable, or its default; `allowed` is what the message of a `ConfigError` says. */
 export type Read = <T>(name: string, fallback: string, allowed: string, schema: z.ZodType<T>) => T
@@ -55,7 +52,9 @@ export function integer(min: number, max: number) {
   return z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min).max(max))
 }
 
-export function readQueryLimits(read: Read): QueryLimitsConfig {
+export type QueryLimitsConfig = ReturnType<typeof readQueryLimits>
+
+export function readQueryLimits(read: Read) {
   const allowed = 'a number of queries from 1 to 1000'
   return {
     running: read('MORAINE_QUERIES_RUNNING', '4', allowed, integer(1, 1_000)),

@@ -46,7 +46,7 @@ async function csv(caller: Caller, { url }: Json): Promise<string> {
   return (await caller.send('get', `${url}/download?format=csv`)).text
 }
 
-test('a text over pinned snapshots is frozen, verified, and one with its other spellings', async () => {
+test('a text over pinned snapshots is frozen, verified, one with other spellings', async () => {
   const made = await must(make(owner, STARS, { name: 'far' }), 201)
   expect(made).toMatchObject({
     ...{ state: 'ready', rows: 2, query: { sql: STARS, sources: [{ table: 'sky.stars' }] } },
