@@ -18,6 +18,7 @@ import type { Module } from './modules/module.ts'
 import { namespacesModule } from './modules/namespaces/namespaces-module.ts'
 import { operationsModule } from './modules/operations/operations-module.ts'
 import type { AnswerLater } from './modules/rows/answer-later.ts'
+import { QueryLimits, type QueryLimitsDependencies } from './modules/rows/query-limits.ts'
 import { rowsModule } from './modules/rows/rows-module.ts'
 import { tablesModule } from './modules/tables/tables-module.ts'
 import { viewsModule } from './modules/views/views-module.ts'
@@ -44,7 +45,8 @@ const CAPABILITIES = [
 export type ModulePlatform = Omit<
   Both<Parameters<(typeof CAPABILITIES)[number]>[0]>,
   keyof ModuleSeams
->
+> &
+  QueryLimitsDependencies
 
 /** What modules know of each other without importing each other. */
 interface ModuleSeams {
@@ -60,6 +62,7 @@ interface ModuleSeams {
   dumpService(): DumpService
   /** Makes the result of a query a dataset. */
   readonly answerLater: AnswerLater
+  readonly limits: QueryLimits
 }
 
 /** The intersection of a union's members: `A & B` for `A | B`. */
@@ -74,6 +77,7 @@ export function listModules(platform: ModulePlatform): readonly Module[] {
   const seams: ModuleSeams = {
     dialects: () => dialectsOf(modules),
     fileNamers: () => modules.flatMap(({ fileNamers = [] }) => fileNamers),
+    limits: new QueryLimits(platform),
     answerLater: (asked) => laterAnswer(whole)(asked),
     dumpService: () => dumps.service,
     requireExport: (task) => new TaskFolder(platform.exportsFolder).require(task),

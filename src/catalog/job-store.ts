@@ -135,8 +135,8 @@ export type JobEnding =
       readonly problem: JobProblem
       readonly nowMs: number
     }
-  /** Given back by a process that stops: as if it had not been claimed. */
-  | { readonly outcome: 'released'; readonly nowMs: number }
+  /** Given back, as by a process that stops: as if it had not been claimed. */
+  | { readonly outcome: 'released'; readonly notBeforeMs?: number; readonly nowMs: number }
 
 export interface JobCancellation {
   readonly jobId: string

@@ -104,7 +104,7 @@ class DuckDbEngine implements Engine {
 
   async #perform<T>(
     task: Task,
-    { signal, onWrite }: JobOptions = {},
+    { signal, onWrite, ...limits }: JobOptions = {},
     publish: (result: TaskResult, output: string) => Promise<T>,
   ): Promise<T> {
     const ends = new LinkedStop(...(signal === undefined ? [] : [signal]))
@@ -120,7 +120,7 @@ class DuckDbEngine implements Engine {
           withJobFolder(this.#folder, async (folder) => {
             const request = { task, folder, memoryBytes: this.#memoryBytes }
             const unwatch = watchJob({ ...watch, folder })
-            const result = await run(request, { inNewChild }).finally(unwatch)
+            const result = await run(request, { ...limits, inNewChild }).finally(unwatch)
             return await publish(result, join(folder, OUTPUT_NAME))
           })
         try {

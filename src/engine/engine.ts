@@ -228,6 +228,13 @@ export interface JobOptions {
   readonly signal?: AbortSignal
   /** Told from time to time how many bytes the job has on the disk, of any kind. */
   readonly onWrite?: (bytes: number) => void
+  /**
+   * Told what a child has read from files for the job when it has ended, whether it failed or not;
+   * `undefined` where the system does not tell.
+   */
+  readonly onRead?: (bytes: number | undefined) => void
+  /** Once it has its turn; no longer than what the engine allows any job. */
+  readonly timeoutMs?: number
 }
 
 /**

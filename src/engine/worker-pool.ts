@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { CatalogError } from '../core/errors.ts'
 import { LinkedStop } from '../core/linked-stop.ts'
+import type { JobOptions } from './engine.ts'
 import type { TaskRequest, TaskResult } from './protocol.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -14,11 +15,12 @@ export interface PoolOptions {
   readonly queueMax: number
 }
 
+interface RunOptions extends Pick<JobOptions, 'onRead' | 'timeoutMs'> {
+  readonly inNewChild: boolean
+}
+
 /** With `inNewChild`, the task runs in a child that has done no other tasks. */
-export type RunTask = (
-  request: TaskRequest,
-  options?: { readonly inNewChild: boolean },
-) => Promise<TaskResult>
+export type RunTask = (request: TaskRequest, options?: RunOptions) => Promise<TaskResult>
 
 interface Turn {
   readonly signal?: AbortSignal | undefined
@@ -79,13 +81,13 @@ export class WorkerPool {
 
   async #runNow(
     request: TaskRequest,
-    { signal, inNewChild }: { readonly signal: AbortSignal; readonly inNewChild: boolean },
+    { signal, inNewChild, ...limits }: RunOptions & { readonly signal: AbortSignal },
   ): Promise<TaskResult> {
-    const { jobTimeoutMs } = this.#options
+    const timeoutMs = Math.min(limits.timeoutMs ?? Infinity, this.#options.jobTimeoutMs)
     const idle = inNewChild ? undefined : this.#takeIdle()
     const worker = idle ?? (await WorkerProcess.start(this.#options, signal))
     try {
-      return await worker.run(request, { timeoutMs: jobTimeoutMs, signal })
+      return await worker.run(request, { ...limits, timeoutMs, signal })
     } finally {
       if (worker.isUsable && !this.#closing.signal.aborted) this.#idle.push(worker)
       else await worker.kill()
@@ -145,8 +147,8 @@ export class WorkerPool {
     const signals = signal === undefined ? [] : [signal]
     const ends = new LinkedStop(this.#closing.signal, ...signals)
     try {
-      return await use((request, { inNewChild } = { inNewChild: false }) =>
-        this.#runNow(request, { signal: ends.signal, inNewChild }),
+      return await use((request, options = { inNewChild: false }) =>
+        this.#runNow(request, { ...options, signal: ends.signal }),
       )
     } finally {
       ends.unlink()

@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { CatalogError } from '../core/errors.ts'
+import type { JobOptions } from './engine.ts'
 import type { TaskRequest, TaskResult, WorkerReply } from './protocol.ts'
 
 const NODE_MAJOR = Number(process.versions.node.split('.')[0])
@@ -27,6 +29,8 @@ export interface WorkerOptions {
 export interface TaskLimits {
   readonly timeoutMs: number
   readonly signal?: AbortSignal | undefined
+  /** As `JobOptions` has it. */
+  readonly onRead?: JobOptions['onRead'] | undefined
 }
 
 /**
@@ -48,6 +52,8 @@ export class WorkerProcess {
   #isTired = false
   #hasWorked = false
   #stderr = ''
+  /** Of a child that was killed, when it was. */
+  #readAtEnd: number | undefined
 
   private constructor({ memoryBytes, folder }: WorkerOptions) {
     this.#memoryBytes = memoryBytes
@@ -89,6 +95,8 @@ export class WorkerProcess {
    */
   async run(request: TaskRequest, limits: TaskLimits): Promise<TaskResult> {
     this.#hold(true)
+    const before = this.#readBytes()
+    this.#readAtEnd = undefined
     try {
       const replied = this.#nextReply(limits)
       this.#child.send(request, (error) => {
@@ -106,7 +114,20 @@ export class WorkerProcess {
       this.#isTired = true
       throw new LostChildError(code, detail, { facts })
     } finally {
+      const after = this.#readAtEnd ?? this.#readBytes()
+      const isKnown = before !== undefined && after !== undefined
+      limits.onRead?.(isKnown ? after - before : undefined)
       this.#hold(false)
+    }
+  }
+
+  /** What it has read from files since its start; `undefined` once it has ended, or without /proc. */
+  #readBytes(): number | undefined {
+    try {
+      const counts = readFileSync(`/proc/${this.#child.pid}/io`, 'latin1')
+      return Number(/^rchar: (\d+)$/m.exec(counts)?.[1] ?? Number.NaN) || undefined
+    } catch {
+      return undefined
     }
   }
 
@@ -125,6 +146,7 @@ export class WorkerProcess {
     let cause: unknown
     const endBecause = (reason: unknown): void => {
       cause ??= reason
+      this.#readAtEnd ??= this.#readBytes()
       child.kill('SIGKILL')
     }
     const onAbort = (): void => endBecause(signal?.reason)

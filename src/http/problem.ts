@@ -84,6 +84,10 @@ function headersOf(status: number, facts: ErrorFacts): Record<string, string> {
   const isTemporary = status === 503 || facts['retryAfterSeconds'] !== undefined
   return {
     ...(isTemporary && { 'Retry-After': String(retryAfterSeconds(facts)) }),
+    ...(typeof facts['rateLimit'] === 'string' && {
+      'RateLimit-Policy': String(facts['rateLimitPolicy']),
+      RateLimit: facts['rateLimit'],
+    }),
     ...(status === 416 && { 'Content-Range': `bytes */${String(facts['lengthBytes'])}` }),
   }
 }

@@ -121,6 +121,40 @@ export function describeDatasets(catalog: () => Catalog): void {
       expect(events).toMatchObject([{ subject: tableUuid, data: { before: CARD } }])
     })
 
+    test('one of several sources is seen by who sees all of them', async () => {
+      const source = await sourceOf('planets')
+      const other = await sourceOf('moons')
+      const { tableUuid: first } = source.definition
+      const { tableUuid: second } = other.definition
+      const made = await datasets().create(wish(source, { otherSources: [second, first] }))
+      expect(made.dataset).toMatchObject({ securable: first, otherSecurables: [second] })
+      const { tableUuid } = made.dataset
+      expect(await datasets().find({ tableUuid })).toMatchObject({ otherSecurables: [second] })
+      // One that is made of it is read by the same tables.
+      const again = wish(source, { name: 'again', sourceUuid: tableUuid })
+      expect((await datasets().create(again)).dataset).toMatchObject({
+        ...{ securable: first, otherSecurables: [second] },
+      })
+      const { grants, tables } = catalog()
+      const grant = (securable: string, name: string, isRevoked = false) => {
+        const these = [{ principal: 'key:ada', privilege: 'select' } as const]
+        const changed = isRevoked ? { grant: [], revoke: these } : { grant: these, revoke: [] }
+        return grants.change({ securable, name, ...changed, nowMs: 1 })
+      }
+      const visibleTo = { principals: ['key:ada'] } as const
+      const seen = async () =>
+        (await datasets().list({ limit: 9, nowMs: 0, visibleTo })).map(({ name }) => name)
+      await grant(first, 'sky.planets')
+      expect(await seen()).toEqual([])
+      await grant(second, 'sky.moons')
+      expect(await seen()).toEqual(['again', 'planets'])
+      // Who could read the other one when it was dropped reads it still.
+      await tables.drop({ tableUuid: second, expectedVersion: other.version })
+      expect(await seen()).toEqual(['again', 'planets'])
+      await grant(first, 'sky.planets', true)
+      expect(await seen()).toEqual([])
+    })
+
     test('who could read a dropped table is known as long as datasets of it live', async () => {
       const source = await sourceOf('planets')
       const { tableUuid: uuid } = source.definition

@@ -117,8 +117,13 @@ export function describeJobs(catalog: () => Catalog): void {
       expect(await jobs().end(second, { outcome: 'released', nowMs: 3_001 })).toBe('ended')
       const third = await mustClaim(3_001)
       expect(third).toMatchObject({ attempts: 2, startedAtMs: 1_000, fencingToken: 3n })
-      await jobs().end(third, { outcome: 'failed', problem: PROBLEM, nowMs: 3_002 })
-      const failed = { state: 'failed', problem: PROBLEM, endedAtMs: 3_002 }
+      const later = { outcome: 'released', notBeforeMs: 4_000, nowMs: 3_002 } as const
+      expect(await jobs().end(third, later)).toBe('ended')
+      expect(await claim(3_999)).toBeUndefined()
+      const fourth = await mustClaim(4_000)
+      expect(fourth).toMatchObject({ attempts: 2, fencingToken: 4n })
+      await jobs().end(fourth, { outcome: 'failed', problem: PROBLEM, nowMs: 4_002 })
+      const failed = { state: 'failed', problem: PROBLEM, endedAtMs: 4_002 }
       expect(await jobs().find(third.jobId)).toMatchObject(failed)
     })
 

@@ -2,6 +2,7 @@ import type { MutantGroup } from './mutant.ts'
 
 const QUERY = ['test/modules/rows/query.test.ts']
 const DIFF = ['test/modules/rows/diff.test.ts']
+const LIMITS = ['test/modules/rows/limits.test.ts']
 const STATISTICS = ['test/modules/rows/statistics.test.ts']
 
 /** Bugs by which rows, estimates, differences and statistics would tell what is not so. */
@@ -53,6 +54,40 @@ export const ROWS: readonly MutantGroup[] = [
       ['if (!found.hasMore) return', 'if (true) return'],
       ['if (isLate || (!isSmall && isInlineRequired && isKnown)) {', 'if (isLate) {'],
       ["isInline(estimate) ? 'inline' : 'dataset'", "'inline'"],
+    ],
+  },
+  {
+    file: 'src/modules/rows/query-limits.ts',
+    tests: LIMITS,
+    edits: [
+      ["? `address:${request.clientAddress ?? ''}`", "? 'address'"],
+      ['(left > 0 && costBytes <= left)', 'costBytes <= left'],
+      ['known?.day === today', 'known !== undefined'],
+      ['if (asker.waiting.length >= queued) throw', 'if (false) throw'],
+      ['asker.waiting.splice(asker.waiting.indexOf(start), 1)', ''],
+      ['if (takenBy(asker) + openJobs >', 'if (openJobs >'],
+      ['    if (this.#reserved.get(key) !== undefined) return\n', ''],
+      ['this.#reserved.get(key) ?? new', 'new'],
+      ['if (asker.running >= this.#deps.queryLimits.running) return undefined\n', ''],
+      ['if (next === undefined) asker.running--', 'asker.running--\n  if (next === undefined) return'],
+    ],
+  },
+  {
+    file: 'src/modules/rows/query-charge.ts',
+    tests: LIMITS,
+    edits: [
+      ['this.#isKnown = false', 'this.#readBytes += 0'],
+      ['    this.#isSettled = true\n', ''],
+      ['    if (this.#account.day !== this.#day) return\n', ''],
+      ['read - this.#estimateBytes', 'read'],
+    ],
+  },
+  {
+    file: 'src/modules/datasets/make-in-turn.ts',
+    tests: LIMITS,
+    edits: [
+      ['.filter(({ input }) => inputOf(input).asker === asker)', ''],
+      ['await listOpen(jobs)', '[]'],
     ],
   },
   {

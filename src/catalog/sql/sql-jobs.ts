@@ -275,11 +275,13 @@ function columnsOf(ending: JobEnding) {
       const { notBeforeMs, nowMs, problem } = ending
       return { ...unlessCancelled({ dueAtMs: notBeforeMs, nowMs }), problem: textOf(problem) }
     }
-    case 'released':
+    case 'released': {
+      const { nowMs, notBeforeMs = nowMs } = ending
       return {
-        ...unlessCancelled({ dueAtMs: ending.nowMs, nowMs: ending.nowMs }),
+        ...unlessCancelled({ dueAtMs: notBeforeMs, nowMs }),
         attempts: sql<bigint>`attempts - 1`,
       }
+    }
   }
 }
 

@@ -97,12 +97,15 @@ interface QueryOutput {
   readonly format: ExportJob['target']['format']
   readonly header?: boolean
   readonly signal?: AbortSignal | undefined
-}
-
-export interface TableQuery extends QueriedTable, QueryOutput, Pick<QueryJob, 'query' | 'part'> {
+  /** As `JobOptions` has it. */
+  readonly onRead?: JobOptions['onRead'] | undefined
+  /** As `JobOptions` has it. */
+  readonly timeoutMs?: number
   /** `conversion`: has as long as one, and waits behind them. */
   readonly runsAs?: 'conversion'
 }
+
+export interface TableQuery extends QueriedTable, QueryOutput, Pick<QueryJob, 'query' | 'part'> {}
 
 /** A text of a user, and the tables that it names, in their order. */
 export interface SqlQuery extends QueryOutput, Pick<SqlJob, 'sql' | 'part'> {
@@ -177,11 +180,9 @@ export class Converter {
     { query, part, ...asked }: TableQuery,
     place: (result: QueryResult, path: string) => Promise<T>,
   ): Promise<T> {
-    const { engine, queryEngine } = this.options
-    const runner = asked.runsAs === 'conversion' ? engine : queryEngine
     return await this.#ask([asked], asked, place, async ([table], target, options) => {
       const job = { table: table as QueryTable, query, ...partOf(part), target }
-      return await runner.query(job, options)
+      return await this.#engineOf(asked).query(job, options)
     })
   }
 
@@ -192,8 +193,12 @@ export class Converter {
   ): Promise<T> {
     return await this.#ask(tables, output, place, async (described, target, options) => {
       const job = { sql, tables: described, ...partOf(part), target }
-      return await this.options.queryEngine.querySql(job, options)
+      return await this.#engineOf(output).querySql(job, options)
     })
+  }
+
+  #engineOf({ runsAs }: Pick<QueryOutput, 'runsAs'>): Engine {
+    return runsAs === 'conversion' ? this.options.engine : this.options.queryEngine
   }
 
   parseSql(sql: string, signal?: AbortSignal): Promise<ParsedSql> {
@@ -207,7 +212,7 @@ export class Converter {
 
   async #ask<Result, T>(
     tables: readonly QueriedTable[],
-    { format, header = false, signal }: QueryOutput,
+    { format, header = false, ...limits }: QueryOutput,
     place: (result: Result, path: string) => Promise<T>,
     run: (
       tables: readonly QueryTable[],
@@ -221,7 +226,7 @@ export class Converter {
         const described: QueryTable[] = []
         for (const { definition, readAs, sources } of tables) {
           const files = await mapBounded(sources, SOURCES_AT_ONCE, async (source) => {
-            signal?.throwIfAborted()
+            limits.signal?.throwIfAborted()
             const access = { objects: this.options.objects, pathOf }
             const found = describeSource(access, { definition, schema: readAs }, source)
             return (await found.catch((error) => Promise.reject(namingSource(error, source)))).file
@@ -229,7 +234,7 @@ export class Converter {
           described.push({ schema: readAs, sources: files })
         }
         const target = { path, format, compression: 'none' as const, header }
-        return await place(await run(described, target, optionsOf({ signal })), path)
+        return await place(await run(described, target, optionsOf(limits)), path)
       })
     } finally {
       await this.options.removeLocalFile(path)
@@ -348,6 +353,16 @@ function partOf(part: ResultPart | undefined): { readonly part?: ResultPart } {
   return part === undefined ? {} : { part }
 }
 
-function optionsOf({ signal, onWrite }: Pick<Output, 'signal' | 'onWrite'>): JobOptions {
-  return { ...(signal !== undefined && { signal }), ...(onWrite !== undefined && { onWrite }) }
+function optionsOf({
+  signal,
+  onWrite,
+  onRead,
+  timeoutMs,
+}: Pick<Output, 'signal' | 'onWrite'> & Pick<QueryOutput, 'onRead' | 'timeoutMs'>): JobOptions {
+  return {
+    ...(signal !== undefined && { signal }),
+    ...(onWrite !== undefined && { onWrite }),
+    ...(onRead !== undefined && { onRead }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+  }
 }

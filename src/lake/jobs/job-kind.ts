@@ -35,6 +35,19 @@ export interface RunningJob<Input> {
   report(progress: unknown): void
 }
 
+/**
+ * Thrown by `run` for a job whose turn has not come: it waits for so long at least, and this was no
+ * attempt.
+ */
+export class JobNotYet extends Error {
+  readonly afterMs: number
+
+  constructor(afterMs: number) {
+    super(`not before ${afterMs} ms`)
+    this.afterMs = afterMs
+  }
+}
+
 /** Proof of being the one that does the job. */
 export interface JobFence {
   /** Greater than that of any earlier attempt. */

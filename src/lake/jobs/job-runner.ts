@@ -3,7 +3,7 @@ import { CatalogError, CodedError } from '../../core/errors.ts'
 import { Bell } from './bell.ts'
 import { newClosing } from './closing.ts'
 import { type JobDependencies, JobHold } from './job-hold.ts'
-import type { JobKind } from './job-kind.ts'
+import { type JobKind, JobNotYet } from './job-kind.ts'
 import { LEASE_MS } from './lease.ts'
 
 /** Jobs that run at once in one process. */
@@ -141,6 +141,9 @@ export class JobRunner {
     const nowMs = this.#deps.ambient.nowMs()
     if (hold.state === 'cancelled') return { outcome: 'cancelled', nowMs }
     if (this.#closing.signal.aborted) return { outcome: 'released', nowMs }
+    if (error instanceof JobNotYet) {
+      return { outcome: 'released', notBeforeMs: nowMs + error.afterMs, nowMs }
+    }
     const isFinal = error instanceof CodedError && error.code !== 'overloaded'
     if (!(error instanceof CodedError)) {
       this.#deps.log.warn({ err: error, jobId: job.jobId }, 'an attempt of a job failed')

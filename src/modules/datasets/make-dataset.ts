@@ -18,7 +18,7 @@ import { automaticName, identityOf } from './dataset-identity.ts'
 import { type Asker, requireOwnName } from './dataset-names.ts'
 import { TTL_SECONDS_DEFAULT } from './dataset-shapes.ts'
 import { type EndDependencies, endDataset, isLiving } from './end-dataset.ts'
-import { askForRows, type DatasetQuery } from './query-dataset.ts'
+import { type AskedRows, askForRows, type DatasetQuery } from './query-dataset.ts'
 
 export type MakeDependencies = NewTableDependencies &
   Stores<'datasets' | 'snapshots'> &
@@ -33,6 +33,8 @@ export interface DatasetWish {
   readonly query: DatasetQuery | undefined
   readonly card: DatasetCard
   readonly ttlMs: number
+  /** Of a query. */
+  readonly asked?: AskedRows | undefined
 }
 
 /** What a dataset has that nobody has described: its name tells what it is made of. */
@@ -48,7 +50,7 @@ export const UNDESCRIBED: Pick<DatasetWish, 'named' | 'card' | 'ttlMs'> = {
  */
 export async function makeDataset(
   deps: MakeDependencies,
-  { named, source: table, selector, query, card, ttlMs }: DatasetWish,
+  { named, source: table, selector, query, card, ttlMs, asked }: DatasetWish,
   kept: (called: string) => KeptWithEffect,
 ): Promise<CreatedDataset> {
   const source = await getTable(deps.catalog, table)
@@ -79,19 +81,21 @@ export async function makeDataset(
           })
         : undefined,
   }
-  return await makeQueued(deps, { ...wished, ttlMs, owner: named?.asker }, kept(called))
+  return await makeQueued(deps, { ...wished, ttlMs, asked, owner: named?.asker }, kept(called))
 }
+
+const NOBODY: AskedRows = { asker: '', costBytes: 0 }
 
 /** Asks for the rows, if they are not there yet. */
 export async function makeQueued(
   deps: MakeDependencies,
-  wished: Wished,
+  { asked = NOBODY, ...wished }: Wished & { readonly asked: AskedRows | undefined },
   kept: KeptWithEffect,
 ): Promise<CreatedDataset> {
   const created = await keep(deps, wished, kept)
   const { state } = created.dataset
   // Again, if whoever asked first was interrupted here.
-  if (state === 'queued') await askForRows(deps.jobs, created.dataset)
+  if (state === 'queued') await askForRows(deps.jobs, created.dataset, asked)
   else if (created.outcome === 'created') deps.publisher.schedule(wished.tableUuid)
   return created
 }

@@ -2,7 +2,7 @@ import type { Stores } from '../../catalog/catalog.ts'
 import type { DatasetFacts, DatasetRecord } from '../../catalog/dataset-store.ts'
 import type { JobRecord } from '../../catalog/job-store.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
-import { CatalogError } from '../../core/errors.ts'
+import { CatalogError, CodedError } from '../../core/errors.ts'
 import {
   PARTITION_FIELD_ID_BASE,
   UNPARTITIONED,
@@ -20,11 +20,12 @@ import {
   PendingUploads,
 } from '../../lake/deletion/pending-uploads.ts'
 import { inspectPart } from '../../lake/file/inspect-file.ts'
-import type { JobKind } from '../../lake/jobs/job-kind.ts'
+import { type JobKind, JobNotYet } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import { writeSnapshot } from '../../lake/snapshot/snapshot-writer.ts'
 import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
+import type { OnRead, QueryLimits } from '../rows/query-limits.ts'
 import type { StructuredQuery } from '../rows/query-shapes.ts'
 import { asCostly, planSources, type RowsDependencies } from '../rows/query-source.ts'
 import { requestOf } from '../rows/run-query.ts'
@@ -32,7 +33,13 @@ import { type NewTableDependencies, newState } from '../tables/tables.ts'
 import { factsOf } from './dataset-facts.ts'
 import { sqlOf, sqlQueryOfDataset } from './sql-query.ts'
 
-const KIND = 'dataset'
+export const KIND = 'dataset'
+/** Attempts to make the rows; those that end with their process count. */
+const ATTEMPTS_MAX = 5
+/** A text of a user may do more than any query of a table. */
+const SQL_MS_MAX = 60_000
+/** How long a job waits while its caller has enough queries running. */
+const NOT_YET_MS = 2_000
 
 /** What a query asks for, without what it asks. */
 export type DatasetQuery = Omit<StructuredQuery, 'source'>
@@ -41,10 +48,16 @@ export type QueryDatasetDependencies = RowsDependencies &
   CommitDependencies &
   NewTableDependencies &
   PendingUploadDependencies &
-  Stores<'datasets'>
+  Stores<'datasets'> & { readonly limits: QueryLimits }
+
+/** Who asked for rows, as `askerOf` has it, and what their estimate says that they read. */
+export interface AskedRows {
+  readonly asker: string
+  readonly costBytes: number
+}
 
 /** Names the dataset that a job makes. */
-interface JobInput {
+interface JobInput extends AskedRows {
   readonly tableUuid: string
 }
 
@@ -52,8 +65,9 @@ interface JobInput {
 export async function askForRows(
   jobs: Jobs,
   { tableUuid }: Pick<DatasetRecord, 'tableUuid'>,
+  asked: AskedRows,
 ): Promise<JobRecord> {
-  const input: JobInput = { tableUuid }
+  const input: JobInput = { ...asked, tableUuid }
   return (await jobs.submit({ kind: KIND, key: tableUuid, input })).job
 }
 
@@ -69,21 +83,28 @@ export function findRowsJob(
 export function datasetJob(deps: QueryDatasetDependencies): JobKind<JobInput> {
   return {
     kind: KIND,
-    attemptsMax: 5,
+    // The last one only says that there are no more.
+    attemptsMax: ATTEMPTS_MAX + 1,
     input: inputOf,
-    async run({ input }, fence, signal) {
+    async run({ input, attempt }, fence, signal) {
       const { datasets } = deps.catalog
       const dataset = await datasets.find({ tableUuid: input.tableUuid })
       if (dataset?.state !== 'queued') return { state: dataset?.state ?? 'expired' }
       const { tableUuid } = dataset
       try {
-        const made = await makeRows(deps, dataset, signal)
+        if (attempt > ATTEMPTS_MAX) throw gaveUp()
+        const query = { ...input, key: tableUuid }
+        const ran = await deps.limits.ifRoom(query, (onRead) =>
+          makeRows(deps, dataset, { signal, onRead }),
+        )
+        if (ran === undefined) throw new JobNotYet(NOT_YET_MS)
+        const made = ran.value
         await fence.confirm()
         await datasets.finish({ tableUuid, ...made })
         deps.publisher.schedule(tableUuid)
         return { rows: made.facts.rows, bytes: made.facts.bytes }
       } catch (error) {
-        if (error instanceof CatalogError && error.code !== 'overloaded') {
+        if (error instanceof CodedError && error.code !== 'overloaded') {
           const { code, message: detail, facts } = error
           const problem = { code, detail, facts }
           await datasets.finish({ tableUuid, problem, nowMs: deps.ambient.nowMs() })
@@ -92,6 +113,11 @@ export function datasetJob(deps: QueryDatasetDependencies): JobKind<JobInput> {
       }
     },
   }
+}
+
+function gaveUp(): CatalogError {
+  const detail = `its rows could not be made in ${ATTEMPTS_MAX} attempts: ask for it again`
+  return new CatalogError('engine-failed', detail)
 }
 
 /** A query, and the snapshot that it reads. */
@@ -119,6 +145,11 @@ export async function queryOfDataset(
   return { definition, readAs, query, sources: files, read: { state, snapshot } }
 }
 
+interface Reading {
+  readonly signal: AbortSignal
+  readonly onRead: OnRead
+}
+
 interface MadeRows {
   readonly table: NewTable
   readonly facts: DatasetFacts
@@ -127,7 +158,7 @@ interface MadeRows {
 async function makeRows(
   deps: QueryDatasetDependencies,
   dataset: DatasetRecord,
-  signal: AbortSignal,
+  reading: Reading,
 ): Promise<MadeRows> {
   const { tableUuid, name, facts } = dataset
   const folder = defaultLocation(deps, { name }, tableUuid)
@@ -137,7 +168,7 @@ async function makeRows(
     await new PendingUploads(deps, tableUuid).add([location])
     await deps.objects.putFileIfAbsent(location, path)
   }
-  const schema = await writeRows(deps, dataset, { place, signal })
+  const schema = await writeRows(deps, dataset, { ...reading, place })
   const definition = definitionOf({ tableUuid, location: folder, schema })
   const made = await tableOf(deps, { definition, name, location })
   const { snapshotAtMs, schemaId } = facts
@@ -148,27 +179,27 @@ async function makeRows(
 async function writeRows(
   deps: QueryDatasetDependencies,
   dataset: DatasetRecord,
-  {
-    place,
-    signal,
-  }: { readonly place: (path: string) => Promise<void>; readonly signal: AbortSignal },
+  { place, ...reading }: Reading & { readonly place: (path: string) => Promise<void> },
 ): Promise<Schema> {
   const reader = { kind: 'dataset', name: dataset.name } as const
-  const output = { format: 'parquet', signal } as const
+  const output = { format: 'parquet', runsAs: 'conversion', ...reading } as const
   const text = sqlOf(dataset)
   if (text !== undefined) {
     const { reads, asked } = await sqlQueryOfDataset(deps, text)
     return await deps.holds.during(reader, reads, (held) =>
       asCostly(() =>
-        deps.converter.querySql({ ...asked(held), ...output }, async ({ schema }, path) => {
-          await place(path)
-          return schema
-        }),
+        deps.converter.querySql(
+          { ...asked(held), ...output, timeoutMs: SQL_MS_MAX },
+          async ({ schema }, path) => {
+            await place(path)
+            return schema
+          },
+        ),
       ),
     )
   }
   const { read, ...found } = await queryOfDataset(deps, dataset)
-  const wish = { ...found, ...output, restriction: 'unrestricted', runsAs: 'conversion' } as const
+  const wish = { ...found, ...output, restriction: 'unrestricted' } as const
   await deps.holds.during(reader, [read], (held) =>
     deps.converter.query({ ...wish, held }, (_result, path) => place(path)),
   )
@@ -230,8 +261,9 @@ async function tableOf(
   }
 }
 
-function inputOf(stored: unknown): JobInput {
-  const { tableUuid } = (stored ?? {}) as Partial<JobInput>
-  if (typeof tableUuid === 'string') return { tableUuid }
+/** Jobs of older releases do not say who asked. */
+export function inputOf(stored: unknown): JobInput {
+  const { tableUuid, asker = '', costBytes = 0 } = (stored ?? {}) as Partial<JobInput>
+  if (typeof tableUuid === 'string') return { tableUuid, asker, costBytes }
   throw new CatalogError('request-invalid', 'the input of the job does not name a dataset')
 }

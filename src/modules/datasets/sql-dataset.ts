@@ -8,12 +8,14 @@ import { automaticName, identityOfSql } from './dataset-identity.ts'
 import { type DatasetWish, type MakeDependencies, makeQueued, noSnapshot } from './make-dataset.ts'
 import type { SqlQueryOfDataset, SqlSource } from './sql-query.ts'
 
-export type SqlWish = Pick<DatasetWish, 'named' | 'card' | 'ttlMs'> & { readonly sql: PreparedSql }
+export type SqlWish = Pick<DatasetWish, 'named' | 'card' | 'ttlMs' | 'asked'> & {
+  readonly sql: PreparedSql
+}
 
 /** The dataset of a text over pinned snapshots is queued, and a job makes its rows. */
 export async function makeSqlDataset(
   deps: MakeDependencies,
-  { named, card, ttlMs, sql: prepared }: SqlWish,
+  { named, card, ttlMs, asked, sql: prepared }: SqlWish,
   kept: (called: string) => KeptWithEffect,
 ): Promise<CreatedDataset> {
   const sources = prepared.tables.map(({ source }) => pinned(source))
@@ -30,7 +32,7 @@ export async function makeSqlDataset(
     otherSources: others.map((each) => each.sourceUuid),
     facts: { ...none, snapshotAtMs, schemaId },
   }
-  return await makeQueued(deps, { ...wished, ttlMs, owner: named?.asker }, kept(name))
+  return await makeQueued(deps, { ...wished, ttlMs, asked, owner: named?.asker }, kept(name))
 }
 
 /** Throws `snapshot-not-found` for a table that has none yet. */

@@ -2,6 +2,7 @@ import type { AnswerKeeper } from '../../core/replay.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { Preferences } from '../../http/prefer.ts'
 import type { Reply } from '../../http/reply.ts'
+import type { AskingCall } from './query-limits.ts'
 import type { StructuredQuery } from './query-shapes.ts'
 import type { PreparedSql } from './run-query.ts'
 
@@ -9,6 +10,9 @@ import type { PreparedSql } from './run-query.ts'
 export type LaterQuery = {
   readonly preferences: Preferences
   readonly keeper: AnswerKeeper
+  readonly call: AskingCall
+  /** What its estimate says that it reads. */
+  readonly costBytes: number
 } & (
   | {
       readonly table: string

@@ -7,6 +7,7 @@ import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { type Field, isNested, type Type, typeName } from '../../core/value/type.ts'
 import { parseExactJson } from '../../formats/json/exact-json.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
+import type { OnRead } from './query-limits.ts'
 import {
   findSource,
   planSources,
@@ -47,6 +48,14 @@ export interface DescribedColumn {
   readonly statistics: ColumnStatistics
 }
 
+/** What is asked; whoever asks first is told what is read. */
+interface Described {
+  readonly table: string
+  readonly column: string
+  readonly selector: SnapshotSelector
+  readonly onRead: OnRead
+}
+
 /** A snapshot never changes: what was found of it once is kept. */
 export class StatisticsOfColumns {
   readonly #deps: RowsDependencies
@@ -56,11 +65,7 @@ export class StatisticsOfColumns {
     this.#deps = deps
   }
 
-  async describe(
-    table: string,
-    column: string,
-    selector: SnapshotSelector,
-  ): Promise<DescribedColumn> {
+  async describe({ table, column, selector, onRead }: Described): Promise<DescribedColumn> {
     const source = await findSource(this.#deps, table, selector)
     const { fieldId, type } = resolve(source, column)
     const { state, schema } = source
@@ -68,7 +73,7 @@ export class StatisticsOfColumns {
     const known = this.#kept.get(key)
     if (known !== undefined) return { source, name: column, type, statistics: await known }
     const found = readHeld(this.#deps, [source], (held) =>
-      this.#compute(source, held, { fieldId, type }),
+      this.#compute(source, held, { fieldId, type, onRead }),
     )
     this.#kept.set(key, found)
     try {
@@ -82,7 +87,11 @@ export class StatisticsOfColumns {
   async #compute(
     source: QuerySource,
     held: HeldFiles,
-    { fieldId, type }: { readonly fieldId: number; readonly type: Type },
+    {
+      fieldId,
+      type,
+      onRead,
+    }: { readonly fieldId: number; readonly type: Type; readonly onRead: OnRead },
   ): Promise<ColumnStatistics> {
     const path = findPathToField(source.schema.fields, fieldId) ?? []
     const value = ['x', ...path.map(({ name }) => quotedName(name))].join('.')
@@ -92,7 +101,7 @@ export class StatisticsOfColumns {
     const restriction = 'unrestricted' as const
     const table = { definition, readAs, restriction, held, sources: files }
     // Others may wait for it, so it goes on when who asked first has left.
-    const ask = (sql: string) => this.#ask({ sql, tables: [table] })
+    const ask = (sql: string) => this.#ask({ sql, tables: [table], onRead })
     const [totals = {}] = await ask(totalsSql(value, type))
     const distinct = Number(totals['distinct'] ?? 0)
     const isTop = distinct > 0 && distinct <= DISTINCT_MAX && !isNested(type)

@@ -134,8 +134,8 @@ const diff = (deps: LimitedDependencies) =>
       const form = chooseForm(format, call.accepts)
       const options = { format: formatOf(form), signal: call.closed }
       const cost = bytesOf(found)
-      const { value: changes, headers } = await deps.limits.inTurn(call, cost, () =>
-        readChanges(deps, found, options),
+      const { value: changes, headers } = await deps.limits.inTurn(call, cost, (onRead) =>
+        readChanges(deps, found, { ...options, onRead }),
       )
       if (changes.hasMore) throw tooManyChanges(found)
       const { result, bytes } = changes

@@ -2,7 +2,7 @@ import { BoundedMap } from '../../core/bounded-map.ts'
 import { nameOfPrincipal } from '../../http/authorizer.ts'
 import type { Call } from '../../http/route.ts'
 import { ProblemError } from '../../problem/problems.ts'
-import { isCostly } from './query-source.ts'
+import { type QueryAccount, QueryCharge } from './query-charge.ts'
 
 const DAY_MS = 86_400_000
 /** Principals, and addresses without one, that are remembered. */
@@ -27,70 +27,111 @@ export interface QueryLimitsDependencies {
 /** Whose query it is. */
 export type AskingCall = Pick<Call<unknown, unknown>, 'principal' | 'request' | 'closed'>
 
-interface Asker {
+/** Reports what a query reads, as `JobOptions.onRead` does. */
+export type OnRead = QueryCharge['onRead']
+
+/** A query that a job runs for a caller, in any process. */
+export interface QueryOfJob {
+  readonly key: string
+  /** As `askerOf` has it. */
+  readonly asker: string
+  readonly costBytes: number
+}
+
+interface Asker extends QueryAccount {
   running: number
   readonly waiting: (() => void)[]
-  /** The day of which `bytes` are. */
-  day: number
-  bytes: number
 }
 
 /**
- * How many queries run for each principal in this process, and how much they read in a day. Callers
- * without a name are told apart by their addresses, so that one does not use up what others have.
+ * By what callers are told apart: their name or, without one, their address, so that one does not
+ * use up what others have.
  */
+export function askerOf({ principal, request }: Omit<AskingCall, 'closed'>): string {
+  return principal.kind === 'anonymous'
+    ? `address:${request.clientAddress ?? ''}`
+    : nameOfPrincipal(principal)
+}
+
+/** How many queries run for each caller in this process, and how much they read in a day. */
 export class QueryLimits {
   readonly #deps: QueryLimitsDependencies
   readonly #askers = new BoundedMap<string, Asker>(ASKERS_MAX)
+  /** Of queries that jobs are to run, as long as they have not run here. */
+  readonly #reserved = new BoundedMap<string, QueryCharge>(ASKERS_MAX)
 
   constructor(deps: QueryLimitsDependencies) {
     this.#deps = deps
   }
 
   /**
-   * Runs `work` in its turn among the queries of the caller, and charges what the estimate says
-   * that it reads; what reads nothing in the end is not charged. Throws `quota-exceeded`.
+   * Runs `work` in its turn among the queries of the caller. It is charged the estimate before, and
+   * what it has read after. Throws `quota-exceeded`.
    */
   async inTurn<T>(
     call: AskingCall,
     costBytes: number,
-    work: () => Promise<T>,
+    work: (onRead: OnRead) => Promise<T>,
   ): Promise<{ readonly value: T; readonly headers: Readonly<Record<string, string>> }> {
-    const asker = this.#askerOf(call)
-    this.#charge(asker, costBytes)
+    const asker = this.#askerOf(askerOf(call))
+    this.#requireBytes(asker, costBytes)
+    const charge = new QueryCharge(asker, costBytes)
     try {
       await this.#takePlace(asker, call.closed)
-    } catch (error) {
-      asker.bytes -= costBytes
-      throw error
-    }
-    try {
-      const value = await work()
-      return { value, headers: this.#headersOf(asker) }
-    } catch (error) {
-      if (!isCostly(error)) asker.bytes -= costBytes
-      throw error
+      try {
+        const value = await work(charge.onRead)
+        charge.settle()
+        return { value, headers: this.#headersOf(asker, takenBy(asker) - 1) }
+      } finally {
+        leavePlace(asker)
+      }
     } finally {
-      const next = asker.waiting.shift()
-      if (next === undefined) asker.running--
-      else next()
+      charge.settle()
     }
   }
 
-  #askerOf({ principal, request }: AskingCall): Asker {
-    const key =
-      principal.kind === 'anonymous'
-        ? `address:${request.clientAddress ?? ''}`
-        : nameOfPrincipal(principal)
-    const known = this.#askers.get(key)
-    if (known !== undefined) return known
-    const asker: Asker = { running: 0, waiting: [], day: this.#today(), bytes: 0 }
-    this.#askers.set(key, asker)
-    return asker
+  /**
+   * Throws `quota-exceeded` unless the caller, whose request has a place, may have one more job
+   * beside those that have not ended.
+   */
+  requireRoom(name: string, openJobs: number): void {
+    const asker = this.#askerOf(name)
+    const { running, queued } = this.#deps.queryLimits
+    if (takenBy(asker) + openJobs > running + queued) throw this.#tooMany(asker)
   }
 
-  #today(): number {
-    return Math.floor(this.#deps.ambient.nowMs() / DAY_MS)
+  /** Charges the estimate of a query until a job of this process has run it. */
+  reserve({ key, asker, costBytes }: QueryOfJob): void {
+    if (this.#reserved.get(key) !== undefined) return
+    this.#reserved.set(key, new QueryCharge(this.#askerOf(asker), costBytes))
+  }
+
+  /** Runs the work of a job, or returns `undefined` while its caller has enough queries running. */
+  async ifRoom<T>(
+    { key, asker: name, costBytes }: QueryOfJob,
+    work: (onRead: OnRead) => Promise<T>,
+  ): Promise<{ readonly value: T } | undefined> {
+    const asker = this.#askerOf(name)
+    if (asker.running >= this.#deps.queryLimits.running) return undefined
+    asker.running++
+    const charge = this.#reserved.get(key) ?? new QueryCharge(asker, costBytes)
+    this.#reserved.delete(key)
+    try {
+      return { value: await work(charge.onRead) }
+    } finally {
+      charge.settle()
+      leavePlace(asker)
+    }
+  }
+
+  #askerOf(name: string): Asker {
+    const today = Math.floor(this.#deps.ambient.nowMs() / DAY_MS)
+    const known = this.#askers.get(name)
+    if (known?.day === today) return known
+    if (known !== undefined) return Object.assign(known, { day: today, bytes: 0 })
+    const asker: Asker = { running: 0, waiting: [], day: today, bytes: 0 }
+    this.#askers.set(name, asker)
+    return asker
   }
 
   #secondsLeft(): number {
@@ -98,25 +139,23 @@ export class QueryLimits {
     return Math.ceil((DAY_MS - (ambient.nowMs() % DAY_MS)) / 1_000)
   }
 
-  #charge(asker: Asker, costBytes: number): void {
-    const today = this.#today()
-    if (asker.day !== today) Object.assign(asker, { day: today, bytes: 0 })
+  #requireBytes(asker: Asker, costBytes: number): void {
     const { bytesPerDay } = this.#deps.queryLimits
-    if (bytesPerDay > 0 && asker.bytes + costBytes > bytesPerDay) {
-      const left = Math.max(0, bytesPerDay - asker.bytes)
-      throw new ProblemError(
-        'quota-exceeded',
-        `the query would read about ${costBytes} bytes, and ${left} of the ${bytesPerDay} of ` +
-          'today are left: filter it, or ask again tomorrow',
-        {
-          facts: {
-            ...{ quota: 'bytes-per-day', limit: bytesPerDay, left, costBytes },
-            retryAfterSeconds: this.#secondsLeft(),
-          },
+    const left = Math.max(0, bytesPerDay - asker.bytes)
+    if (bytesPerDay === 0 || (left > 0 && costBytes <= left)) return
+    throw new ProblemError(
+      'quota-exceeded',
+      `queries of one caller read at most ${bytesPerDay} bytes a day, of which ${left} are left, ` +
+        `and this one reads about ${costBytes}: ask for fewer columns or files by a filter, ` +
+        'or after midnight UTC',
+      {
+        facts: {
+          ...{ quota: 'bytes-per-day', limit: bytesPerDay, left, costBytes },
+          ...{ retryAfterSeconds: this.#secondsLeft() },
+          ...this.#factsOf(asker),
         },
-      )
-    }
-    asker.bytes += costBytes
+      },
+    )
   }
 
   async #takePlace(asker: Asker, signal: AbortSignal): Promise<void> {
@@ -125,18 +164,7 @@ export class QueryLimits {
       asker.running++
       return
     }
-    if (asker.waiting.length >= queued) {
-      throw new ProblemError(
-        'quota-exceeded',
-        `${running} of your queries run and ${queued} wait: ask again when some have ended`,
-        {
-          facts: {
-            ...{ quota: 'queries', limit: running + queued },
-            retryAfterSeconds: RETRY_AFTER_SECONDS,
-          },
-        },
-      )
-    }
+    if (asker.waiting.length >= queued) throw this.#tooMany(asker)
     signal.throwIfAborted()
     await new Promise<void>((resolve, reject) => {
       const start = () => {
@@ -152,16 +180,48 @@ export class QueryLimits {
     })
   }
 
+  #tooMany(asker: Asker): ProblemError {
+    const { running, queued } = this.#deps.queryLimits
+    return new ProblemError(
+      'quota-exceeded',
+      `of one caller ${running} queries run at once and ${queued} wait, datasets that are being ` +
+        'made among them: ask again when some of yours have ended',
+      {
+        facts: {
+          ...{ quota: 'queries', limit: running + queued, retryAfterSeconds: RETRY_AFTER_SECONDS },
+          ...this.#factsOf(asker, running + queued),
+        },
+      },
+    )
+  }
+
+  /** What makes the headers of a refusal. */
+  #factsOf(asker: Asker, taken = takenBy(asker)) {
+    const headers = this.#headersOf(asker, taken)
+    return { rateLimitPolicy: headers['RateLimit-Policy'], rateLimit: headers['RateLimit'] }
+  }
+
   /** As draft-ietf-httpapi-ratelimit-headers has them, from its version 10 on. */
-  #headersOf({ running, waiting, bytes }: Asker): Readonly<Record<string, string>> {
-    const { running: runningMax, queued, bytesPerDay } = this.#deps.queryLimits
-    const all = runningMax + queued
+  #headersOf({ bytes }: Asker, taken: number): Readonly<Record<string, string>> {
+    const { running, queued, bytesPerDay } = this.#deps.queryLimits
+    const all = running + queued
     const policies = [`"queries";q=${all};qu="concurrent-requests"`]
-    const limits = [`"queries";r=${all - running + 1 - waiting.length}`]
+    const limits = [`"queries";r=${Math.max(0, all - taken)}`]
     if (bytesPerDay > 0) {
       policies.push(`"bytes";q=${bytesPerDay};w=${DAY_MS / 1_000};qu="content-bytes"`)
       limits.push(`"bytes";r=${Math.max(0, bytesPerDay - bytes)};t=${this.#secondsLeft()}`)
     }
     return { 'RateLimit-Policy': policies.join(', '), RateLimit: limits.join(', ') }
   }
+}
+
+function takenBy({ running, waiting }: Asker): number {
+  return running + waiting.length
+}
+
+/** To the next in line, if there is one. */
+function leavePlace(asker: Asker): void {
+  const next = asker.waiting.shift()
+  if (next === undefined) asker.running--
+  else next()
 }

@@ -87,7 +87,7 @@ const query = (deps: QueryDependencies) =>
       }
       const { cost } = prepared.estimate
       const found = await deps.limits
-        .inTurn(call, cost, () => runInline(deps, prepared, options))
+        .inTurn(call, cost, (onRead) => runInline(deps, prepared, { ...options, onRead }))
         .catch((error: unknown) => {
           if (!mayBeLater(prepared, options) || !isTooLarge(error)) throw error
           return undefined
@@ -100,7 +100,10 @@ const query = (deps: QueryDependencies) =>
     },
   )
 
-function mayBeLater(prepared: PreparedQuery, { isInlineRequired }: RunOptions): boolean {
+function mayBeLater(
+  prepared: PreparedQuery,
+  { isInlineRequired }: Pick<RunOptions, 'isInlineRequired'>,
+): boolean {
   return mayBecomeDataset(prepared) && !isInlineRequired
 }
 
@@ -110,17 +113,19 @@ function isTooLarge(error: unknown): boolean {
 
 function answerLater(
   deps: QueryDependencies,
-  { body, keeper }: Pick<Call<unknown, QueryBody>, 'body' | 'keeper'>,
+  call: Call<unknown, QueryBody>,
   {
     preferences,
     prepared,
   }: { readonly preferences: Preferences; readonly prepared: PreparedQuery },
 ): Promise<Reply> {
-  if (prepared.kind === 'sql') return deps.answerLater({ sql: prepared, preferences, keeper })
-  const { source, sql: _, ...asked } = body
+  const { keeper } = call
+  const later = { call, preferences, keeper, costBytes: prepared.estimate.cost }
+  if (prepared.kind === 'sql') return deps.answerLater({ ...later, sql: prepared })
+  const { source, sql: _, ...asked } = call.body
   if (source === undefined) throw new Error('a query of a table has a source')
   const selector = selectorOf(source)
-  return deps.answerLater({ table: source.table, selector, query: asked, preferences, keeper })
+  return deps.answerLater({ ...later, table: source.table, selector, query: asked })
 }
 
 const estimate = (deps: RowsDependencies) =>

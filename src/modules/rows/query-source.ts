@@ -1,5 +1,5 @@
 import type { Stores } from '../../catalog/catalog.ts'
-import { CatalogError, CodedError } from '../../core/errors.ts'
+import { CatalogError } from '../../core/errors.ts'
 import type { BoundQuery } from '../../core/query/bound-query.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
@@ -100,10 +100,3 @@ export async function asCostly<T>(work: () => Promise<T>): Promise<T> {
     throw new ProblemError('query-too-costly', detail, { cause: error })
   }
 }
-
-/** Whether a query that failed has read what its estimate says, or may have. */
-export function isCostly(error: unknown): boolean {
-  return error instanceof CodedError && COSTLY.includes(error.code)
-}
-
-const COSTLY: readonly string[] = ['query-too-costly', 'result-too-large']

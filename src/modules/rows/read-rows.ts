@@ -11,6 +11,7 @@ import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { PlannedFile } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
+import type { OnRead } from './query-limits.ts'
 import {
   findSource,
   planSources,
@@ -34,6 +35,7 @@ export interface RowsRequest {
   readonly after: string | undefined
   readonly format: RowsFormat
   readonly signal: AbortSignal
+  readonly onRead: OnRead
 }
 
 export interface RowsPage {
@@ -217,6 +219,7 @@ class PageReader {
       },
       format: request.format,
       signal: request.signal,
+      onRead: request.onRead,
     }
     const { result, bytes } = await converter.query(asked, async (made, path) => {
       return { result: made, bytes: await converter.read(path) }

@@ -75,7 +75,7 @@ const rows = (deps: LimitedDependencies) =>
       const form = chooseForm(query.format, call.accepts)
       const { columns, filter, limit, after, order_by: order } = query
       // What a page reads is known only once it has its rows, and is little without an order.
-      const { value: page, headers } = await deps.limits.inTurn(call, 0, () =>
+      const { value: page, headers } = await deps.limits.inTurn(call, 0, (onRead) =>
         readRows(deps, {
           table: call.param('table_identifier'),
           selector: selectorOf(query),
@@ -86,6 +86,7 @@ const rows = (deps: LimitedDependencies) =>
           after,
           format: formatOf(form),
           signal: call.closed,
+          onRead,
         }),
       )
       return rowsReply(form, {

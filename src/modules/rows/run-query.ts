@@ -11,6 +11,7 @@ import { selectorOf } from '../../http/common-shapes.ts'
 import type { Preferences } from '../../http/prefer.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { estimateQuery, estimateSql, type QueryEstimate } from './estimate.ts'
+import type { OnRead } from './query-limits.ts'
 import type { QueryBody, StructuredQuery } from './query-shapes.ts'
 import {
   asCostly,
@@ -127,6 +128,7 @@ export interface RunOptions {
   /** Whether the client takes nothing but the result itself. */
   readonly isInlineRequired: boolean
   readonly closed: AbortSignal
+  readonly onRead: OnRead
 }
 
 /**
@@ -136,7 +138,7 @@ export interface RunOptions {
 export async function runInline(
   deps: RowsDependencies,
   prepared: PreparedQuery,
-  { form, preferences, isInlineRequired, closed }: RunOptions,
+  { form, preferences, isInlineRequired, closed, onRead }: RunOptions,
 ): Promise<QueryRows> {
   const isSmall = isInline(prepared.estimate)
   const isKnown = prepared.estimate.rows.max !== null
@@ -153,7 +155,7 @@ export async function runInline(
   try {
     const reads = prepared.tables.map(({ source }) => source)
     return await readHeld(deps, reads, (held) =>
-      readInline(deps, prepared, { form, held, signal: ends.signal }),
+      readInline(deps, prepared, { form, held, onRead, signal: ends.signal }),
     )
   } catch (error) {
     const isLarge = error instanceof CatalogError && error.code === 'result-too-large'
@@ -175,11 +177,14 @@ async function readInline(
   {
     form,
     held,
-    signal,
-  }: { readonly form: ResultForm; readonly held: HeldFiles; readonly signal: AbortSignal },
+    ...reading
+  }: Pick<RunOptions, 'form' | 'onRead'> & {
+    readonly held: HeldFiles
+    readonly signal: AbortSignal
+  },
 ): Promise<QueryRows> {
   const part = { rowsMax: INLINE_MAX.rows, bytesMax: INLINE_MAX.bytes }
-  const output = { part, format: formatOf(form), signal }
+  const output = { part, format: formatOf(form), ...reading }
   const found =
     prepared.kind === 'sql'
       ? await converter.querySql(

@@ -10,6 +10,7 @@ import { partitionKey } from '../../lake/scan/delete-file-index.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { PlannedFile } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
+import type { OnRead } from './query-limits.ts'
 import { planSources, type QuerySource, type RowsDependencies, readHeld } from './query-source.ts'
 import type { QueryRows } from './run-query.ts'
 import { INLINE_MAX } from './run-query.ts'
@@ -177,6 +178,12 @@ export function diffSchemas(from: Schema, to: Schema): SchemaDiff {
 const CHANGES = `SELECT 'delete' AS "_change", * FROM (SELECT * FROM a EXCEPT ALL SELECT * FROM b)
  UNION ALL SELECT 'insert', * FROM (SELECT * FROM b EXCEPT ALL SELECT * FROM a)`
 
+interface ChangesOptions {
+  readonly format: 'ndjson' | 'csv'
+  readonly signal: AbortSignal
+  readonly onRead: OnRead
+}
+
 /**
  * The rows that one snapshot has and the other has not, with the columns of `to`. Rows that were
  * only written again, as by compaction, are in neither.
@@ -184,7 +191,7 @@ const CHANGES = `SELECT 'delete' AS "_change", * FROM (SELECT * FROM a EXCEPT AL
 export async function readChanges(
   deps: RowsDependencies,
   { from, to, added, removed }: SnapshotDiff,
-  { format, signal }: { readonly format: 'ndjson' | 'csv'; readonly signal: AbortSignal },
+  { format, ...reading }: ChangesOptions,
 ): Promise<QueryRows & { readonly hasMore: boolean }> {
   const { converter } = deps
   const { definition } = to.state
@@ -194,7 +201,7 @@ export async function readChanges(
     sql: CHANGES,
     part: { rowsMax: INLINE_MAX.rows, bytesMax: INLINE_MAX.bytes },
     format,
-    signal,
+    ...reading,
   }
   return await readHeld(deps, [from, to], (held) => {
     const table = (sources: readonly PlannedFile[]) => {

@@ -100,8 +100,8 @@ const columnStatistics = (columns: StatisticsOfColumns, limits: QueryLimits) =>
       const { param, query } = call
       call.requireOwnSite()
       const table = param('table_identifier')
-      const { value: found, headers } = await limits.inTurn(call, 0, () =>
-        columns.describe(table, param('column'), selectorOf(query)),
+      const { value: found, headers } = await limits.inTurn(call, 0, (onRead) =>
+        columns.describe({ table, column: param('column'), selector: selectorOf(query), onRead }),
       )
       return jsonReply(statisticsJson(found), { headers })
     },

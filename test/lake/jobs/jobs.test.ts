@@ -1,7 +1,7 @@
 import type { Catalog } from '../../../src/catalog/catalog.ts'
 import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
 import { CatalogError } from '../../../src/core/errors.ts'
-import type { JobKind } from '../../../src/lake/jobs/job-kind.ts'
+import { type JobKind, JobNotYet } from '../../../src/lake/jobs/job-kind.ts'
 import type { JobRunnerOptions } from '../../../src/lake/jobs/job-runner.ts'
 import { Jobs } from '../../../src/lake/jobs/jobs.ts'
 import { Waiters } from '../../../src/lake/jobs/waiters.ts'
@@ -85,6 +85,18 @@ test('a refusal is the end; another failure is tried again, up to some attempts'
   expect(last).toMatchObject({ state: 'failed', attempts: 2, problem: { code: 'internal' } })
   expect(JSON.stringify(last)).not.toContain('secret')
   expect(runs).toBe(2)
+})
+
+test('one whose turn has not come waits, and has used up no attempt', async () => {
+  let turns = 0
+  const run = kindOf(async ({ attempt }) => {
+    if (turns++ < 3) throw new JobNotYet(20)
+    return attempt
+  })
+  const jobs = open([{ ...run, attemptsMax: 1 }])
+  const { job } = await jobs.submit({ kind: 'work', input: 1 })
+  expect(await ended(jobs, job.jobId)).toMatchObject({ state: 'succeeded', result: 1 })
+  expect(turns).toBe(4)
 })
 
 test('progress is seen while the job runs', async () => {

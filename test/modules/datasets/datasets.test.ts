@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { QueryLimits } from '../../../src/modules/rows/query-limits.ts'
 import { type Answer, ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { addFile, makeTable, rows } from '../dumps/http/dump-lab.ts'
@@ -175,7 +176,11 @@ async function endExpired(): Promise<void> {
   const dumpService = () => {
     throw new Error('nothing is downloaded')
   }
-  const { tasks = [] } = datasetsModule({ ...service.deps, dumpService })
+  const { tasks = [] } = datasetsModule({
+    ...service.deps,
+    dumpService,
+    limits: new QueryLimits(service.deps),
+  })
   for (const task of tasks) await task.run(new AbortController().signal)
 }
 

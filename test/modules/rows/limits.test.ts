@@ -1,8 +1,7 @@
 import { CatalogError } from '../../../src/core/errors.ts'
 import { type AskingCall, QueryLimits } from '../../../src/modules/rows/query-limits.ts'
-import { ProblemError } from '../../../src/problem/problems.ts'
-import { ask, must, post } from '../../http/client.ts'
-import { startTestService } from '../../http/harness.ts'
+import { type Answer, ask, must, post } from '../../http/client.ts'
+import { startTestService, type TestService } from '../../http/harness.ts'
 import { makeTable, rows } from '../dumps/http/dump-lab.ts'
 
 const DAY_MS = 86_400_000
@@ -75,7 +74,10 @@ test('who leaves while they wait makes room, and their turn passes to the next',
   const waiting = limits.inTurn(callOf('key:a', leaving.signal), 10, left.work)
   leaving.abort(new Error('gone'))
   await expect(waiting).rejects.toThrow('gone')
-  const third = limits.inTurn(callOf('key:a'), 10, next.work)
+  const third = limits.inTurn(callOf('key:a'), 20, async (onRead) => {
+    await next.work()
+    onRead(10)
+  })
   first.end(new CatalogError('engine-failed', 'broken'))
   await expect(running).rejects.toMatchObject({ code: 'engine-failed' })
   next.end()
@@ -84,45 +86,186 @@ test('who leaves while they wait makes room, and their turn passes to the next',
   expect(left.begun()).toBe(0)
 })
 
-test('bytes are charged before, given back if nothing was read, and anew each day', async () => {
-  const limits = limitsOf({ running: 1, queued: 0, bytesPerDay: 100 })
-  const ran = async (name: string, cost: number, work = async () => undefined) =>
-    (await limits.inTurn(callOf(name), cost, work)).headers['RateLimit']
-  const failing = (error: Error) => async () => Promise.reject(error)
-  expect(await ran('10.0.0.1', 60)).toContain('"bytes";r=40')
-  await expect(ran('10.0.0.1', 41)).rejects.toMatchObject({
-    ...{ ...refusal, facts: { quota: 'bytes-per-day', limit: 100, left: 40 } },
-  })
-  expect(await ran('10.0.0.2', 100)).toContain('"bytes";r=0')
+const DAY = { running: 1, queued: 0, bytesPerDay: 100 }
+
+test('bytes are charged by the estimate, then by what was read, and anew each day', async () => {
+  const limits = limitsOf(DAY)
+  /** Reads so much, or fails so; returns what is left. */
+  const left = async (name: string, cost: number, read?: number | null | Error) => {
+    const { headers } = await limits.inTurn(callOf(name), cost, async (onRead) => {
+      if (read instanceof Error) throw read
+      if (read !== undefined) onRead(read ?? undefined)
+    })
+    return Number(/"bytes";r=(\d+);t=/.exec(headers['RateLimit'] ?? '')?.[1])
+  }
+  expect(await left('10.0.0.1', 60, 25)).toBe(75)
+  const facts = { quota: 'bytes-per-day', limit: 100, left: 75 }
+  await expect(left('10.0.0.1', 76)).rejects.toMatchObject({ ...refusal, facts })
+  expect(await left('10.0.0.2', 100, 120)).toBe(0)
+  // With nothing left, what reads little is refused, too.
+  await expect(left('10.0.0.2', 0)).rejects.toMatchObject(refusal)
   const failed = new CatalogError('file-corrupt', 'broken')
-  await expect(ran('10.0.0.1', 40, failing(failed))).rejects.toBe(failed)
-  const costly = new ProblemError('query-too-costly', 'long')
-  await expect(ran('10.0.0.1', 30, failing(costly))).rejects.toBe(costly)
-  expect(await ran('10.0.0.1', 10)).toContain('"bytes";r=0')
+  await expect(left('10.0.0.1', 40, failed)).rejects.toBe(failed)
+  expect(await left('10.0.0.1', 0, 5)).toBe(70)
+  // Where nobody knows what was read, the estimate stays.
+  expect(await left('10.0.0.1', 30, null)).toBe(40)
+  const night = held()
+  const over = limits.inTurn(callOf('10.0.0.1'), 40, night.work)
   clock.nowMs += DAY_MS
-  expect(await ran('10.0.0.1', 10)).toContain('"bytes";r=90')
+  night.end()
+  await over
+  expect(await left('10.0.0.1', 10, 10)).toBe(90)
 })
 
-test('a query beyond the bytes of the day is 429, and others are not concerned', async () => {
-  const environment = { MORAINE_QUERY_BYTES_PER_DAY: '1MB' }
-  const service = await startTestService({ environment })
-  try {
+test('a refusal has the headers of an answer, and says what the limits are', async () => {
+  const limits = limitsOf(DAY)
+  const work = held()
+  const running = limits.inTurn(callOf('key:a'), 10, work.work)
+  const many = limits.inTurn(callOf('key:a'), 10, work.work)
+  await expect(many).rejects.toMatchObject({
+    message: expect.stringMatching(/1 queries run at once and 0 wait.*ask again/),
+    facts: {
+      ...{ quota: 'queries', limit: 1, retryAfterSeconds: 1 },
+      rateLimitPolicy: expect.stringMatching(/^"queries";q=1;qu=.*"bytes";q=100;w=86400;/),
+      rateLimit: expect.stringMatching(/^"queries";r=0, "bytes";r=80;t=\d+$/),
+    },
+  })
+  const much = limits.inTurn(callOf('key:a'), 95, work.work)
+  await expect(much).rejects.toMatchObject({
+    message: expect.stringMatching(/at most 100 bytes a day, of which 90 are left.*about 95/),
+    facts: { rateLimit: expect.stringMatching(/^"queries";r=0, "bytes";r=90;t=/) },
+  })
+  work.end()
+  await running
+})
+
+test('jobs take places of their caller, and pay once', async () => {
+  const limits = limitsOf({ running: 1, queued: 1, bytesPerDay: 100 })
+  const job = { key: 'k', asker: 'key:a', costBytes: 60 }
+  limits.reserve(job)
+  limits.reserve(job)
+  await expect(limits.inTurn(callOf('key:a'), 41, held().work)).rejects.toMatchObject(refusal)
+  const work = held()
+  const running = limits.ifRoom(job, async (onRead) => {
+    onRead(30)
+    await work.work()
+  })
+  expect(await limits.ifRoom({ ...job, key: 'l' }, work.work)).toBeUndefined()
+  expect(await limits.ifRoom({ ...job, asker: 'key:b' }, async () => 1)).toEqual({ value: 1 })
+  const next = held()
+  const waiting = limits.inTurn(callOf('key:a'), 0, next.work)
+  expect(() => limits.requireRoom('key:a', 0)).not.toThrow()
+  expect(() => limits.requireRoom('key:a', 1)).toThrow(expect.objectContaining(refusal))
+  work.end()
+  await running
+  next.end()
+  expect((await waiting).headers['RateLimit']).toMatch(/^"queries";r=2, "bytes";r=70;t=/)
+})
+
+describe('of a service', () => {
+  let service: TestService
+  beforeAll(async () => {
+    const environment = {
+      ...{ MORAINE_QUERY_BYTES_PER_DAY: '2MB', MORAINE_QUERIES_RUNNING: '1' },
+      MORAINE_QUERIES_QUEUED: '1',
+    }
+    service = await startTestService({ environment, ambient: { nowMs: () => clock.nowMs } })
     await makeTable(service, 'sky', [rows(3)])
-    const query = { source: { table: 'sky' }, filter: 'id > 0' }
-    const first = await post(service, '/v1/query', query)
-    expect([first.status, first.headers.get('ratelimit-policy')]).toEqual([
+    await makeTable(service, 'wide', [rows(1), rows(1, 1), rows(1, 2)])
+  })
+  beforeEach(() => {
+    clock.nowMs += DAY_MS
+  })
+  afterAll(() => service.close())
+
+  const query = { source: { table: 'sky' }, filter: 'id > 0' }
+  const ALL = 2 * 1_048_576
+
+  /** What the caller has left, as the response says. */
+  async function left(asked: Promise<Answer>): Promise<number> {
+    const { status, headers } = await asked
+    expect([status, headers.get('ratelimit-policy')]).toEqual([
       200,
-      '"queries";q=36;qu="concurrent-requests", "bytes";q=1048576;w=86400;qu="content-bytes"',
+      `"queries";q=2;qu="concurrent-requests", "bytes";q=${ALL};w=86400;qu="content-bytes"`,
     ])
-    expect(first.headers.get('ratelimit')).toMatch(/^"queries";r=36, "bytes";r=0;t=\d+$/)
-    const second = await post(service, '/v1/query', query)
-    expect([second.status, second.body.type]).toEqual([429, '/problems/quota-exceeded'])
-    expect(second.body).toMatchObject({ quota: 'bytes-per-day', limit: 1_048_576, left: 0 })
-    expect(Number(second.headers.get('retry-after'))).toBeGreaterThan(0)
-    // An estimate reads nothing, and a page of rows little.
-    await must(post(service, '/v1/query/estimate', query))
-    expect((await ask(service, '/v1/tables/sky/rows')).status).toBe(200)
-  } finally {
-    await service.close()
+    const found = /^"queries";r=2, "bytes";r=(\d+);t=\d+$/.exec(headers.get('ratelimit') ?? '')
+    return Number(found?.[1])
   }
+
+  test('rows, statistics, queries and diffs are charged what they read', async () => {
+    const from = '/v1/tables/sky'
+    const diff = `${from}/diff?from=main&to=main&rows=true`
+    const statistics = `${from}/columns/id/statistics`
+    let before = ALL
+    const asked = [
+      () => post(service, '/v1/query', query),
+      () => post(service, '/v1/query', { sql: 'SELECT sum(id) AS s FROM sky' }),
+      ...[`${from}/rows`, `${from}/rows?order_by=id`, statistics].map((path) => () => {
+        return ask(service, path)
+      }),
+    ]
+    for (const ask of asked) {
+      const after = await left(ask())
+      // Less than a megabyte, which is the least that an estimate says.
+      expect(after).toBeLessThan(before)
+      expect(after).toBeGreaterThan(before - 500_000)
+      before = after
+    }
+    expect(await left(ask(service, diff))).toBeLessThanOrEqual(before)
+    // It is kept.
+    const kept = await left(ask(service, statistics))
+    expect(await left(ask(service, statistics))).toBe(kept)
+  })
+
+  test('beyond the bytes of the day it is 429, with all headers, and estimates are free', async () => {
+    const sql = 'SELECT id FROM wide'
+    const refused = await post(service, '/v1/query', { sql })
+    expect([refused.status, refused.body.type]).toEqual([429, '/problems/quota-exceeded'])
+    expect(refused.body).toMatchObject({ quota: 'bytes-per-day', limit: ALL, left: ALL })
+    expect(refused.headers.get('ratelimit')).toMatch(/^"queries";r=2, "bytes";r=2097152;t=\d+$/)
+    expect(refused.headers.get('ratelimit-policy')).toContain('"queries";q=2;')
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    const dataset = await post(service, '/v1/datasets', { sql })
+    expect([dataset.status, dataset.body.quota]).toEqual([429, 'bytes-per-day'])
+    await must(post(service, '/v1/query/estimate', { sql }))
+  })
+
+  test('a dataset is charged what its job has read', async () => {
+    await must(post(service, '/v1/datasets', { query }), 201)
+    const after = await left(ask(service, '/v1/tables/sky/columns/name/statistics'))
+    expect(after).toBeLessThan(ALL)
+    expect(after).toBeGreaterThan(ALL - 1_000_000)
+  })
+
+  test('jobs of datasets that have not ended count, wherever they run', async () => {
+    const { jobs } = service.deps
+    const submit = async (asker: string) => {
+      const input = { tableUuid: 'none', asker, costBytes: 0 }
+      const { job } = await jobs.submit({ kind: 'dataset', input, notBeforeMs: 9e15 })
+      return job.jobId
+    }
+    const mine = [await submit('address:127.0.0.1'), await submit('address:127.0.0.1')]
+    await submit('address:10.0.0.1')
+    const filter = 'id > 1'
+    const materialise = `/data/sky/records?materialise=true&filter=${encodeURIComponent(filter)}`
+    const ways: [string, object, string][] = [
+      ['/v1/datasets', { query: { ...query, filter } }, ''],
+      ['/v1/datasets', { sql: 'SELECT id FROM sky' }, ''],
+      ['/v1/query', { ...query, filter }, 'respond-async'],
+      [materialise, {}, ''],
+    ]
+    for (const [path, json, prefer] of ways) {
+      const headers = prefer === '' ? {} : { Prefer: prefer }
+      const refused = await ask(service, path, { method: 'POST', json, headers })
+      expect([refused.status, refused.body.quota, refused.body.limit]).toEqual([429, 'queries', 2])
+      expect([refused.headers.get('retry-after'), refused.headers.get('ratelimit')]).toEqual([
+        '1',
+        expect.stringMatching(/^"queries";r=0, /),
+      ])
+    }
+    // All rows of a snapshot take no job.
+    await must(post(service, '/v1/datasets', { source: { table: 'sky' } }), 201)
+    await jobs.cancel(mine[0] ?? '')
+    await must(post(service, '/v1/datasets', { query: { ...query, filter } }), 201)
+  })
 })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
+import { until } from '../../lake/jobs/background.ts'
 import { querySql, writeParquet } from '../../parquet-files.ts'
 
 let service: TestService
@@ -278,8 +279,17 @@ test('bombs end in time, and others are answered while they burn', async () => {
   )
   const health = await ask(service, '/health')
   expect(health.status).toBe(200)
-  for (const answer of await Promise.all(burning)) {
-    expect([413, 422, 503]).toContain(answer.status)
+  const late: string[] = []
+  for (const { status, headers } of await Promise.all(burning)) {
+    expect([202, 413, 422, 503]).toContain(status)
+    if (status === 202) late.push(headers.get('location') ?? '')
   }
+  expect(late.length).toBeGreaterThan(0)
+  // As datasets they burn on, where no query waits for them.
   expect(await sqlOf('SELECT count(*) AS n FROM asked')).toEqual([{ n: 60 }])
-})
+  for (const status of late) {
+    await until(async () => (await must(ask(service, status))).state === 'failed', 300_000)
+    const { problem } = await must(ask(service, status))
+    expect(['query-too-costly', 'storage-full']).toContain(problem.code)
+  }
+}, 600_000)

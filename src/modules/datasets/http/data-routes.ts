@@ -1,15 +1,19 @@
 import { z } from 'zod'
+import type { CreatedDataset } from '../../../catalog/dataset-store.ts'
+import type { KeptWithEffect } from '../../../core/replay.ts'
 import { onTable } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
-import { defineRoute, type Route } from '../../../http/route.ts'
+import { type Call, defineRoute, type Route } from '../../../http/route.ts'
 import { answerDump } from '../../dumps/http/dump-answer.ts'
 import { DUMP_ANSWERS, DUMP_PROBLEMS } from '../../dumps/http/dump-docs.ts'
 import { type DumpService, findDump } from '../../dumps/http/dump-resource.ts'
 import { RowFilterText } from '../../rows/rows-shapes.ts'
+import { prepareQuery } from '../../rows/run-query.ts'
 import { datasetToJson } from '../dataset-response.ts'
 import { DatasetAnswer, DatasetStatus } from '../dataset-shapes.ts'
 import { findDataset, requireNotGone } from '../find-dataset.ts'
-import { makeDataset, UNDESCRIBED } from '../make-dataset.ts'
+import { type DatasetWish, makeDataset, UNDESCRIBED } from '../make-dataset.ts'
+import { makeInTurn } from '../make-in-turn.ts'
 import { RETRY_AFTER_SECONDS, statusReply } from '../wait-for-rows.ts'
 import { DATASETS_TAG, type DatasetService, OF_DATASET } from './dataset-forms.ts'
 
@@ -51,29 +55,53 @@ const materialise = (service: DataService) =>
           headers: { Location: 'Its status.', 'Retry-After': 'Seconds to wait.' },
         },
       ],
-      problems: ['table-not-found', 'name-invalid', 'snapshot-not-found', 'filter-invalid'],
+      problems: [
+        'table-not-found',
+        'name-invalid',
+        'snapshot-not-found',
+        'filter-invalid',
+        'quota-exceeded',
+      ],
       curl: 'curl -X POST "$MORAINE/data/aviation.flights/records?materialise=true"',
     },
-    async ({ param, query: { filter }, keeper }) => {
-      const wish = {
-        ...UNDESCRIBED,
-        source: param('table_identifier'),
-        selector: {},
-        query: filter === undefined ? undefined : { filter },
-      }
+    async (call) => {
+      const { param, query, keeper } = call
+      const wish = { ...UNDESCRIBED, source: param('table_identifier'), selector: {} }
       const replyTo = (name: string) => {
         const dataset_url = `/data/datasets/${name}`
         const value = { dataset_url, status_url: `${dataset_url}/status` }
         const retry = { 'Retry-After': String(RETRY_AFTER_SECONDS) }
         return { status: 202, headers: { Location: value.status_url, ...retry }, value }
       }
-      const { dataset } = await makeDataset(service, wish, (name) =>
-        keeper.withEffect(replyTo(name)),
-      )
+      const kept = (name: string) => keeper.withEffect(replyTo(name))
+      const { dataset } = await made(service, call, { wish, filter: query.filter, kept })
       const { value, ...rest } = replyTo(dataset.name)
       return jsonReply(value, rest)
     },
   )
+
+/** All rows, or those of a filter, which a job makes. */
+async function made(
+  service: DataService,
+  call: Call<unknown, unknown>,
+  {
+    wish,
+    filter,
+    kept,
+  }: {
+    readonly wish: Omit<DatasetWish, 'query'>
+    readonly filter: string | undefined
+    readonly kept: (name: string) => KeptWithEffect
+  },
+): Promise<CreatedDataset> {
+  if (filter === undefined) return makeDataset(service, { ...wish, query: undefined }, kept)
+  const query = { filter }
+  const body = { source: { table: wish.source }, ...query }
+  const costBytes = (await prepareQuery(service, body, call)).estimate.cost
+  return makeInTurn(service, { call, costBytes }, (asked) =>
+    makeDataset(service, { ...wish, asked, query }, kept),
+  )
+}
 
 const records = (service: DataService) =>
   defineRoute(

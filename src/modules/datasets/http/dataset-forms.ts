@@ -2,12 +2,15 @@ import type { Stores } from '../../../catalog/catalog.ts'
 import type { DatasetRecord } from '../../../catalog/dataset-store.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
 import type { Tag } from '../../../http/route.ts'
+import type { QueryLimits } from '../../rows/query-limits.ts'
 import type { RowsDependencies } from '../../rows/query-source.ts'
 import { datasetToJson, pathOf, signposts } from '../dataset-response.ts'
 import type { NamedDataset } from '../find-dataset.ts'
 import type { MakeDependencies } from '../make-dataset.ts'
 
-export type DatasetService = MakeDependencies & Stores<'jobs'> & RowsDependencies
+export type DatasetService = MakeDependencies &
+  Stores<'jobs'> &
+  RowsDependencies & { readonly limits: QueryLimits }
 
 export const DATASETS_TAG: Tag = {
   name: 'datasets',

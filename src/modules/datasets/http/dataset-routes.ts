@@ -13,7 +13,7 @@ import {
   type Route,
 } from '../../../http/route.ts'
 import { FINDING_PROBLEMS } from '../../dumps/http/dump-docs.ts'
-import { prepareSql } from '../../rows/run-query.ts'
+import { prepareQuery, prepareSql } from '../../rows/run-query.ts'
 import { datasetToJson } from '../dataset-response.ts'
 import {
   DatasetAnswer,
@@ -27,6 +27,7 @@ import {
 } from '../dataset-shapes.ts'
 import { findDataset, isVisible, notFound, requireNotGone } from '../find-dataset.ts'
 import { makeDataset } from '../make-dataset.ts'
+import { makeInTurn } from '../make-in-turn.ts'
 import { makeSqlDataset } from '../sql-dataset.ts'
 import { acceptedReply, requireMade, statusReply, waitForRows } from '../wait-for-rows.ts'
 import { datasetChangeRoutes } from './dataset-change-routes.ts'
@@ -72,6 +73,7 @@ const make = (service: DatasetService) =>
       problems: [
         ...FINDING_PROBLEMS,
         'dataset-name-taken',
+        'quota-exceeded',
         'query-invalid',
         'filter-invalid',
         'query-too-costly',
@@ -102,32 +104,38 @@ const make = (service: DatasetService) =>
 
 async function makeAsked(
   service: DatasetService,
-  { authorize, body, closed, principal }: MakeCall,
+  call: Call<unknown, z.output<typeof MakeDatasetRequest>>,
   kept: (called: string) => KeptWithEffect,
 ): Promise<CreatedDataset> {
-  const { name, ttl_seconds: ttlSeconds, sql } = body
+  const { authorize, body, principal } = call
+  const { name, ttl_seconds: ttlSeconds, sql, query } = body
   const described = {
     named: name === undefined ? undefined : { name, asker: { authorize, principal } },
     card: cardOf(body),
     ttlMs: ttlSeconds * 1000,
   }
   if (sql !== undefined) {
-    const prepared = await prepareSql(service, sql, { authorize, closed })
-    return makeSqlDataset(service, { ...described, sql: prepared }, kept)
+    const prepared = await prepareSql(service, sql, call)
+    const { cost: costBytes } = prepared.estimate
+    return makeInTurn(service, { call, costBytes }, (asked) =>
+      makeSqlDataset(service, { ...described, asked, sql: prepared }, kept),
+    )
   }
-  const { source, ...query } = body.query ?? { source: body.source }
-  // One of the two, as the shape has seen to.
+  if (query !== undefined) {
+    const { source, ...rest } = query
+    const costBytes = (await prepareQuery(service, query, call)).estimate.cost
+    const wish = { ...described, source: source.table, selector: selectorOf(source), query: rest }
+    return makeInTurn(service, { call, costBytes }, (asked) =>
+      makeDataset(service, { ...wish, asked }, kept),
+    )
+  }
+  const { source } = body
+  // One of the three, as the shape has seen to.
   if (source === undefined) throw new Error('a dataset without a source')
   await authorize('select', [{ on: 'table', name: source.table }])
-  const asked = { source: source.table, selector: selectorOf(source) }
-  const wish = { ...described, ...asked, query: body.query === undefined ? undefined : query }
-  return makeDataset(service, wish, kept)
+  const wish = { ...described, source: source.table, selector: selectorOf(source) }
+  return makeDataset(service, { ...wish, query: undefined }, kept)
 }
-
-type MakeCall = Pick<
-  Call<unknown, z.output<typeof MakeDatasetRequest>>,
-  'authorize' | 'body' | 'closed' | 'principal'
->
 
 const list = (service: DatasetService) =>
   defineRoute(

@@ -1,6 +1,9 @@
+import type { CreatedDataset } from '../../../catalog/dataset-store.ts'
+import type { KeptWithEffect } from '../../../core/replay.ts'
 import type { AnswerLater, LaterQuery } from '../../rows/answer-later.ts'
 import { pathOf } from '../dataset-response.ts'
 import { makeDataset, UNDESCRIBED } from '../make-dataset.ts'
+import { makeInTurn } from '../make-in-turn.ts'
 import { makeSqlDataset } from '../sql-dataset.ts'
 import { acceptedReply, requireMade } from '../wait-for-rows.ts'
 import type { DatasetService } from './dataset-forms.ts'
@@ -11,16 +14,28 @@ export function laterAnswer(service: DatasetService): AnswerLater {
     const { preferences, keeper } = asked
     const kept = (name: string) =>
       keeper.withEffect({ status: 202, value: { name, url: `/v1/datasets/${name}` } })
-    const { dataset } = await ('sql' in asked
-      ? makeSqlDataset(service, { ...UNDESCRIBED, sql: asked.sql }, kept)
-      : makeDataset(service, wishOf(asked), kept))
+    const { dataset } = await made(service, asked, kept)
     requireMade(dataset)
     const reply = acceptedReply(service, dataset, preferences)
     return { ...reply, headers: { ...reply.headers, 'Content-Location': pathOf(dataset) } }
   }
 }
 
-function wishOf({ table, selector, query }: Exclude<LaterQuery, { readonly sql: unknown }>) {
+async function made(
+  service: DatasetService,
+  later: LaterQuery,
+  kept: (name: string) => KeptWithEffect,
+): Promise<CreatedDataset> {
+  if ('sql' in later) {
+    const { sql } = later
+    return makeInTurn(service, later, (asked) =>
+      makeSqlDataset(service, { ...UNDESCRIBED, asked, sql }, kept),
+    )
+  }
+  const { table, selector, query } = later
+  const wish = { ...UNDESCRIBED, source: table, selector }
   const isWhole = Object.values(query).every((member) => member === undefined)
-  return { ...UNDESCRIBED, source: table, selector, query: isWhole ? undefined : query }
+  return isWhole
+    ? makeDataset(service, { ...wish, query: undefined }, kept)
+    : makeInTurn(service, later, (asked) => makeDataset(service, { ...wish, asked, query }, kept))
 }
