@@ -52,7 +52,7 @@ export class WorkerProcess {
   #isTired = false
   #hasWorked = false
   #stderr = ''
-  /** Of a child that was killed, when it was. */
+  /** What a child that was killed had read by then. */
   #readAtEnd: number | undefined
 
   private constructor({ memoryBytes, folder }: WorkerOptions) {
@@ -121,7 +121,7 @@ export class WorkerProcess {
     }
   }
 
-  /** What it has read from files since its start; `undefined` once it has ended, or without /proc. */
+  /** Bytes read from files since its start; `undefined` once it has ended, or without /proc. */
   #readBytes(): number | undefined {
     try {
       const counts = readFileSync(`/proc/${this.#child.pid}/io`, 'latin1')

@@ -112,7 +112,7 @@ export const DATASETS: readonly MutantGroup[] = [
     tests: [RIGHTS],
     edits: [
       [`privilege === 'manage_grants') return`, `privilege === 'create') return`],
-      ['for (const name of readBy(dataset)) {', 'for (const name of [dataset.tableUuid]) {'],
+      ['for (const table of readBy(dataset)) {', 'for (const table of readBy(dataset).slice(1)) {'],
     ],
   },
   {
@@ -135,8 +135,8 @@ export const DATASETS: readonly MutantGroup[] = [
     edits: [
       [`namedBy(call), { ...call, privilege: 'own' }`, 'namedBy(call), call'],
       [`named, { ...call, privilege: 'own' }`, 'named, call'],
-      ['    await requireOwnPublished(service, name, asker)\n', ''],
-      [`    await asker.authorize('own', [{ on: 'table', name: sourceUuid }])\n`, ''],
+      ['    await requireOwnPublished(service, dataset.name, asker)\n', ''],
+      [`    await asker.authorize('own', madeOf(dataset))\n`, ''],
     ],
   },
   {

@@ -69,7 +69,10 @@ export const ROWS: readonly MutantGroup[] = [
       ['    if (this.#reserved.get(key) !== undefined) return\n', ''],
       ['this.#reserved.get(key) ?? new', 'new'],
       ['if (asker.running >= this.#deps.queryLimits.running) return undefined\n', ''],
-      ['if (next === undefined) asker.running--', 'asker.running--\n  if (next === undefined) return'],
+      [
+        'if (next === undefined) asker.running--',
+        'asker.running--\n  if (next === undefined) return',
+      ],
     ],
   },
   {

@@ -33,7 +33,7 @@ export interface DatasetWish {
   readonly query: DatasetQuery | undefined
   readonly card: DatasetCard
   readonly ttlMs: number
-  /** Of a query. */
+  /** Who asks for the rows of a query. */
   readonly asked?: AskedRows | undefined
 }
 

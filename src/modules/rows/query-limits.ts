@@ -57,7 +57,7 @@ export function askerOf({ principal, request }: Omit<AskingCall, 'closed'>): str
 export class QueryLimits {
   readonly #deps: QueryLimitsDependencies
   readonly #askers = new BoundedMap<string, Asker>(ASKERS_MAX)
-  /** Of queries that jobs are to run, as long as they have not run here. */
+  /** What queries pay that jobs are to run, as long as they have not run here. */
   readonly #reserved = new BoundedMap<string, QueryCharge>(ASKERS_MAX)
 
   constructor(deps: QueryLimitsDependencies) {

@@ -46,7 +46,14 @@ const NAME_NONE = [
   ...['icebergUpdateNamespace', 'icebergCreateTable', 'icebergRenameTable'],
   ...['icebergReportMetrics', 'icebergSignRequest', 'icebergPlanScan', 'icebergFetchTasks'],
   ...['icebergCreateView', 'icebergReplaceView', 'icebergRenameView', 'query', 'estimateQuery'],
-  ...['makeDataset', 'describeDatasetVersion', 'runExport', 'pauseExports', 'resumeExports'],
+  ...[
+    'changeExportPermissions',
+    'makeDataset',
+    'describeDatasetVersion',
+    'runExport',
+    'pauseExports',
+    'resumeExports',
+  ],
 ]
 
 function updatesThatName(path: string): readonly (readonly object[])[] {

@@ -217,7 +217,7 @@ describe('of a service', () => {
     expect(await left(ask(service, statistics))).toBe(kept)
   })
 
-  test('beyond the bytes of the day it is 429, with all headers, and estimates are free', async () => {
+  test('beyond the bytes of the day it is 429, with all headers; estimates are free', async () => {
     const sql = 'SELECT id FROM wide'
     const refused = await post(service, '/v1/query', { sql })
     expect([refused.status, refused.body.type]).toEqual([429, '/problems/quota-exceeded'])
