@@ -8,6 +8,7 @@ import { failure, missing } from './expected-failures.ts'
 import { goSuite } from './go-suite.ts'
 import { imageSuite } from './image-suite.ts'
 import type { Outcome, TestResult } from './junit-report.ts'
+import { keycloakSuite } from './keycloak-suite.ts'
 import { nodeSuite } from './node-suite.ts'
 import { RESULTS, ROOT } from './places.ts'
 import { pyicebergIntegrationSuite, pyicebergOwnSuite } from './pyiceberg-own-suite.ts'
@@ -36,6 +37,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   image: imageSuite,
   node22: nodeSuite(22),
   node24: nodeSuite(24),
+  keycloak: keycloakSuite,
   spark: sparkSuite,
   rust: rustSuite,
   stores: storesSuite,
