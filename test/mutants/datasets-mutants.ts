@@ -116,6 +116,19 @@ export const DATASETS: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/modules/datasets/query-dataset.ts',
+    tests: ['test/modules/datasets/dataset-faults.test.ts'],
+    edits: [
+      ["if (!isLiving(dataset, deps.ambient.nowMs())) return { state: 'expired' }", ''],
+      ['if (ran === undefined) throw new JobNotYet(NOT_YET_MS)', 'if (ran === undefined) return'],
+    ],
+  },
+  {
+    file: 'src/modules/datasets/dataset-response.ts',
+    tests: ['test/modules/datasets/dataset-faults.test.ts'],
+    edits: [[" || dataset.state === 'queued'", '']],
+  },
+  {
     file: 'src/modules/datasets/dataset-authorizer.ts',
     tests: [HTTP],
     edits: [['!isLiving(dataset, ambient.nowMs())', 'false']],

@@ -65,7 +65,8 @@ export const ROWS: readonly MutantGroup[] = [
       ['known?.day === today', 'known !== undefined'],
       ['if (asker.waiting.length >= queued) throw', 'if (false) throw'],
       ['asker.waiting.splice(asker.waiting.indexOf(start), 1)', ''],
-      ['if (takenBy(asker) + openJobs >', 'if (openJobs >'],
+      ['const others = takenBy(asker) - asker.jobs', 'const others = 1'],
+      ['takenBy(asker) - asker.jobs', 'takenBy(asker)'],
       ['    if (this.#reserved.get(key) !== undefined) return\n', ''],
       ['this.#reserved.get(key) ?? new', 'new'],
       ['if (asker.running >= this.#deps.queryLimits.running) return undefined\n', ''],
@@ -90,7 +91,7 @@ export const ROWS: readonly MutantGroup[] = [
     tests: LIMITS,
     edits: [
       ['.filter(({ input }) => inputOf(input).asker === asker)', ''],
-      ['await listOpen(jobs)', '[]'],
+      ['(await listOpen(jobs))', '[]'],
     ],
   },
   {

@@ -42,7 +42,8 @@ export function hiddenNameOf({ name, version }: DatasetRecord): string {
 }
 
 export function stateOf(dataset: DatasetRecord, nowMs: number): Shown {
-  if (dataset.state === 'ready' && !isLiving(dataset, nowMs)) return 'expired'
+  const mayExpire = dataset.state === 'ready' || dataset.state === 'queued'
+  if (mayExpire && !isLiving(dataset, nowMs)) return 'expired'
   return dataset.state
 }
 

@@ -22,16 +22,15 @@ export async function makeInTurn(
   make: (asked: AskedRows) => Promise<CreatedDataset>,
 ): Promise<CreatedDataset> {
   const asker = askerOf(call)
-  const { value } = await limits.inTurn(call, costBytes, async () => {
-    const open = await listOpen(jobs)
-    limits.requireRoom(asker, open.filter(({ input }) => inputOf(input).asker === asker).length)
+  const openJobs = async () =>
+    (await listOpen(jobs)).filter(({ input }) => inputOf(input).asker === asker).length
+  return await limits.admit({ asker, costBytes }, openJobs, async () => {
     const created = await make({ asker, costBytes })
     const { outcome, dataset } = created
     const isAhead = outcome === 'created' && dataset.state === 'queued'
     if (isAhead) limits.reserve({ key: dataset.tableUuid, asker, costBytes })
     return created
   })
-  return value
 }
 
 async function listOpen(jobs: Jobs): Promise<readonly JobRecord[]> {

@@ -31,6 +31,7 @@ import { asCostly, planSources, type RowsDependencies } from '../rows/query-sour
 import { requestOf } from '../rows/run-query.ts'
 import { type NewTableDependencies, newState } from '../tables/tables.ts'
 import { factsOf } from './dataset-facts.ts'
+import { isLiving } from './end-dataset.ts'
 import { sqlOf, sqlQueryOfDataset } from './sql-query.ts'
 
 export const KIND = 'dataset'
@@ -90,6 +91,8 @@ export function datasetJob(deps: QueryDatasetDependencies): JobKind<JobInput> {
       const { datasets } = deps.catalog
       const dataset = await datasets.find({ tableUuid: input.tableUuid })
       if (dataset?.state !== 'queued') return { state: dataset?.state ?? 'expired' }
+      // Nobody will read them.
+      if (!isLiving(dataset, deps.ambient.nowMs())) return { state: 'expired' }
       const { tableUuid } = dataset
       try {
         if (attempt > ATTEMPTS_MAX) throw gaveUp()

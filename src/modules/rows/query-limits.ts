@@ -40,6 +40,10 @@ export interface QueryOfJob {
 
 interface Asker extends QueryAccount {
   running: number
+  /** How many of these are of jobs. */
+  jobs: number
+  /** Requests that make jobs. */
+  admitting: number
   readonly waiting: (() => void)[]
 }
 
@@ -91,13 +95,28 @@ export class QueryLimits {
   }
 
   /**
-   * Throws `quota-exceeded` unless the caller, whose request has a place, may have one more job
-   * beside those that have not ended.
+   * Makes a job of the caller's beside the `openJobs` that have not ended; waits for no place.
+   * Throws `quota-exceeded`.
    */
-  requireRoom(name: string, openJobs: number): void {
-    const asker = this.#askerOf(name)
+  async admit<T>(
+    { asker: name, costBytes }: Omit<QueryOfJob, 'key'>,
+    openJobs: () => Promise<number>,
+    make: () => Promise<T>,
+  ): Promise<T> {
     const { running, queued } = this.#deps.queryLimits
-    if (takenBy(asker) + openJobs > running + queued) throw this.#tooMany(asker)
+    const asker = this.#askerOf(name)
+    this.#requireBytes(asker, costBytes)
+    const charge = new QueryCharge(asker, costBytes)
+    asker.admitting++
+    try {
+      // Jobs that run here are among those that have not ended.
+      const others = takenBy(asker) - asker.jobs
+      if (others + (await openJobs()) > running + queued) throw this.#tooMany(asker)
+      return await make()
+    } finally {
+      asker.admitting--
+      charge.settle()
+    }
   }
 
   /** Charges the estimate of a query until a job of this process has run it. */
@@ -114,12 +133,14 @@ export class QueryLimits {
     const asker = this.#askerOf(name)
     if (asker.running >= this.#deps.queryLimits.running) return undefined
     asker.running++
+    asker.jobs++
     const charge = this.#reserved.get(key) ?? new QueryCharge(asker, costBytes)
     this.#reserved.delete(key)
     try {
       return { value: await work(charge.onRead) }
     } finally {
       charge.settle()
+      asker.jobs--
       leavePlace(asker)
     }
   }
@@ -129,7 +150,8 @@ export class QueryLimits {
     const known = this.#askers.get(name)
     if (known?.day === today) return known
     if (known !== undefined) return Object.assign(known, { day: today, bytes: 0 })
-    const asker: Asker = { running: 0, waiting: [], day: today, bytes: 0 }
+    const none = { running: 0, jobs: 0, admitting: 0 }
+    const asker: Asker = { ...none, waiting: [], day: today, bytes: 0 }
     this.#askers.set(name, asker)
     return asker
   }
@@ -215,8 +237,8 @@ export class QueryLimits {
   }
 }
 
-function takenBy({ running, waiting }: Asker): number {
-  return running + waiting.length
+function takenBy({ running, waiting, admitting }: Asker): number {
+  return running + waiting.length + admitting
 }
 
 /** To the next in line, if there is one. */

@@ -154,8 +154,18 @@ test('jobs take places of their caller, and pay once', async () => {
   expect(await limits.ifRoom({ ...job, asker: 'key:b' }, async () => 1)).toEqual({ value: 1 })
   const next = held()
   const waiting = limits.inTurn(callOf('key:a'), 0, next.work)
-  expect(() => limits.requireRoom('key:a', 0)).not.toThrow()
-  expect(() => limits.requireRoom('key:a', 1)).toThrow(expect.objectContaining(refusal))
+  const asked = { asker: 'key:a', costBytes: 5 }
+  const admit = (open: number) =>
+    limits.admit(
+      asked,
+      async () => open,
+      async () => 'made',
+    )
+  // The job that runs here is the open one; the query that waits for it takes the other place.
+  await expect(admit(1)).rejects.toMatchObject(refusal)
+  expect(await admit(0)).toBe('made')
+  const both = await Promise.allSettled([admit(0), admit(0)])
+  expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
   work.end()
   await running
   next.end()

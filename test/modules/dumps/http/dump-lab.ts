@@ -22,7 +22,7 @@ let files = 0
  * Makes a table that gets one file, and so one snapshot, for each query. Returns the snapshot ids.
  */
 export async function makeTable(
-  service: TestService,
+  service: Pick<TestService, 'url' | 'dataFolder'>,
   name: string,
   queries: readonly string[],
 ): Promise<readonly string[]> {
@@ -36,7 +36,7 @@ export async function makeTable(
 }
 
 export async function addFile(
-  service: TestService,
+  service: Pick<TestService, 'url' | 'dataFolder'>,
   table: string,
   query: string,
 ): Promise<{ readonly path: string; readonly snapshotId: string }> {
