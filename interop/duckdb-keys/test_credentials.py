@@ -1,27 +1,12 @@
 """DuckDB signs in with a key as a bearer token, and with its id and secret as a client's."""
 
-import json
-import os
-import urllib.request
 import uuid
 
 import duckdb
 import pytest
+from keyed import ADMIN_KEY, URL, WRONG_KEY, grant, key_id, v1
 
 from engine import load_extensions
-
-URL = os.environ["MORAINE_URL"]
-ADMIN_KEY = os.environ["MORAINE_KEY"]
-
-
-def v1(method: str, path: str, body: object = None) -> dict:
-    request = urllib.request.Request(f"{URL}/v1{path}", method=method)
-    request.add_header("Authorization", f"Bearer {ADMIN_KEY}")
-    if body is not None:
-        request.add_header("Content-Type", "application/json")
-        request.data = json.dumps(body).encode()
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
 
 
 def by_token(key: str) -> str:
@@ -29,11 +14,8 @@ def by_token(key: str) -> str:
 
 
 def by_client(key: str) -> str:
-    _, key_id, _ = key.split("_", 2)
-    server = f"{URL}/iceberg/v1/oauth/tokens"
-    return (
-        f"TYPE iceberg, CLIENT_ID '{key_id}', CLIENT_SECRET '{key}', OAUTH2_SERVER_URI '{server}'"
-    )
+    client = f"CLIENT_ID '{key_id(key)}', CLIENT_SECRET '{key}'"
+    return f"TYPE iceberg, {client}, OAUTH2_SERVER_URI '{URL}/iceberg/v1/oauth/tokens'"
 
 
 def connect(secret: str) -> duckdb.DuckDBPyConnection:
@@ -66,8 +48,7 @@ def test_a_key_that_may_read_only(namespace: str, secret_of) -> None:
     engine.sql(f"CREATE TABLE m.{namespace}.people (id BIGINT)")
     engine.sql(f"INSERT INTO m.{namespace}.people VALUES (1)")
     made = v1("POST", "/keys", {"description": "reader"})
-    grant = {"principal": f"key:{made['key_id']}", "privilege": "select"}
-    v1("POST", f"/namespaces/{namespace}/permissions", {"grant": [grant]})
+    grant(f"/namespaces/{namespace}", f"key:{made['key_id']}", "select")
     reader = connect(secret_of(made["key"]))
     assert reader.sql(f"FROM m.{namespace}.people").fetchall() == [(1,)]
     with pytest.raises(duckdb.Error, match="403|Forbidden|modify"):
@@ -78,7 +59,6 @@ def test_a_key_that_may_read_only(namespace: str, secret_of) -> None:
 
 @pytest.mark.parametrize("secret_of", [by_token, by_client])
 def test_a_wrong_key_is_refused(namespace: str, secret_of) -> None:
-    wrong = ADMIN_KEY[:-1] + ("A" if ADMIN_KEY[-1] != "A" else "B")
     # Version 1.4 tells of a refused client no more than that it has no token.
     with pytest.raises(duckdb.Error, match="401|invalid_client|Unauthorized|Could not get token"):
-        connect(secret_of(wrong)).sql(f"FROM m.{namespace}.people")
+        connect(secret_of(WRONG_KEY)).sql(f"FROM m.{namespace}.people")

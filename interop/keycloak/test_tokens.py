@@ -10,24 +10,13 @@ import uuid
 
 import pyarrow as pa
 import pytest
+from keyed import URL, grant, v1
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import ForbiddenError
 
-URL = os.environ["MORAINE_URL"]
-ADMIN_KEY = os.environ["MORAINE_KEY"]
 ISSUER = os.environ["KEYCLOAK_ISSUER"]
 TOKENS = f"{ISSUER}/protocol/openid-connect/token"
 ROWS = pa.table({"id": pa.array([1, 2], pa.int64())})
-
-
-def v1(method: str, path: str, body: object = None, token: str = ADMIN_KEY) -> dict:
-    request = urllib.request.Request(f"{URL}/v1{path}", method=method)
-    request.add_header("Authorization", f"Bearer {token}")
-    if body is not None:
-        request.add_header("Content-Type", "application/json")
-        request.data = json.dumps(body).encode()
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
 
 
 def token_of(client: str, **form: str) -> str:
@@ -53,11 +42,6 @@ def namespace() -> str:
     return name
 
 
-def grant(namespace: str, principal: str, privilege: str) -> None:
-    change = {"grant": [{"principal": principal, "privilege": privilege}]}
-    v1("POST", f"/namespaces/{namespace}/permissions", change)
-
-
 def test_a_person_is_told_by_subject_and_roles() -> None:
     token = token_of_ada()
     me = v1("GET", "/me", token=token)
@@ -70,7 +54,7 @@ def test_roles_of_the_realm_are_granted_privileges(namespace: str) -> None:
     token = token_of_ada()
     with pytest.raises(urllib.error.HTTPError, match="404"):
         v1("GET", f"/namespaces/{namespace}", token=token)
-    grant(namespace, "role:analyst", "describe")
+    grant(f"/namespaces/{namespace}", "role:analyst", "describe")
     assert v1("GET", f"/namespaces/{namespace}", token=token)["name"] == namespace
 
 
@@ -91,7 +75,7 @@ def test_a_changed_token_is_refused() -> None:
 
 
 def test_pyiceberg_signs_in_at_the_provider(namespace: str) -> None:
-    grant(namespace, "role:engineer", "own")
+    grant(f"/namespaces/{namespace}", "role:engineer", "own")
     engine = RestCatalog(
         "moraine",
         uri=f"{URL}/iceberg",
@@ -101,7 +85,7 @@ def test_pyiceberg_signs_in_at_the_provider(namespace: str) -> None:
     table = engine.create_table((namespace, "t"), schema=ROWS.schema)
     table.append(ROWS)
     assert engine.load_table((namespace, "t")).scan().to_arrow().num_rows == 2
-    grant(namespace, "role:analyst", "select")
+    grant(f"/namespaces/{namespace}", "role:analyst", "select")
     reader = RestCatalog("moraine", uri=f"{URL}/iceberg", token=token_of_ada())
     read = reader.load_table((namespace, "t"))
     assert read.scan().to_arrow().num_rows == 2

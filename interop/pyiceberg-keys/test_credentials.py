@@ -1,34 +1,14 @@
 """PyIceberg signs in with the id and secret of a key, as it does elsewhere with a client's."""
 
-import json
-import os
-import urllib.error
-import urllib.request
 import uuid
 
 import pyarrow as pa
 import pytest
+from keyed import ADMIN_KEY, URL, WRONG_KEY, credential, grant, v1
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import ForbiddenError, OAuthError, UnauthorizedError
 
-URL = os.environ["MORAINE_URL"]
-ADMIN_KEY = os.environ["MORAINE_KEY"]
 PEOPLE = pa.table({"id": pa.array([1, 2], pa.int64()), "name": pa.array(["Ada", None])})
-
-
-def v1(method: str, path: str, body: object = None) -> dict:
-    request = urllib.request.Request(f"{URL}/v1{path}", method=method)
-    request.add_header("Authorization", f"Bearer {ADMIN_KEY}")
-    if body is not None:
-        request.add_header("Content-Type", "application/json")
-        request.data = json.dumps(body).encode()
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
-
-
-def credential(key: str) -> str:
-    _, key_id, _ = key.split("_", 2)
-    return f"{key_id}:{key}"
 
 
 def connect(**properties: str) -> RestCatalog:
@@ -62,8 +42,7 @@ def test_a_key_as_token(namespace: str) -> None:
 def test_a_key_that_may_read_only(namespace: str) -> None:
     connect(token=ADMIN_KEY).create_table((namespace, "people"), PEOPLE.schema).append(PEOPLE)
     made = v1("POST", "/keys", {"description": "reader"})
-    grant = {"principal": f"key:{made['key_id']}", "privilege": "select"}
-    v1("POST", f"/namespaces/{namespace}/permissions", {"grant": [grant]})
+    grant(f"/namespaces/{namespace}", f"key:{made['key_id']}", "select")
     reader = connect(credential=credential(made["key"]))
     table = reader.load_table((namespace, "people"))
     assert table.scan().to_arrow().num_rows == 2
@@ -72,11 +51,10 @@ def test_a_key_that_may_read_only(namespace: str) -> None:
 
 
 def test_a_wrong_key_is_told() -> None:
-    wrong = ADMIN_KEY[:-1] + ("A" if ADMIN_KEY[-1] != "A" else "B")
     with pytest.raises(OAuthError, match="invalid_client"):
-        connect(credential=credential(wrong))
+        connect(credential=credential(WRONG_KEY))
     with pytest.raises(UnauthorizedError):
-        connect(token=wrong).list_namespaces()
+        connect(token=WRONG_KEY).list_namespaces()
 
 
 def test_nobody_is_let_in_without_one() -> None:

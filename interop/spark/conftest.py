@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from session import builder
 from written_table import WrittenTable
 
 # Spark hands out moments in the time zone of Python's process.
@@ -19,15 +19,8 @@ ICEBERG_URI = os.environ.get("INTEROP_CATALOG_URI", f"{URL}/iceberg")
 
 @pytest.fixture(scope="session")
 def spark():
-    jars = ",".join(str(jar) for jar in Path(os.environ["SPARK_JARS_FOLDER"]).glob("*.jar"))
     session = (
-        SparkSession.builder.master("local[2]")
-        .config("spark.jars", jars)
-        .config("spark.ui.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.sql.shuffle.partitions", "2")
+        builder()
         .config("spark.sql.session.timeZone", "UTC")
         .config(
             "spark.sql.extensions",

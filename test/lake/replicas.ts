@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Environment, readConfig } from '../../src/config.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
 import { openPlatform, type Platform } from '../../src/service.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
+import { describePostgres } from '../catalog/postgres-server.ts'
 
 const WRITES = new Set(['putIfAbsent', 'delete'])
 
@@ -45,19 +45,7 @@ export function describeOnBoth(
   describeTests: (newCatalog: () => Promise<string>) => void,
 ): void {
   describe('SQLite', () => describeTests(async () => sqlite()))
-  const reason = whyNoPostgres()
-  if (reason !== undefined) {
-    test.skip(`PostgreSQL: ${reason}`, () => undefined)
-    return
-  }
-  describe('PostgreSQL', () => {
-    let server: PostgresServer
-    beforeAll(async () => {
-      server = await startPostgres()
-    })
-    afterAll(() => server?.stop())
-    describeTests(() => server.newDatabase())
-  })
+  describePostgres((server) => describeTests(() => server().newDatabase()))
 }
 
 /** Processes in all but name, on one warehouse: each has its own connections, caches and queue. */

@@ -1,7 +1,11 @@
 import { jest } from '@jest/globals'
 import pg from 'pg'
 import { documentedDialects } from '../../src/modules.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
+import {
+  describeWithPostgres,
+  type PostgresServer,
+  startPostgres,
+} from '../catalog/postgres-server.ts'
 import { type Answer, ask, must, post } from '../http/client.ts'
 import { startTestService, type TestService } from '../http/harness.ts'
 import { writeParquet } from '../parquet-files.ts'
@@ -11,19 +15,16 @@ import { ALL_EXPECTED } from './asked-permissions-all.ts'
 const DAY_MS = 86_400_000
 /** Further than anything is kept or may last, so that each time says whose clock it is of. */
 const AHEAD_MS = 3_000 * DAY_MS
-const reason = whyNoPostgres()
 const ROUTES = documentedDialects().flatMap(({ routes }) => routes)
 
-if (reason !== undefined) {
-  test.skip(`PostgreSQL: ${reason}`, () => undefined)
-} else {
+describeWithPostgres('PostgreSQL', () => {
   describe.each([
     ['ahead of', AHEAD_MS],
     ['behind', -AHEAD_MS],
   ])('on a computer whose clock is years %s that of the database', (_, aheadMs) => {
     describeStamps(aheadMs)
   })
-}
+})
 
 function describeStamps(aheadMs: number): void {
   let server: PostgresServer

@@ -10,11 +10,9 @@ import { startTransaction } from '../../../src/lake/commit/transactions.ts'
 import { Lease } from '../../../src/lake/jobs/lease.ts'
 import { openPlatform, type Platform } from '../../../src/service.ts'
 import { newTable, stateOf } from '../catalog-samples.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../postgres-server.ts'
+import { describeWithPostgres, type PostgresServer, startPostgres } from '../postgres-server.ts'
 
 const HOUR_MS = 3_600_000
-const reason = whyNoPostgres()
-
 test('SQLite has the clock of the computer', async () => {
   const catalog = await openSqliteCatalog({ path: ':memory:' })
   expect(await DatabaseClock.of(catalog)).toBeUndefined()
@@ -43,11 +41,7 @@ test('a clock that cannot be asked again counts on', async () => {
   }
 })
 
-if (reason !== undefined) {
-  test.skip(`PostgreSQL: ${reason}`, () => undefined)
-} else {
-  describe('PostgreSQL', () => describeClock())
-}
+describeWithPostgres('PostgreSQL', () => describeClock())
 
 function describeClock(): void {
   let server: PostgresServer

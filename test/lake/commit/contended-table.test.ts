@@ -3,7 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { startPgBouncer, whyNoPgBouncer } from '../../catalog/pgbouncer.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import {
+  describeWithPostgres,
+  type PostgresServer,
+  startPostgres,
+} from '../../catalog/postgres-server.ts'
 import { Lake } from '../lake.ts'
 import { actTogether, type Replica, Replicas } from '../replicas.ts'
 import { commitFiles } from '../trusted-caller.ts'
@@ -13,14 +17,9 @@ const NEAR_MS = 4
 const FAR_MS = 40
 const CLIENTS_OF_EACH = 32
 
-const reason = whyNoPostgres()
 const noBouncer = whyNoPgBouncer()
 
-if (reason !== undefined) {
-  test.skip(`PostgreSQL: ${reason}`, () => undefined)
-} else {
-  describe('one table of two replicas on PostgreSQL', () => describeContended())
-}
+describeWithPostgres('one table of two replicas on PostgreSQL', () => describeContended())
 
 /** What the database showed of the turn of one table while it was looked at. */
 interface Seen {

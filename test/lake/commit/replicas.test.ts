@@ -4,7 +4,7 @@ import pg from 'pg'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, describeTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { startPgBouncer, whyNoPgBouncer } from '../../catalog/pgbouncer.ts'
-import { type PostgresServer, startPostgres, whyNoPostgres } from '../../catalog/postgres-server.ts'
+import { describePostgres, type PostgresServer } from '../../catalog/postgres-server.ts'
 import { Lake } from '../lake.ts'
 import { actTogether, type Replica, Replicas } from '../replicas.ts'
 import { commitFiles } from '../trusted-caller.ts'
@@ -98,31 +98,19 @@ test('what a lost race leaves is used again, and nothing that nobody names stays
   expect(await filesIn(near)).toBe(2)
 })
 
-const reason = whyNoPostgres()
+describePostgres(describeReplicas)
 
-if (reason !== undefined) {
-  test.skip(`PostgreSQL: ${reason}`, () => undefined)
-} else {
-  describe('PostgreSQL', () => describePostgres())
-}
-
-function describePostgres(): void {
-  let server: PostgresServer
-  beforeAll(async () => {
-    server = await startPostgres()
-  })
-  afterAll(() => server?.stop())
-
+function describeReplicas(server: () => PostgresServer): void {
   test('two replicas, near and far: each has its share', async () => {
-    await expectFair(await server.newDatabase(), [2, 30])
+    await expectFair(await server().newDatabase(), [2, 30])
   })
 
   test('four replicas, near and far: each has its share', async () => {
-    await expectFair(await server.newDatabase(), [2, 30, 2, 30])
+    await expectFair(await server().newDatabase(), [2, 30, 2, 30])
   })
 
   test('changes of the definition have their turn among the appends of another', async () => {
-    const catalog = await server.newDatabase()
+    const catalog = await server().newDatabase()
     const [near, far] = [await openReplica(catalog, 2), await openReplica(catalog, 30)]
     await createTable(near.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
     const appending = appendTogether([near], 200)
@@ -134,7 +122,7 @@ function describePostgres(): void {
   })
 
   test('a replica that is stopped in its turn holds nobody up for long', async () => {
-    const catalog = await server.newDatabase()
+    const catalog = await server().newDatabase()
     const all = [await openReplica(catalog, 2), await openReplica(catalog, 2)]
     const [one] = all as [Replica]
     const state = await createTable(one.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
@@ -159,7 +147,7 @@ function describePostgres(): void {
   })
 
   test('turns whose connections are ended lose nothing, and are had again', async () => {
-    const catalog = await server.newDatabase()
+    const catalog = await server().newDatabase()
     const all = [await openReplica(catalog, 5), await openReplica(catalog, 5)]
     const [one] = all as [Replica, Replica]
     await createTable(one.deps, { name: 't', columns: [{ name: 'n', type: 'long' }] })
@@ -185,7 +173,7 @@ function describePostgres(): void {
   const noBouncer = whyNoPgBouncer()
   const bouncerTest = noBouncer === undefined ? test : test.skip
   bouncerTest(`behind PgBouncer in transaction mode${noBouncer ?? ''}`, async () => {
-    const url = await server.newDatabase()
+    const url = await server().newDatabase()
     const bouncer = await startPgBouncer(url, { serverConnections: 8 })
     replicas.closeFirst({ close: () => bouncer.stop() })
     await expectFair(bouncer.url, [2, 30])
@@ -194,7 +182,7 @@ function describePostgres(): void {
   bouncerTest(
     `PgBouncer with no connection to spare refuses nothing${noBouncer ?? ''}`,
     async () => {
-      const url = await server.newDatabase()
+      const url = await server().newDatabase()
       const bouncer = await startPgBouncer(url, { serverConnections: 2 })
       replicas.closeFirst({ close: () => bouncer.stop() })
       const all = [await openReplica(bouncer.url, 2), await openReplica(bouncer.url, 10)]
