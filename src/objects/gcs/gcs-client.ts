@@ -13,7 +13,7 @@ import {
   type StoreFault,
 } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
-import { type ByteRange, rangeHeader, totalBytes } from '../bucket/bucket-range.ts'
+import { type ByteRange, rangeHeader, requireRange, totalBytes } from '../bucket/bucket-range.ts'
 import { connectGcs, fileOf, type GcsOptions, gcsStateOf } from './gcs-connection.ts'
 import { GcsDownloads } from './gcs-download.ts'
 import { explainGcsError } from './gcs-error.ts'
@@ -54,6 +54,8 @@ export class GcsBucketClient implements BucketClient {
     const headers = {
       ...(await this.#authorization(url)),
       ...(range !== undefined && { range: rangeHeader(range) }),
+      // Or the store decompresses what its writer has told to be gzip: other bytes, without ranges.
+      'accept-encoding': 'gzip',
     }
     const response = await this.#downloads
       .get(url, { headers, signal })
@@ -64,8 +66,16 @@ export class GcsBucketClient implements BucketClient {
     const told = response.headers as Readonly<Record<string, string | undefined>>
     const crc32c = CRC32C_HASH.exec(told['x-goog-hash'] ?? '')?.[1]
     const isChecked = range === undefined && crc32c !== undefined
+    const contentRange = told['content-range']
+    const sizeBytes = totalBytes(contentRange) ?? Number(told['content-length'])
+    try {
+      requireRange(range, { contentRange, sizeBytes })
+    } catch (error) {
+      response.destroy()
+      throw error
+    }
     return {
-      sizeBytes: totalBytes(told['content-range']) ?? Number(told['content-length']),
+      sizeBytes,
       version: told['x-goog-generation'] ?? '',
       modifiedAtMs: Date.parse(told['last-modified'] ?? ''),
       chunks: isChecked ? Readable.from(checked(response, crc32c)) : response,

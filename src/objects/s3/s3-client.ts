@@ -23,7 +23,7 @@ import {
   type StoreFault,
 } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
-import { type ByteRange, rangeHeader, totalBytes } from '../bucket/bucket-range.ts'
+import { type ByteRange, rangeHeader, requireRange, totalBytes } from '../bucket/bucket-range.ts'
 import { connectS3, headS3, type S3Options, s3StateOf } from './s3-connection.ts'
 import { explainS3Error } from './s3-error.ts'
 import { planCopy } from './s3-join-plan.ts'
@@ -63,8 +63,16 @@ export class S3BucketClient implements BucketClient {
       ...(version !== undefined && { IfMatch: version }),
     })
     const found = await this.#reader.send(command, { abortSignal: signal })
-    const sizeBytes = totalBytes(found.ContentRange) ?? found.ContentLength
-    return { ...s3StateOf(found, sizeBytes), chunks: found.Body as Readable }
+    const chunks = found.Body as Readable
+    try {
+      const { ContentRange: contentRange, ContentLength: lengthBytes } = found
+      const state = s3StateOf(found, totalBytes(contentRange) ?? lengthBytes)
+      requireRange(range, { contentRange, sizeBytes: state.sizeBytes })
+      return { ...state, chunks }
+    } catch (error) {
+      chunks.destroy()
+      throw error
+    }
   }
 
   async list(
