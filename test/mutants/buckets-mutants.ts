@@ -3,6 +3,8 @@ import type { MutantGroup } from './mutant.ts'
 const LOCATION = ['test/objects/bucket/bucket-location.test.ts']
 const RANGE = ['test/objects/bucket/bucket-range.test.ts']
 const ERRORS = ['test/objects/bucket/store-errors.test.ts']
+const ANSWERED = ['test/objects/bucket/whole-for-range.test.ts']
+const DOWNLOAD = ['test/objects/gcs/gcs-download.test.ts']
 const PAGES = ['test/objects/bucket/canned-pages.test.ts']
 const S3_STORE = ['test/objects/s3/s3-store.test.ts']
 const S3_FAULTS = ['test/objects/s3/s3-faults.test.ts']
@@ -172,7 +174,7 @@ export const BUCKETS: readonly MutantGroup[] = [
     named: 'weed',
     edits: [
       [`, IfNoneMatch: '*'`, ''],
-      ['totalBytes(found.ContentRange) ?? found.ContentLength', 'found.ContentLength'],
+      ['totalBytes(contentRange) ?? lengthBytes', 'lengthBytes'],
       ['encodeURIComponent(`${from.bucket}/${from.key}`)', '`${from.bucket}/${from.key}`'],
     ],
   },
@@ -198,7 +200,7 @@ export const BUCKETS: readonly MutantGroup[] = [
         '    preconditionOpts: { ifGenerationMatch: 0 },\n    metadata: { metadata',
         '    metadata: { metadata',
       ],
-      [`totalBytes(told['content-range']) ?? Number`, 'Number'],
+      [`totalBytes(contentRange) ?? Number`, 'Number'],
       ['encodeURIComponent(key)', 'key'],
     ],
   },
@@ -244,5 +246,35 @@ export const BUCKETS: readonly MutantGroup[] = [
     file: 'src/objects/gcs/gcs-client.ts',
     tests: PAGES,
     edits: [['return { objects, next: nextPageToken }', 'return { objects, next: undefined }']],
+  },
+  {
+    file: 'src/objects/bucket/bucket-range.ts',
+    tests: ANSWERED,
+    edits: [
+      ['Number(from) === first && ', ''],
+      [' && Number(to) === last', ''],
+      ['Math.max(0, sizeBytes - asked.lastBytes)', 'sizeBytes - asked.lastBytes'],
+    ],
+  },
+  {
+    file: 'src/objects/s3/s3-client.ts',
+    tests: ANSWERED,
+    edits: [['requireRange(range, { contentRange, sizeBytes: state.sizeBytes })', '']],
+  },
+  {
+    file: 'src/objects/gcs/gcs-client.ts',
+    tests: ANSWERED,
+    edits: [
+      ['requireRange(range, { contentRange, sizeBytes })', ''],
+      [`'accept-encoding': 'gzip',`, ''],
+    ],
+  },
+  {
+    file: 'src/objects/gcs/gcs-download.ts',
+    tests: DOWNLOAD,
+    edits: [
+      ['signal.throwIfAborted()', ''],
+      ['addAbortSignal(options.signal, response)', 'response'],
+    ],
   },
 ]

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { addAbortSignal } from 'node:stream'
 
 const REFUSAL_LENGTH_MAX = 2_000
 const CONNECTIONS_MAX = 256
@@ -20,7 +21,7 @@ export class GcsDownloads {
     const response = await this.#send(url, options)
     const { statusCode = 0 } = response
     if (statusCode < 300) return response
-    const text = await startOf(response)
+    const text = await startOf(addAbortSignal(options.signal, response))
     throw Object.assign(new Error(text || `status ${statusCode}`), { code: statusCode })
   }
 
@@ -34,6 +35,8 @@ export class GcsDownloads {
     { headers, signal }: { readonly headers: Record<string, string>; readonly signal: AbortSignal },
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
+      // The caller may have waited for its token for longer than it had.
+      signal.throwIfAborted()
       const sent =
         url.protocol === 'http:'
           ? httpRequest(url, { headers, agent: this.#http }, resolve)

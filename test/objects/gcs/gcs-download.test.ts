@@ -1,0 +1,47 @@
+import { once } from 'node:events'
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { GcsDownloads } from '../../../src/objects/gcs/gcs-download.ts'
+
+/** A real store ends its answers, so this one does not. */
+let server: Server
+let answers: ServerResponse[]
+let downloads: GcsDownloads
+let url: URL
+
+beforeEach(async () => {
+  answers = []
+  downloads = new GcsDownloads()
+  server = createServer((_request, response) => {
+    answers.push(response)
+    response.writeHead(503).write('busy, becau')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/o/a`)
+})
+
+afterEach(() => {
+  downloads.close()
+  server.closeAllConnections()
+  server.close()
+})
+
+test('nothing is sent once the time is over, as after a token that took too long', async () => {
+  const late = downloads.get(url, { headers: {}, signal: AbortSignal.abort(new Error('late')) })
+  await expect(late).rejects.toThrow('late')
+  expect(answers).toEqual([])
+})
+
+test('a refusal that never ends keeps no connection beyond its time', async () => {
+  const stop = new AbortController()
+  const refused = downloads.get(url, { headers: {}, signal: stop.signal })
+  refused.catch(() => undefined)
+  await once(server, 'request')
+  const closed = once(answers[0] as ServerResponse, 'close')
+  // Its beginning is here, and the rest is waited for.
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  stop.abort(new Error('late'))
+  await expect(refused).rejects.toThrow()
+  await closed
+})
