@@ -1,7 +1,5 @@
-import { mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { buildService, KillableService, removeBuild } from '../../crash/killable-service.ts'
 import { type Answer, ask, type Json, must } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { until } from '../../lake/jobs/background.ts'
@@ -81,43 +79,4 @@ describe('while a dataset waits for its turn', () => {
     expect((await statusOf(service, 'queued')).state).toBe('expired')
     expect(await hiddenFolders(service.home)).toEqual([])
   })
-})
-
-describe('in the middle of making a dataset', () => {
-  beforeAll(buildService, 120_000)
-  afterAll(removeBuild)
-
-  test('the process is killed: another one makes it, from the beginning', async () => {
-    const home = await realpath(await mkdtemp(join(tmpdir(), 'moraine-killed-')))
-    const files = join(home, 'data')
-    await mkdir(files)
-    const environment = { MORAINE_HOME: home, MORAINE_ALLOWED_LOCATIONS: files }
-    const killed = await KillableService.start(environment)
-    let other: TestService | undefined
-    try {
-      await makeTable({ url: killed.url, dataFolder: files }, 'a', [rows(100)])
-      // Long enough to be killed in it, and no longer than another process needs patience.
-      const sql = 'SELECT count(*) AS n FROM a, a b, a c, a d WHERE a.id + b.id + c.id + d.id > 9'
-      expect((await make(killed, { name: 'counted', sql })).status).toBe(202)
-      await until(async () => (await statusOf(killed, 'counted')).state === 'building')
-      await killed.kill()
-      other = await startTestService({ home })
-      const service = other
-      const [job] = await openJobs(service)
-      expect(job).toMatchObject({ state: 'running', attempts: 1 })
-      expect((await ask(service, '/v1/datasets/counted/download')).status).toBe(409)
-      await until(async () => (await statusOf(service, 'counted')).state === 'ready', 90_000)
-      const { text } = await ask(service, '/v1/datasets/counted/download?format=csv')
-      expect(text).toBe('n\n99999285\n')
-      await until(async () => (await openJobs(service)).length === 0)
-      expect(await service.deps.jobs.get(job?.jobId ?? '')).toMatchObject({ attempts: 2 })
-      const found = await readdir(join(home, 'warehouse'), { recursive: true })
-      const made = found.filter((path) => path.includes('counted-') && path.endsWith('.parquet'))
-      expect(made).toHaveLength(1)
-    } finally {
-      await killed.kill()
-      await other?.stop()
-      await rm(home, { recursive: true, force: true })
-    }
-  }, 180_000)
 })

@@ -109,12 +109,20 @@ test('bytes are charged by the estimate, then by what was read, and anew each da
   expect(await left('10.0.0.1', 0, 5)).toBe(70)
   // Where nobody knows what was read, the estimate stays.
   expect(await left('10.0.0.1', 30, null)).toBe(40)
-  const night = held()
-  const over = limits.inTurn(callOf('10.0.0.1'), 40, night.work)
   clock.nowMs += DAY_MS
-  night.end()
-  await over
   expect(await left('10.0.0.1', 10, 10)).toBe(90)
+})
+
+test('what ran over midnight changes nothing of the next day', async () => {
+  const limits = limitsOf({ ...DAY, running: 2 })
+  const night = held()
+  const over = limits.inTurn(callOf('key:a'), 40, night.work)
+  clock.nowMs += DAY_MS
+  const morning = async (onRead: (bytes: number) => void) => onRead(50)
+  const { headers } = await limits.inTurn(callOf('key:a'), 50, morning)
+  expect(headers['RateLimit']).toContain('"bytes";r=50;')
+  night.end()
+  expect((await over).headers['RateLimit']).toContain('"bytes";r=50;')
 })
 
 test('a refusal has the headers of an answer, and says what the limits are', async () => {

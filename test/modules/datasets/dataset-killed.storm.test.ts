@@ -1,0 +1,57 @@
+import { mkdir, mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buildService, KillableService, removeBuild } from '../../crash/killable-service.ts'
+import { ask, type Json, must } from '../../http/client.ts'
+import { startTestService, type TestService } from '../../http/harness.ts'
+import { until } from '../../lake/jobs/background.ts'
+import { makeTable, rows } from '../dumps/http/dump-lab.ts'
+
+const WISH = { method: 'POST', headers: { Prefer: 'respond-async' } }
+
+async function statusOf(service: { url: string }): Promise<Json> {
+  return must(ask(service, '/v1/datasets/counted/status'))
+}
+
+async function openJobs({ deps }: TestService) {
+  const jobs = await deps.jobs.list({ kind: 'dataset', limit: 9 })
+  return jobs.filter(({ endedAtMs }) => endedAtMs === undefined)
+}
+
+beforeAll(buildService, 120_000)
+afterAll(removeBuild)
+
+test('a dataset whose process is killed is made by another one, from the beginning', async () => {
+  const home = await realpath(await mkdtemp(join(tmpdir(), 'moraine-killed-')))
+  const files = join(home, 'data')
+  await mkdir(files)
+  const environment = { MORAINE_HOME: home, MORAINE_ALLOWED_LOCATIONS: files }
+  const killed = await KillableService.start(environment)
+  let other: TestService | undefined
+  try {
+    await makeTable({ url: killed.url, dataFolder: files }, 'a', [rows(100)])
+    // Long enough to be killed in it, and no longer than another process needs patience.
+    const sql = 'SELECT count(*) AS n FROM a, a b, a c, a d WHERE a.id + b.id + c.id + d.id > 9'
+    const wish = { ...WISH, json: { name: 'counted', sql } }
+    expect((await ask(killed, '/v1/datasets', wish)).status).toBe(202)
+    await until(async () => (await statusOf(killed)).state === 'building')
+    await killed.kill()
+    other = await startTestService({ home })
+    const service = other
+    const [job] = await openJobs(service)
+    expect(job).toMatchObject({ state: 'running', attempts: 1 })
+    expect((await ask(service, '/v1/datasets/counted/download')).status).toBe(409)
+    await until(async () => (await statusOf(service)).state === 'ready', 90_000)
+    const { text } = await ask(service, '/v1/datasets/counted/download?format=csv')
+    expect(text).toBe('n\n99999285\n')
+    await until(async () => (await openJobs(service)).length === 0)
+    expect(await service.deps.jobs.get(job?.jobId ?? '')).toMatchObject({ attempts: 2 })
+    const found = await readdir(join(home, 'warehouse'), { recursive: true })
+    const made = found.filter((path) => path.includes('counted-') && path.endsWith('.parquet'))
+    expect(made).toHaveLength(1)
+  } finally {
+    await killed.kill()
+    await other?.stop()
+    await rm(home, { recursive: true, force: true })
+  }
+}, 180_000)
