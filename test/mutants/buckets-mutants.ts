@@ -5,6 +5,7 @@ const RANGE = ['test/objects/bucket/bucket-range.test.ts']
 const ERRORS = ['test/objects/bucket/store-errors.test.ts']
 const ANSWERED = ['test/objects/bucket/whole-for-range.test.ts']
 const DOWNLOAD = ['test/objects/gcs/gcs-download.test.ts']
+const STALLED = ['test/objects/bucket/stalled-readers.test.ts']
 const PAGES = ['test/objects/bucket/canned-pages.test.ts']
 const S3_STORE = ['test/objects/s3/s3-store.test.ts']
 const S3_FAULTS = ['test/objects/s3/s3-faults.test.ts']
@@ -276,5 +277,10 @@ export const BUCKETS: readonly MutantGroup[] = [
       ['signal.throwIfAborted()', ''],
       ['addAbortSignal(options.signal, response)', 'response'],
     ],
+  },
+  {
+    file: 'src/objects/bucket/connections.ts',
+    tests: STALLED,
+    edits: [['1_280', '256']],
   },
 ]

@@ -1,17 +1,17 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { addAbortSignal } from 'node:stream'
+import { STORE_CONNECTIONS_MAX } from '../bucket/connections.ts'
 
 const REFUSAL_LENGTH_MAX = 2_000
-const CONNECTIONS_MAX = 256
 
 /**
  * Reads objects by HTTP itself: bodies that are cut must fail, and with the library of Google,
  * which reads by node-fetch 2, they never end.
  */
 export class GcsDownloads {
-  readonly #http = new HttpAgent({ keepAlive: true, maxSockets: CONNECTIONS_MAX })
-  readonly #https = new HttpsAgent({ keepAlive: true, maxSockets: CONNECTIONS_MAX })
+  readonly #http = new HttpAgent({ keepAlive: true, maxSockets: STORE_CONNECTIONS_MAX })
+  readonly #https = new HttpsAgent({ keepAlive: true, maxSockets: STORE_CONNECTIONS_MAX })
 
   /** Throws an error with the status as its `code` for what is no success. */
   async get(

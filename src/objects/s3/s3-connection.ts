@@ -2,6 +2,7 @@ import { HeadObjectCommand, S3Client, type S3ClientConfig } from '@aws-sdk/clien
 import { fromIni } from '@aws-sdk/credential-provider-ini'
 import { MARK, type ObjectState } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
+import { STORE_CONNECTIONS_MAX } from '../bucket/connections.ts'
 
 // Eight lines on standard error about the SDK's own future, to people who cannot change it.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
@@ -46,8 +47,8 @@ export function connectS3(
       connectionTimeout: 5_000,
       requestTimeout: 60_000,
       throwOnRequestTimeout: true,
-      httpAgent: { maxSockets: 256 },
-      httpsAgent: { maxSockets: 256 },
+      httpAgent: { maxSockets: STORE_CONNECTIONS_MAX },
+      httpsAgent: { maxSockets: STORE_CONNECTIONS_MAX },
     },
   })
 }
