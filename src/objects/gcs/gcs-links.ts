@@ -90,7 +90,7 @@ class GcsLinkClient implements LinkClient {
         own.push(...groups.map(({ place }) => place))
         sources = await mapBounded(groups, JOINS_AT_ONCE, ({ group, place }) => {
           signal.throwIfAborted()
-          return this.#compose(group, place, mark)
+          return this.#composeOwn(group, place, mark)
         })
       }
       await this.#compose(sources, target, mark)
@@ -98,6 +98,18 @@ class GcsLinkClient implements LinkClient {
       await mapBounded(own, JOINS_AT_ONCE, (place) => this.delete(place).catch(() => undefined))
     }
     return 'joined'
+  }
+
+  /** The same for an object on the way, which an earlier try may have made: its name is ours. */
+  async #composeOwn(sources: readonly Source[], place: BucketPlace, mark: string): Promise<Source> {
+    try {
+      return await this.#compose(sources, place, mark)
+    } catch (error) {
+      if (explainGcsError(error) !== 'precondition') throw error
+      const made = await this.head(place).catch(() => undefined)
+      if (made?.mark !== mark) throw error
+      return { key: place.key, generation: made.version }
+    }
   }
 
   /** Up to 32 objects as one, which must not be there yet. */
