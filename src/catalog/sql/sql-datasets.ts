@@ -294,7 +294,7 @@ async function publishDataset(
     .returning(['name', 'version'])
     .executeTakeFirst()
   if (row === undefined) return 'not-living'
-  await grantOwner(transaction, tableUuid, { principal: raised.principal })
+  await grantOwner(transaction, tableUuid, { principal: raised.principal, isThere: true })
   raised.raise({
     type: 'moraine.permissions.changed.v1',
     subject: tableUuid,

@@ -70,13 +70,13 @@ export class PathRule {
       const dataset = await this.#deps.catalog.datasets.find({ tableUuid: uuid })
       if (dataset === undefined) return askTable(privilege, uuid)
       const { sourceUuid, securable, otherSecurables } = dataset
-      if (securable !== uuid) {
-        for (const each of [securable, ...otherSecurables]) {
-          if (!(await askTable(privilege, each))) return false
-        }
-        return true
+      const isPublished = securable === uuid
+      if (isPublished && (await askTable(privilege, uuid))) return true
+      // Its rows are of all of them: a right on some opens none of its files.
+      for (const each of [isPublished ? sourceUuid : securable, ...otherSecurables]) {
+        if (!(await askTable(privilege, each))) return false
       }
-      return (await askTable(privilege, sourceUuid)) || askTable(privilege, uuid)
+      return true
     }
     const ask = (privilege: Privilege, uuid: string) =>
       mayBeHiddenUuid(uuid) ? askDataset(privilege, uuid) : askTable(privilege, uuid)

@@ -178,3 +178,10 @@ test('a policy on the source outlives it, as long as there are datasets', async 
   expect(await statuses(reader)).toEqual(all(403))
   expect(await statuses(owner)).toEqual(all(200))
 })
+
+test('a dataset that another one was made of can be published', async () => {
+  const made = await make(owner)
+  const again = { name: 'again', source: { table: 'moraine$datasets.planets_v1' } }
+  await must(reader.send('post', '/v1/datasets', again), 201)
+  await must(owner.send('post', `${made.url}/publish`))
+})

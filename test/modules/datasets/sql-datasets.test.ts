@@ -140,3 +140,20 @@ test('publishing one needs all of its tables', async () => {
   expect((await half.send('get', made.url)).status).toBe(404)
   expect(await csv(owner, made)).toContain('Argo')
 })
+
+test('who reads only the first table of a published one names none of its files', async () => {
+  const made = await must(make(owner, BOTH, { name: 'both' }), 201)
+  const hidden = await must(owner.send('get', '/v1/tables/moraine$datasets.both_v1'))
+  await must(owner.send('post', `${made.url}/publish`))
+  const columns = ['name', 'boat'].map((name) => ({ name, type: 'string' }))
+  const mine = { name: 'mine', namespace: 'port', schema: { columns } }
+  await must(service.admin.send('post', '/v1/tables', mine), 201)
+  const name = async (grants: Readonly<Record<string, readonly string[]>>) => {
+    const caller = await service.newCaller({ '/v1/namespaces/port': ['own'], ...grants })
+    const wish = { files: [{ path: hidden.data_files[0].path }] }
+    return (await caller.send('post', '/v1/tables/port.mine/files', wish)).status
+  }
+  const first = { '/v1/namespaces/sky': ['select'] }
+  expect(await name(first)).toBe(403)
+  expect(await name({ ...first, '/v1/namespaces/sea': ['select'] })).toBe(200)
+})

@@ -12,10 +12,15 @@ import { movePolicy } from './sql-policies.ts'
 export async function grantOwner(
   transaction: SqlTransaction,
   securable: string,
-  by: { readonly principal: string | undefined; readonly replaces?: string | undefined },
+  by: {
+    readonly principal: string | undefined
+    readonly replaces?: string | undefined
+    /** Whether it was there before, with a UUID that nobody chose. */
+    readonly isThere?: true
+  },
 ): Promise<void> {
-  const { principal, replaces } = by
-  if (replaces !== securable) await requireOwnDatasets(transaction, securable, principal)
+  const { principal, replaces, isThere = replaces === securable } = by
+  if (!isThere) await requireOwnDatasets(transaction, securable, principal)
   if (replaces !== undefined) return moveGrants(transaction, { from: replaces, to: securable })
   if (principal === undefined || !isSignedIn(principal)) return
   if (!(await owned(transaction, securable, principal))) {
