@@ -8,6 +8,7 @@ import { currentSchema, type TableState } from '../../core/table/table.ts'
 import type { TableQuery } from '../../lake/convert/converter.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
+import type { OnRead } from '../rows/query-limits.ts'
 import { asCostly, planSources, type RowsDependencies } from '../rows/query-source.ts'
 import { type DatasetRows, queryOfDataset } from './query-dataset.ts'
 import { sqlOf, sqlQueryOfDataset } from './sql-query.ts'
@@ -22,6 +23,11 @@ export interface Verification {
   readonly differing: readonly string[]
 }
 
+interface Verifying {
+  readonly signal: AbortSignal
+  readonly onRead: OnRead
+}
+
 /** How many of the files that differ are told. */
 export const DIFFERING_MAX = 100
 const LOOKS_AT_ONCE = 16
@@ -33,9 +39,9 @@ const LOOKS_AT_ONCE = 16
 export async function verifyDataset(
   deps: VerifyDependencies,
   dataset: DatasetRecord,
-  signal: AbortSignal,
+  verifying: Verifying,
 ): Promise<Verification> {
-  if (dataset.query !== undefined) return verifyQuery(deps, dataset, signal)
+  if (dataset.query !== undefined) return verifyQuery(deps, dataset, verifying)
   const { tableUuid, sourceUuid, snapshotId } = dataset
   const own = await filesOf(deps, await getTable(deps.catalog, tableUuid), snapshotId)
   const source = await deps.catalog.tables.find({ tableUuid: sourceUuid })
@@ -59,12 +65,12 @@ export async function verifyDataset(
 async function verifyQuery(
   deps: VerifyDependencies,
   dataset: DatasetRecord,
-  signal: AbortSignal,
+  verifying: Verifying,
 ): Promise<Verification> {
-  const again = await digestAgain(deps, dataset, signal).catch(unlessGone)
+  const again = await digestAgain(deps, dataset, verifying).catch(unlessGone)
   const all = await rowsOf(deps, dataset)
   const isReproduced =
-    again === undefined ? undefined : again === (await digestHeld(deps, dataset, all, signal))
+    again === undefined ? undefined : again === (await digestHeld(deps, dataset, all, verifying))
   const paths = all.sources.map(({ dataFile }) => dataFile.path)
   return { isReproduced, files: paths.length, differing: isReproduced === false ? paths : [] }
 }
@@ -74,15 +80,15 @@ type Digested = Pick<VerifyDependencies, 'converter' | 'holds'>
 async function digestAgain(
   deps: VerifyDependencies,
   dataset: DatasetRecord,
-  signal: AbortSignal,
+  verifying: Verifying,
 ): Promise<string> {
   const text = sqlOf(dataset)
   if (text === undefined) {
-    return digestHeld(deps, dataset, await queryOfDataset(deps, dataset), signal)
+    return digestHeld(deps, dataset, await queryOfDataset(deps, dataset), verifying)
   }
   const { reads, asked } = await sqlQueryOfDataset(deps, text)
   return deps.holds.during(readerOf(dataset), reads, (held) => {
-    const wish = { ...asked(held), format: 'csv', signal } as const
+    const wish = { ...asked(held), format: 'csv', ...verifying } as const
     return asCostly(() => deps.converter.querySql(wish, (_result, path) => digestOfFile(path)))
   })
 }
@@ -91,10 +97,10 @@ function digestHeld(
   deps: Digested,
   dataset: DatasetRecord,
   rows: DatasetRows,
-  signal: AbortSignal,
+  verifying: Verifying,
 ): Promise<string> {
   return deps.holds.during(readerOf(dataset), [rows.read], (held) =>
-    digestOf(deps, rows, { held, signal }),
+    digestOf(deps, rows, { held, ...verifying }),
   )
 }
 
@@ -125,7 +131,7 @@ async function rowsOf(
 async function digestOf(
   { converter }: Digested,
   { read: _, ...rows }: DatasetRows,
-  reading: Pick<TableQuery, 'held' | 'signal'>,
+  reading: Pick<TableQuery, 'held' | 'signal' | 'onRead'>,
 ): Promise<string> {
   const restriction = 'unrestricted'
   const wish = { ...rows, ...reading, restriction, format: 'csv', runsAs: 'conversion' } as const

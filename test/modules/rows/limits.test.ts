@@ -255,6 +255,14 @@ describe('of a service', () => {
     expect(after).toBeGreaterThan(ALL - 1_000_000)
   })
 
+  test('to run the query of a dataset again is a query', async () => {
+    for (const wish of [{ query: { ...query, filter: 'id > 2' } }, { sql: 'SELECT id FROM sky' }]) {
+      const { url } = await must(post(service, '/v1/datasets', wish), 201)
+      const before = await left(ask(service, '/v1/tables/sky/rows'))
+      expect(await left(ask(service, `${url}/verify`, { method: 'POST' }))).toBeLessThan(before)
+    }
+  })
+
   test('jobs of datasets that have not ended count, wherever they run', async () => {
     const { jobs } = service.deps
     const submit = async (asker: string) => {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { jsonReply } from '../../../http/reply.ts'
 import { defineRoute, type Route } from '../../../http/route.ts'
 import { FINDING_PROBLEMS } from '../../dumps/http/dump-docs.ts'
+import type { OnRead, QueryLimits } from '../../rows/query-limits.ts'
 import { pathOf } from '../dataset-response.ts'
 import { type FindDependencies, getReadyDataset } from '../find-dataset.ts'
 import { DIFFERING_MAX, type VerifyDependencies, verifyDataset } from '../verify-dataset.ts'
@@ -34,7 +35,9 @@ const DatasetVerification = z
     },
   })
 
-export function verifyRoutes(service: FindDependencies & VerifyDependencies): readonly Route[] {
+type VerifyService = FindDependencies & VerifyDependencies & { readonly limits: QueryLimits }
+
+export function verifyRoutes(service: VerifyService): readonly Route[] {
   return DATASET_FORMS.map(({ path, suffix, which, curl, namedBy }) =>
     defineRoute(
       {
@@ -51,18 +54,22 @@ export function verifyRoutes(service: FindDependencies & VerifyDependencies): re
           ...FINDING_PROBLEMS,
           ...UNREADY_PROBLEMS,
           ...(['metadata-corrupt', 'location-not-allowed'] as const),
+          ...(['quota-exceeded', 'query-too-costly'] as const),
         ],
         curl: `curl -X POST ${curl}/verify`,
       },
       async (call) => {
         const dataset = await getReadyDataset(service, namedBy(call), call)
-        const { isReproduced, files, differing } = await verifyDataset(
-          service,
-          dataset,
-          call.closed,
-        )
+        const verify = (onRead: OnRead) =>
+          verifyDataset(service, dataset, { signal: call.closed, onRead })
+        const { value, headers } =
+          dataset.query === undefined
+            ? { value: await verify(() => undefined), headers: {} }
+            : await service.limits.inTurn(call, 0, verify)
+        const { isReproduced, files, differing } = value
         const reproduced = isReproduced ?? null
-        return jsonReply({ dataset_url: pathOf(dataset), reproduced, files, differing })
+        const verified = { dataset_url: pathOf(dataset), reproduced, files, differing }
+        return jsonReply(verified, { headers })
       },
     ),
   )
