@@ -22,7 +22,7 @@ import {
   mayBecomeDataset,
   type PreparedQuery,
   prepareQuery,
-  type RunOptions,
+  requireTriable,
   runInline,
   sourcesJson,
 } from './run-query.ts'
@@ -86,12 +86,16 @@ const query = (deps: QueryDependencies) =>
         closed,
       }
       const { cost } = prepared.estimate
-      const found = await deps.limits
-        .inTurn(call, cost, (onRead) => runInline(deps, prepared, { ...options, onRead }))
-        .catch((error: unknown) => {
-          if (!mayBeLater(prepared, options) || !isTooLarge(error)) throw error
-          return undefined
-        })
+      const tried = async () => {
+        requireTriable(prepared, options)
+        return deps.limits.inTurn(call, cost, (onRead) =>
+          runInline(deps, prepared, { ...options, onRead }),
+        )
+      }
+      const found = await tried().catch((error: unknown) => {
+        if (!mayBeLater(prepared, options) || !isTooLarge(error)) throw error
+        return undefined
+      })
       if (found === undefined) return answerLater(deps, call, { ...options, prepared })
       const { bytes, result } = found.value
       const sources = sourcesJson(prepared.tables)
@@ -102,7 +106,7 @@ const query = (deps: QueryDependencies) =>
 
 function mayBeLater(
   prepared: PreparedQuery,
-  { isInlineRequired }: Pick<RunOptions, 'isInlineRequired'>,
+  { isInlineRequired }: { readonly isInlineRequired: boolean },
 ): boolean {
   return mayBecomeDataset(prepared) && !isInlineRequired
 }

@@ -125,10 +125,27 @@ export function isInline({ rows, bytes, files }: QueryEstimate): boolean {
 export interface RunOptions {
   readonly form: ResultForm
   readonly preferences: Preferences
-  /** Whether the client takes nothing but the result itself. */
-  readonly isInlineRequired: boolean
   readonly closed: AbortSignal
   readonly onRead: OnRead
+}
+
+/** Throws `result-too-large` with the estimate for what is not even tried, and waits for no turn. */
+export function requireTriable(
+  prepared: PreparedQuery,
+  {
+    preferences,
+    isInlineRequired,
+  }: Pick<RunOptions, 'preferences'> & {
+    /** Whether the client takes nothing but the result itself. */
+    readonly isInlineRequired: boolean
+  },
+): void {
+  const isSmall = isInline(prepared.estimate)
+  const isKnown = prepared.estimate.rows.max !== null
+  const isLate = preferences.isAsync && !isInlineRequired && mayBecomeDataset(prepared)
+  if (isLate || (!isSmall && isInlineRequired && isKnown)) {
+    throw tooLarge(prepared, 'the result may be larger than what comes in a response')
+  }
 }
 
 /**
@@ -138,14 +155,9 @@ export interface RunOptions {
 export async function runInline(
   deps: RowsDependencies,
   prepared: PreparedQuery,
-  { form, preferences, isInlineRequired, closed, onRead }: RunOptions,
+  { form, preferences, closed, onRead }: RunOptions,
 ): Promise<QueryRows> {
   const isSmall = isInline(prepared.estimate)
-  const isKnown = prepared.estimate.rows.max !== null
-  const isLate = preferences.isAsync && !isInlineRequired && mayBecomeDataset(prepared)
-  if (isLate || (!isSmall && isInlineRequired && isKnown)) {
-    throw tooLarge(prepared, 'the result may be larger than what comes in a response')
-  }
   const ends = new LinkedStop(closed)
   const { waitSeconds = WAIT_SECONDS_MAX } = preferences
   const late = tooLarge(prepared, 'the result was not there in time')

@@ -2,7 +2,7 @@ import { CatalogError } from '../../../src/core/errors.ts'
 import { type AskingCall, QueryLimits } from '../../../src/modules/rows/query-limits.ts'
 import { type Answer, ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
-import { makeTable, rows } from '../dumps/http/dump-lab.ts'
+import { eventually, makeTable, rows } from '../dumps/http/dump-lab.ts'
 
 const DAY_MS = 86_400_000
 const clock = { nowMs: 1_700_000_000_000 }
@@ -261,6 +261,29 @@ describe('of a service', () => {
       const before = await left(ask(service, '/v1/tables/sky/rows'))
       expect(await left(ask(service, `${url}/verify`, { method: 'POST' }))).toBeLessThan(before)
     }
+  })
+
+  test('a query whose result nobody waits for waits for no other', async () => {
+    const { queryEngine: engine } = service.deps.converter.options
+    const query = engine.query.bind(engine)
+    const gate = held()
+    engine.query = async (...asked) => {
+      await gate.work()
+      return query(...asked)
+    }
+    const running = ask(service, '/v1/tables/sky/rows')
+    await eventually(() => gate.begun() > 0)
+    const headers = { Prefer: 'respond-async' }
+    const json = { source: { table: 'sky' }, filter: 'id > -1' }
+    const later = await ask(service, '/v1/query', { method: 'POST', json, headers })
+    expect(later.status).toBe(202)
+    gate.end()
+    engine.query = query
+    expect((await running).status).toBe(200)
+    const made = later.headers.get('content-location') ?? ''
+    // Its job has seen a place that was taken, maybe, and looks again in two seconds.
+    clock.nowMs += 10_000
+    await eventually(async () => (await must(ask(service, `${made}/status`))).state === 'ready')
   })
 
   test('jobs of datasets that have not ended count, wherever they run', async () => {
