@@ -155,7 +155,7 @@ export const DATASETS: readonly MutantGroup[] = [
   {
     file: 'src/modules/access/path-rule.ts',
     tests: [RIGHTS],
-    edits: [['[securable, ...otherSecurables]', '[uuid]']],
+    edits: [['[isPublished ? sourceUuid : securable, ...otherSecurables]', '[uuid]']],
   },
   {
     file: 'src/modules/datasets/end-dataset.ts',

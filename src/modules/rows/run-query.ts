@@ -129,7 +129,7 @@ export interface RunOptions {
   readonly onRead: OnRead
 }
 
-/** Throws `result-too-large` with the estimate for what is not even tried, and waits for no turn. */
+/** Throws `result-too-large` with the estimate for what is not tried, and so waits for no turn. */
 export function requireTriable(
   prepared: PreparedQuery,
   {
