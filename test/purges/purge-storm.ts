@@ -11,6 +11,12 @@ export interface StormSetting {
   readonly hasKills: boolean
   /** Asked with what was done so far. */
   isOver(counts: StormResult['counts']): boolean
+  /** Resolves when somebody may answer. */
+  readonly ready?: () => Promise<void>
+  /** Tables of another storm to clone, and files that they name, to add to tables of this one. */
+  readonly others?: { readonly tables: readonly string[]; paths(): readonly string[] }
+  /** What `bytes` has; `n`, a long, when absent. */
+  readonly columns?: readonly { readonly name: string; readonly type: string }[]
 }
 
 export interface StormResult {
@@ -69,18 +75,18 @@ class Client {
     const steps = [
       ...[() => this.#upload(), () => this.#upload(), () => this.#add(), () => this.#add()],
       ...[() => this.#stage(), () => this.#clone(), () => this.#drop(), () => this.#drop()],
-      ...[() => this.#remove(), () => this.#dump()],
+      ...[() => this.#remove(), () => this.#dump(), () => this.#read(), () => this.#query()],
     ]
     while (!this.#setting.isOver(this.counts)) {
+      await this.#setting.ready?.()
       await (this.#paths.length === 0 ? this.#upload() : pick(steps)())
     }
   }
 
   async #upload(): Promise<void> {
     const table = pick(TABLES)
-    await this.#ask('create', '/v1/tables', {
-      json: { name: table, schema: { columns: [{ name: 'n', type: 'long' }] } },
-    })
+    const { columns = [{ name: 'n', type: 'long' }] } = this.#setting
+    await this.#ask('create', '/v1/tables', { json: { name: table, schema: { columns } } })
     const { body } = await this.#ask('upload', `/v1/tables/${table}/files`, {
       bytes: this.#setting.bytes,
     })
@@ -105,7 +111,8 @@ class Client {
 
   async #clone(): Promise<void> {
     const json = { name: pick(CLONES) }
-    await this.#ask('clone', `/v1/tables/${pick([...TABLES, ...CLONES])}/clone`, { json })
+    const sources = [...TABLES, ...CLONES, ...(this.#setting.others?.tables ?? [])]
+    await this.#ask('clone', `/v1/tables/${pick(sources)}/clone`, { json })
   }
 
   async #remove(): Promise<void> {
@@ -124,10 +131,21 @@ class Client {
     await this.#ask('dump', `/v1/tables/${pick([...TABLES, ...CLONES])}/dump?format=csv`, {})
   }
 
+  /** Whoever reads comes to an end, or finds no table. */
+  async #read(): Promise<void> {
+    await this.#ask('read', `/v1/tables/${pick([...TABLES, ...CLONES])}/rows?limit=5`, {})
+  }
+
+  async #query(): Promise<void> {
+    const sql = `SELECT count(*) FROM ${pick([...TABLES, ...CLONES])}`
+    await this.#ask('query', '/v1/query', { json: { sql } })
+  }
+
   /** One that some table has or had, spelled in any way that the store takes. */
   #path(): string {
-    const path = pick(this.#paths)
-    return pick([path, path.replace('file:///', 'file:/'), path.replace('file://', '')])
+    const path = pick([...this.#paths, ...(this.#setting.others?.paths() ?? [])])
+    const spelled = [path.replace('file:///', 'file:/'), path.replace('file://', '')]
+    return pick([path, ...spelled, path.replace('s3://', 's3a://')])
   }
 
   async #ask(
@@ -166,11 +184,17 @@ export interface Loss {
   readonly what: 'gone' | 'twice' | 'unreadable'
 }
 
+/** Every table that this storm may have made. */
+export const PURGED_TABLES = [...TABLES, ...CLONES]
+
 /** Files of living tables that are not there, or are in a table under two spellings. */
-export async function findLosses(url: string): Promise<{ losses: Loss[]; files: number }> {
+export async function findLosses(
+  url: string,
+  others: readonly string[] = [],
+): Promise<{ losses: Loss[]; files: number }> {
   const losses: Loss[] = []
   let files = 0
-  for (const table of [...TABLES, ...CLONES]) {
+  for (const table of [...PURGED_TABLES, ...others]) {
     const { status, body } = await send(url, `/v1/tables/${table}`, {})
     if (status === 404) continue
     if (status !== 200) losses.push({ table, path: JSON.stringify(body), what: 'unreadable' })

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
-import { buildService, KillableService, removeBuild } from '../crash/killable-service.ts'
+import { buildService, removeBuild } from '../crash/killable-service.ts'
+import { ServiceGroup } from '../crash/service-group.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { findLosses, stormPurges } from './purge-storm.ts'
 
@@ -12,7 +13,10 @@ import { findLosses, stormPurges } from './purge-storm.ts'
 const SECONDS = Number(process.env['TEST_STORM_SECONDS'] ?? 6)
 const CLIENTS = 12
 /** Else the storm was none. */
-const SOME = ['add 200', 'commit 200', 'clone 201', 'drop now 200', 'upload 201']
+const SOME = [
+  ...['add 200', 'commit 200', 'clone 201', 'drop now 200', 'upload 201'],
+  ...['read 200', 'query 200'],
+]
 const PATIENCE_SECONDS = 90 + 10 * SECONDS
 const TIMEOUT_MS = 120_000 + 20_000 * SECONDS
 
@@ -23,7 +27,7 @@ beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), 'moraine-purges-'))
   const query = 'SELECT range::BIGINT AS n FROM range(10)'
   bytes = await readFile(await writeParquet(join(home, 'template.parquet'), query))
-}, 120_000)
+}, 300_000)
 afterAll(async () => {
   await removeBuild()
   rmSync(home, { recursive: true, force: true })
@@ -38,22 +42,19 @@ interface Setting {
   readonly catalog?: string
 }
 
-test(
-  'no purge takes what is acknowledged: SQLite, one process',
-  () => expectNoLoss({ processes: 1 }),
-  TIMEOUT_MS,
-)
-test(
-  'no purge takes what is acknowledged: SQLite, two processes',
-  () => expectNoLoss({ processes: 2 }),
-  TIMEOUT_MS,
-)
-test(
-  'no purge takes what is acknowledged: SQLite, and kills',
-  () => expectNoLoss({ processes: 2, kills: 4 }),
-  TIMEOUT_MS,
-)
-for (const setting of [{ processes: 1 }, { processes: 2 }, { processes: 2, kills: 4 }]) {
+const SETTINGS: readonly Setting[] = [
+  { processes: 1 },
+  { processes: 2 },
+  { processes: 1, kills: 4 },
+  { processes: 2, kills: 4 },
+]
+
+for (const setting of SETTINGS) {
+  test(
+    `no purge takes what is acknowledged: SQLite, ${JSON.stringify(setting)}`,
+    () => expectNoLoss(setting),
+    TIMEOUT_MS,
+  )
   withPostgres(
     `no purge takes what is acknowledged: PostgreSQL, ${JSON.stringify(setting)}`,
     async () => {
@@ -73,15 +74,12 @@ async function expectNoLoss({ processes, kills = 0, catalog }: Setting): Promise
     MORAINE_HOME: mkdtempSync(join(home, 'moraine-')),
     ...(catalog !== undefined && { MORAINE_CATALOG: catalog }),
   }
-  const services = await Promise.all(
-    Array.from({ length: processes }, () => KillableService.start(environment)),
-  )
+  const group = await ServiceGroup.start(environment, processes)
   const beganMs = performance.now()
   let endMs = beganMs + SECONDS * 1_000
   let isKilling = kills > 0
   const storming = stormPurges({
-    ...{ bytes, clients: CLIENTS, hasKills: kills > 0 },
-    urls: () => services.map(({ url }) => url),
+    ...{ bytes, clients: CLIENTS, hasKills: kills > 0, urls: group.urls, ready: group.ready },
     // However slow the machine is, each kind of work was done.
     isOver: (counts) => {
       const isDone = neverDone(counts).length === 0
@@ -91,22 +89,21 @@ async function expectNoLoss({ processes, kills = 0, catalog }: Setting): Promise
   })
   for (let i = 0; i < kills; i++) {
     await sleep((SECONDS * 1_000) / (kills + 1))
-    await services[i % processes]?.kill()
-    services[i % processes] = await KillableService.start(environment)
+    await group.killNext()
   }
   isKilling = false
   endMs = Math.max(endMs, performance.now() + 1_000)
   const { counts, surprises } = await storming
-  const { losses, files } = await findLosses(services[0]?.url ?? '')
-  const codes = await Promise.all(services.map((service) => service.kill('SIGTERM')))
+  const { losses, files } = await findLosses(group.url)
+  const { complaints } = group
+  const codes = await group.stop()
   process.stdout.write(`${JSON.stringify({ processes, kills, files, counts })}\n`)
   if (surprises.length > 0 || neverDone(counts).length > 0) {
-    const complaints = services.map((service) => service.complaints)
     process.stdout.write(`${JSON.stringify({ surprises, complaints }, undefined, 1)}\n`)
   }
   expect({ losses, surprises }).toEqual({ losses: [], surprises: [] })
   expect(neverDone(counts)).toEqual([])
-  expect(codes).toEqual(services.map(() => 0))
+  expect(codes).toEqual(codes.map(() => 0))
 }
 
 function neverDone(counts: Record<string, number>): readonly string[] {

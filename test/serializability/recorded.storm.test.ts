@@ -1,9 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
 import { buildService, KillableService, removeBuild } from '../crash/killable-service.ts'
 import { writeParquet } from '../parquet-files.ts'
+import { ownFolder, purgeBeside, wrongAfter } from '../purges/purges-beside.ts'
 import { checkHistory } from './check-history.ts'
 import type { History } from './history.ts'
 import { readLogs } from './read-logs.ts'
@@ -32,7 +34,7 @@ beforeAll(async () => {
     return { records, path: await writeParquet(join(home, `${records}.parquet`), query) }
   }
   templates = [await write(1), await write(10), await write(1000)]
-}, 120_000)
+}, 300_000)
 afterAll(async () => {
   await removeBuild()
   rmSync(home, { recursive: true, force: true })
@@ -40,53 +42,55 @@ afterAll(async () => {
 
 const withPostgres = whyNoPostgres() === undefined ? test : test.skip
 
-test(
-  'what clients of one service see is what one order of their transactions explains',
-  () => expectOneOrder('one', { processes: 1 }),
-  TIMEOUT_MS,
-)
-
-test(
-  'what clients of two services on one SQLite file see is what one order explains',
-  () => expectOneOrder('two', { processes: 2 }),
-  TIMEOUT_MS,
-)
-
-withPostgres(
-  'what clients of two services on one PostgreSQL see is what one order explains',
-  async () => {
-    const postgres = await startPostgres()
-    try {
-      await expectOneOrder('postgres', { processes: 2, catalog: await postgres.newDatabase() })
-    } finally {
-      await postgres.stop()
-    }
-  },
-  TIMEOUT_MS,
-)
+for (const processes of [1, 2]) {
+  const title = `one order of their transactions explains what clients see: ${processes} processes`
+  test(`${title}, SQLite`, () => expectOneOrder(`sqlite-${processes}`, { processes }), TIMEOUT_MS)
+  withPostgres(
+    `${title}, PostgreSQL`,
+    async () => {
+      const postgres = await startPostgres()
+      try {
+        const catalog = await postgres.newDatabase()
+        await expectOneOrder(`postgres-${processes}`, { processes, catalog })
+      } finally {
+        await postgres.stop()
+      }
+    },
+    TIMEOUT_MS,
+  )
+}
 
 interface Setting {
   readonly processes: number
   readonly catalog?: string
 }
 
+/** Beside the storm others purge, drop and clone, and name its files in any spelling. */
 async function expectOneOrder(name: string, { processes, catalog }: Setting): Promise<void> {
-  const folder = join(home, name, 'lake')
+  const folder = join(home, name, 'lake', 'files')
   mkdirSync(folder, { recursive: true })
   const environment = {
     MORAINE_HOME: join(home, name, 'moraine'),
     MORAINE_ALLOWED_LOCATIONS: folder,
+    MORAINE_WRITABLE_LOCATIONS: join(home, name, 'lake'),
     ...(catalog !== undefined && { MORAINE_CATALOG: catalog }),
   }
   const recorder = new Recorder()
   const place = { tables: TABLES, templates, folder }
+  const bytes = await readFile(templates[0]?.path ?? '')
   await withServices(environment, processes, async (urls) => {
     await createTables(urls[0] as string)
+    await ownFolder(urls[0] as string, folder)
     const end = performance.now() + SECONDS * 1000
     const isOver = () => performance.now() > end && recorder.operations.length >= OPERATIONS_MIN
     const choices = { seed: SEED, clients: CLIENTS }
     const ready = async () => undefined
-    await storm({ ...place, urls: () => urls, ready, isOver }, recorder, choices)
+    const here = { folder, urls: () => urls, ready, isOver }
+    const [beside] = await Promise.all([
+      purgeBeside({ ...here, bytes, hasKills: false, recorder }),
+      storm({ ...place, ...here }, recorder, choices),
+    ])
+    expect(await wrongAfter(urls[0] as string, beside)).toEqual([])
   })
   // By a new process: one that runs may still be at work for a client that has gone away.
   const logs = await withServices(environment, 1, ([url]) => readLogs(url as string, TABLES))
