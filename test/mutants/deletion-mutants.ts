@@ -76,11 +76,20 @@ export const DELETION: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/lake/deletion/incoming-uploads.ts',
+    tests: SWEEPS,
+    edits: [['if (UPLOAD.test(info.location.slice(folder.length))) yield info', 'yield info']],
+  },
+  {
+    file: 'src/lake/deletion/purge.ts',
+    tests: SWEEPS,
+    edits: [['      await this.#addIncoming(state)\n', '']],
+  },
+  {
     file: 'src/lake/deletion/sweep-unfinished.ts',
     tests: SWEEPS,
     edits: [
-      ['!isUpload || modifiedAtMs >= beforeMs', 'modifiedAtMs >= beforeMs'],
-      ['!isUpload || modifiedAtMs >= beforeMs', '!isUpload'],
+      ['if (modifiedAtMs >= beforeMs) continue\n', ''],
       ['if ((await catalog.paths.findStaged(request)).length > 0) continue\n', ''],
       ['if ((await catalog.paths.findTables([location])).size > 0) continue\n', ''],
       ['tables.every(({ isDropped }) => isDropped)', 'true'],

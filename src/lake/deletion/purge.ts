@@ -4,8 +4,11 @@ import type { Ambient } from '../../core/ambient.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { keepsFiles } from '../../core/table-properties.ts'
 import { Turns } from '../../core/turns.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
 import { findDeletable } from './deletable-files.ts'
 import { type CountedHolder, findUse, HolderCounts } from './file-use.ts'
+import { incomingUploads } from './incoming-uploads.ts'
+import { PendingUploads } from './pending-uploads.ts'
 import { TableFiles, type TableFilesDependencies } from './table-files.ts'
 import { type UnlinkDependencies, unlinkDue } from './unlinker.ts'
 
@@ -13,6 +16,7 @@ export type PurgeDependencies = TableFilesDependencies &
   UnlinkDependencies &
   Stores<'deletions' | 'snapshots'> & {
     readonly ambient: Ambient
+    readonly objects: Pick<ObjectStore, 'find'>
     /** How long files stay after nothing names them any more. */
     readonly deleteGraceMs: number
   }
@@ -82,6 +86,7 @@ export class Purge {
       const free = await this.#free(tableUuid, late)
       const mark = this.#deps.ambient.newUuid()
       await catalog.deletions.add(this.#deletionsOf(tableUuid, free, mark))
+      await this.#addIncoming(state)
     }
     let deletedFiles = 0
     if (this.#when === 'now') {
@@ -95,6 +100,22 @@ export class Purge {
     const scheduledFiles = await catalog.deletions.count(tableUuid)
     const keptFiles = Math.max(0, this.#files.count - deletedFiles - scheduledFiles)
     return { deletedFiles, scheduledFiles, keptFiles, holders: this.#holders.list() }
+  }
+
+  /**
+   * Uploads that nothing has placed, of which only tables that live are swept: one that is under
+   * way has its day to be refused in, and the rest is what killed processes have left.
+   */
+  async #addIncoming({ definition: { location, tableUuid } }: TableState): Promise<void> {
+    const paths: string[] = []
+    for await (const upload of incomingUploads(this.#deps.objects, location)) {
+      paths.push(upload.location)
+    }
+    for (let start = 0; start < paths.length; start += PATHS_AT_ONCE) {
+      const page = paths.slice(start, start + PATHS_AT_ONCE)
+      await new PendingUploads(this.#deps, tableUuid).add(page)
+      await this.#turns.take()
+    }
   }
 
   /** Those that nothing else names, and that may be deleted. */

@@ -6,6 +6,7 @@ import { deleteUnchanged } from '../file/delete-unchanged.ts'
 import { areDeletionsHeld } from '../jobs/held-deletions.ts'
 import { everyTable } from '../table/every-table.ts'
 import { foldersOfTables, type TablePlaces } from '../table/table-location.ts'
+import { incomingUploads } from './incoming-uploads.ts'
 
 export type SweepDependencies = Stores<'leases' | 'locations' | 'paths' | 'tables'> &
   TablePlaces & {
@@ -21,8 +22,6 @@ export type SweepDependencies = Stores<'leases' | 'locations' | 'paths' | 'table
 
 /** Nothing takes so long between two writes. */
 const UNFINISHED_MS = 24 * 3_600_000
-/** As uploads are called: others may have a folder of this name where the table is. */
-const UPLOAD = /^\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.parquet$/
 /** A folder of more is kept: one of them may live. */
 const TABLES_LOOKED_AT = 16
 
@@ -39,7 +38,7 @@ export async function sweepUnfinished(deps: SweepDependencies, signal: AbortSign
   }
   for await (const { location } of everyTable(deps)) {
     signal.throwIfAborted()
-    await sweepIncoming(deps, `${location}/data/incoming`, beforeMs)
+    await sweepIncoming(deps, location, beforeMs)
   }
   await sweepFolders(deps, { beforeMs, signal })
 }
@@ -66,14 +65,13 @@ async function sweepFolders(deps: SweepDependencies, options: SweepOptions): Pro
 
 async function sweepIncoming(
   { ambient, catalog, objects, log }: SweepDependencies,
-  folder: string,
+  table: string,
   beforeMs: number,
 ): Promise<void> {
   try {
-    for await (const info of objects.list(folder)) {
+    for await (const info of incomingUploads(objects, table)) {
       const { location, modifiedAtMs } = info
-      const isUpload = UPLOAD.test(location.slice(folder.length))
-      if (!isUpload || modifiedAtMs >= beforeMs) continue
+      if (modifiedAtMs >= beforeMs) continue
       // Others may have such names, too, and their files be in a table.
       const request = { paths: [location], nowMs: ambient.nowMs() }
       if ((await catalog.paths.findStaged(request)).length > 0) continue
@@ -81,6 +79,6 @@ async function sweepIncoming(
       await deleteUnchanged(objects, info)
     }
   } catch (err) {
-    log.warn({ err, folder }, 'unfinished uploads could not be deleted; they will be tried again')
+    log.warn({ err, table }, 'unfinished uploads could not be deleted; they will be tried again')
   }
 }

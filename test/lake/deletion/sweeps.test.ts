@@ -228,6 +228,25 @@ test('what an open transaction has staged stays, also where uploads arrive', asy
   expect(isThere(path)).toBe(true)
 })
 
+test('what a killed upload left goes with the purge of its table, a day later', async () => {
+  shop.setClock(Date.now())
+  const { state } = await readTable(shop.deps, { table: 't' })
+  const incoming = `${state.definition.location.replace('file://', '')}/data/incoming`
+  const uploadOf = (n: number) => `${incoming}/00000000-0000-4000-8000-00000000000${n}.parquet`
+  const [lost, named] = [await oldFile(uploadOf(1), DAY_MS), uploadOf(2)]
+  await lake.write(named, 'SELECT 1::BIGINT AS n')
+  await createTable(shop.deps, { name: 'u', columns: [{ name: 'n', type: 'long' }] })
+  await commitFiles(shop.deps, { table: 'u', paths: [named] })
+  const others = await oldFile(`${incoming}/orders.parquet`, 9 * DAY_MS)
+  await dropTable(shop.deps, 't', { purge: 'now' })
+  shop.setClock(Date.now() + 8 * DAY_MS - 60_000)
+  await unlinkDue(shop.deps)
+  expect([lost, named, others].map(isThere)).toEqual([true, true, true])
+  shop.setClock(Date.now() + 8 * DAY_MS + 60_000)
+  await unlinkDue(shop.deps)
+  expect([lost, named, others].map(isThere)).toEqual([false, true, true])
+})
+
 test('outside of the warehouse only empty folders of tables that are gone go', async () => {
   shop.setClock(Date.now())
   const outside = `file://${shop.dataFolder}/outside`
