@@ -28,7 +28,7 @@ export const AUDIT: readonly MutantGroup[] = [
       ['if (rows.length === 0 && prunedThrough === before && !isWitness) return false', ''],
       [' && !isWitness) return', ') return'],
       [' && !(await this.#isClockConfirmed())', ' && false'],
-      ['found !== undefined && found.newestMs >= nowMs - WITNESS_MS_MAX', 'true'],
+      ['found !== undefined && found.newestMs >= fromMs && found.newestMs < beforeMs', 'true'],
       ['if (await areDeletionsHeld({ catalog, ambient })) {', 'if (false) {'],
       ['await this.#takeOver(last, before)', 'readSeal(bytes)'],
       ['!isOurs || rows.length === SEALED_ROWS_MAX', 'false'],

@@ -25,6 +25,8 @@ export interface AuditStore {
   addSeal(seal: AuditSeal, rows: readonly SealedRow[]): Promise<void>
   /** The last seal before the first one that has a row of this instant or later; 0: none. */
   findLastOlder(beforeMs: number): Promise<bigint>
+  /** The last seal whose newest row is of an instant from the one to before the other; 0: none. */
+  findLastBetween(fromMs: number, beforeMs: number): Promise<bigint>
   /** Removes rows of seals up to and including this one; returns how many. */
   prune(throughSeal: bigint): Promise<number>
 }

@@ -180,10 +180,11 @@ export class AuditSealer {
 
   async #isClockConfirmed(): Promise<boolean> {
     const nowMs = this.#deps.ambient.nowMs()
-    const witness = await this.#audit.findLastOlder(nowMs - DAY_MS)
+    const [fromMs, beforeMs] = [nowMs - WITNESS_MS_MAX, nowMs - DAY_MS]
+    const witness = await this.#audit.findLastBetween(fromMs, beforeMs)
     if (witness === 0n) return false
     const found = await this.#read(witness).catch(() => undefined)
-    return found !== undefined && found.newestMs >= nowMs - WITNESS_MS_MAX
+    return found !== undefined && found.newestMs >= fromMs && found.newestMs < beforeMs
   }
 
   #isDayOld({ newestMs }: SealDocument): boolean {

@@ -44,6 +44,28 @@ describe('rows that are too old', () => {
     expect(await audit.verify()).toMatchObject({ seals: 7n, rows: 12, prunedThrough: 0n })
   })
 
+  test('of before a jump of the clock go all the same', async () => {
+    audit.setClock(START_MS + 4_000 * DAY_MS)
+    await audit.add('ahead')
+    await audit.seal()
+    for (const day of [400, 402]) {
+      audit.setClock(START_MS + day * DAY_MS)
+      await audit.add(`${day}`)
+      await audit.seal()
+      await audit.seal()
+    }
+    expect(await audit.verify()).toMatchObject({ rows: 3, prunedThrough: 3n })
+  })
+
+  test('are not made so where the warehouse has another seal for a witness', async () => {
+    audit.setClock(START_MS + 402 * DAY_MS)
+    audit.change(`update audit_seals set newest_ms = ${START_MS + 400 * DAY_MS} where seal = 3`)
+    await audit.add('i')
+    await audit.seal()
+    await audit.seal()
+    expect(await audit.verify()).toMatchObject({ rows: 9, prunedThrough: 0n })
+  })
+
   test('go where nothing is done for years, two days later, by an empty seal', async () => {
     audit.setClock(START_MS + 402 * DAY_MS)
     for (let round = 0; round < 3; round++) await audit.seal()

@@ -127,6 +127,18 @@ export class SqlAudit implements AuditStore {
     return row?.last ?? 0n
   }
 
+  async findLastBetween(fromMs: number, beforeMs: number): Promise<bigint> {
+    const row = await read(this.#engine, (connection) =>
+      connection
+        .selectFrom('audit_seals')
+        .select((column) => column.fn.max('seal').as('last'))
+        .where('newest_ms', '>=', BigInt(Math.ceil(fromMs)))
+        .where('newest_ms', '<', BigInt(Math.ceil(beforeMs)))
+        .executeTakeFirst(),
+    )
+    return row?.last ?? 0n
+  }
+
   prune(throughSeal: bigint): Promise<number> {
     return forgetInRounds(this.#engine, PRUNED_AT_ONCE, async (transaction) => {
       const some = transaction
