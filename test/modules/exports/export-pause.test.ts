@@ -153,6 +153,26 @@ class Nothing {
   submit = async () => ({ job: {} })
 }
 
+test('those that are named are run, each once, and none where one is unknown', async () => {
+  for (const name of ['a', 'b']) await newTask(name)
+  const { body } = await post(service, '/v1/exports/runs', { tasks: ['a', 'none'] })
+  expect(body.type).toBe('/problems/export-not-found')
+  expect((await must(ask(service, '/v1/exports/a/runs'))).runs).toEqual([])
+  const { runs } = await must(post(service, '/v1/exports/runs', { tasks: ['a', 'a'] }), 202)
+  expect(runs.map(({ task }: { task: string }) => task)).toEqual(['a'])
+  expect((await must(ask(service, '/v1/exports/b/runs'))).runs).toEqual([])
+})
+
+test('what a body says and is not done is refused, and nothing is run', async () => {
+  await newTask('a')
+  for (const path of ['/v1/exports/runs', '/exports', '/exports/a', '/v1/exports/a/pause']) {
+    const { status, body } = await post(service, path, { dry_run: true })
+    expect([path, status, body?.type]).toEqual([path, 400, '/problems/request-invalid'])
+  }
+  const { runs } = await must(ask(service, '/v1/exports/a/runs'))
+  expect([runs, (await must(ask(service, '/v1/exports/a'))).is_paused]).toEqual([[], false])
+})
+
 test('a folder without a file of a task is none, and hides no other', async () => {
   await newTask('a')
   await mkdir(join(folder(), 'lost', 'a'), { recursive: true })

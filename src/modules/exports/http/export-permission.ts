@@ -25,6 +25,21 @@ export async function permittedTasks(
   return permitted.flat()
 }
 
+/**
+ * The tasks named, which the caller may export, each once; all that they may export when none are.
+ * Throws as `authorize`.
+ */
+export async function namedTasks(
+  { folder }: { readonly folder: TaskFolder },
+  call: Pick<Call<unknown, unknown>, 'authorize' | 'may'>,
+  names: readonly string[] | undefined,
+): Promise<readonly string[]> {
+  if (names === undefined) return permittedTasks(call, await folder.list())
+  const targets = names.map((name) => ({ on: 'export', name }) as const)
+  await call.authorize('export', targets)
+  return [...new Set(names)]
+}
+
 /** The route, which tells callers that name no task which there are that they may export. */
 export function namingTasks(route: Route, folder: TaskFolder): Route {
   return {

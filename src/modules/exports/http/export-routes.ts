@@ -11,7 +11,7 @@ import { countRows, sourceOf } from '../export-run.ts'
 import { EXPORT_KIND, type ExportJobDependencies } from '../run-job.ts'
 import { askForRun } from './asked-export.ts'
 import { fileReply, fileToJson, runToJson } from './export-answers.ts'
-import { FOR_SOME_TASKS, permittedTasks } from './export-permission.ts'
+import { FOR_SOME_TASKS, namedTasks, permittedTasks } from './export-permission.ts'
 import {
   ExportDryRun,
   ExportFilePosition,
@@ -22,6 +22,7 @@ import {
   ExportsAnswer,
   ExportTaskAnswer,
   RunExportRequest,
+  RunExportsRequest,
   RunsOfAll,
 } from './export-shapes.ts'
 
@@ -167,17 +168,22 @@ function runOfAllRoute(service: ExportService): Route {
       path: '/v1/exports/runs',
       operationId: 'runExports',
       tag: EXPORTS_TAG,
-      summary: 'Run all export tasks',
-      description: 'Those that the caller may export; one that cannot be run stops no other.',
+      summary: 'Run several export tasks, or all',
+      description:
+        'Those named, or all that the caller may export; of none if one is unknown. One that ' +
+        'cannot be run stops no other.',
       permission: FOR_SOME_TASKS,
       reservesKey: true,
+      body: RunExportsRequest,
+      isBodyOptional: true,
       answers: [{ status: 202, description: 'Each task with its run.', shape: RunsOfAll }],
-      problems: [],
+      problems: ['export-not-found'],
       curl: 'curl -X POST $MORAINE/v1/exports/runs',
     },
     async (call) => {
       const { keeper } = call
-      const tasks = await permittedTasks(call, await service.folder.list())
+      const tasks = await namedTasks(service, call, call.body.tasks)
+      for (const task of tasks) await service.folder.require(task)
       const runs = await mapBounded(tasks, READS_AT_ONCE, async (task) => {
         try {
           const { run_id, url, job_url } = runToJson(await askForRun(service, call, task))

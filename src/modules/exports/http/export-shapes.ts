@@ -151,13 +151,26 @@ export const ExportDryRun = z
     example: { task: 'agency', dry_run: true, mode: 'atomic', rows: 63_300 },
   })
 
+const someTasks = {
+  tasks: boundedArray(z.string().max(100), { max: 10_000 })
+    .optional()
+    .meta({ description: 'Names of tasks; all when absent.' }),
+}
+
+export const RunExportsRequest = z
+  .strictObject(someTasks)
+  .meta({ id: 'RunExportsRequest', example: { tasks: ['agency'] } })
+
 export const PauseExportsRequest = z
-  .strictObject({
-    tasks: boundedArray(z.string().max(100), { max: 10_000 })
-      .optional()
-      .meta({ description: 'Names of tasks; all when absent.' }),
-  })
+  .strictObject(someTasks)
   .meta({ id: 'PauseExportsRequest', example: { tasks: ['agency'] } })
+
+/** A body that would be ignored may say what is not done: rows are deleted that none meant. */
+export const NothingMore = z.strictObject({}).meta({
+  id: 'NothingMore',
+  description: 'The path says it all.',
+  example: {},
+})
 
 export const PausedExport = z
   .strictObject({ task: z.string(), is_paused: z.boolean() })

@@ -4,9 +4,9 @@ import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { defineRoute, type Route } from '../../../http/route.ts'
 import { type AskingCall, noteAsked } from './asked-export.ts'
-import { FOR_SOME_TASKS, permittedTasks } from './export-permission.ts'
+import { FOR_SOME_TASKS, namedTasks } from './export-permission.ts'
 import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
-import { PausedExport, PausedExports, PauseExportsRequest } from './export-shapes.ts'
+import { NothingMore, PausedExport, PausedExports, PauseExportsRequest } from './export-shapes.ts'
 
 const WRITES_AT_ONCE = 16
 
@@ -32,6 +32,8 @@ function routesOf(service: ExportService, isPaused: boolean): readonly Route[] {
       description,
       permission: onExport('export'),
       reservesKey: true,
+      body: NothingMore,
+      isBodyOptional: true,
       answers: [{ status: 200, description: 'Its state from now on.', shape: PausedExport }],
       problems: ['export-not-found'],
       curl: `curl -X POST $MORAINE/v1/exports/agency/${verb}`,
@@ -63,9 +65,7 @@ function routesOf(service: ExportService, isPaused: boolean): readonly Route[] {
     },
     async (call) => {
       const { body, keeper } = call
-      const named = body.tasks?.map((name) => ({ on: 'export', name }) as const)
-      if (named !== undefined) await call.authorize('export', named)
-      const tasks = body.tasks ?? (await permittedTasks(call, await service.folder.list()))
+      const tasks = await namedTasks(service, call, body.tasks)
       const value = { tasks: await change(service, call, { isPaused, tasks }) }
       await keeper.withoutEffect({ status: 200, value })
       return jsonReply(value)
