@@ -39,6 +39,11 @@ export const AUDIT: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/modules/audit/noted-request.ts',
+    tests: ['test/modules/audit/audit-logs.test.ts'],
+    edits: [['return [...read.values()].map(', 'return [...read.values()].slice(0, 1).map(']],
+  },
+  {
     file: 'src/modules/audit/rows-of-seal.ts',
     tests: TESTS,
     edits: [['seal, after, limit:', 'seal, after: 0n, limit:']],

@@ -52,7 +52,7 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
     file: 'src/modules/audit/noted-request.ts',
     tests: ['test/modules/exports/own-tables.test.ts'],
     named: 'audit',
-    edits: [[`  if (route?.showsRows === true) return asked.at(-1)\n`, '']],
+    edits: [[`  if (route?.showsRows === true) return asked.slice(-1)\n`, '']],
   },
   {
     file: 'src/modules/exports/export-schedule.ts',
@@ -95,9 +95,14 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
     edits: [['isAdmin ? undefined : nameOfPrincipal(principal)', 'undefined']],
   },
   {
-    file: 'src/modules/exports/http/schedule-routes.ts',
+    file: 'src/modules/exports/http/export-permission.ts',
     tests: GRANTS,
-    edits: [[`    if (named !== undefined) await call.authorize('export', named)\n`, '']],
+    edits: [[`  await call.authorize('export', targets)\n`, '']],
+  },
+  {
+    file: 'src/modules/exports/http/export-routes.ts',
+    tests: ['test/modules/exports/export-pause.test.ts'],
+    edits: [['for (const task of tasks) await service.folder.require(task)\n', '']],
   },
   {
     file: 'src/modules/events/job-routes.ts',

@@ -5,7 +5,7 @@ import type { Log } from '../../core/log.ts'
 import { counterOf, type Meter } from '../../http/metrics.ts'
 import type { EndedRequest, RequestNotes } from '../../http/serve/request-notes.ts'
 import { type AuditFacts, newAuditRow } from './new-audit-row.ts'
-import { isNoted, type NotedRequest, notedRequest } from './noted-request.ts'
+import { type NotedRequest, notedRequests } from './noted-request.ts'
 import { TargetNames } from './target-names.ts'
 import { UsageCounts } from './usage-counts.ts'
 
@@ -51,7 +51,7 @@ export class AuditTrail implements RequestNotes {
 
   ended(request: EndedRequest): void {
     this.#usage.add(request)
-    if (isNoted(request)) this.#note(notedRequest(request, this.#deps.ambient))
+    for (const noted of notedRequests(request, this.#deps.ambient)) this.#note(noted)
     this.#schedule()
   }
 

@@ -19,19 +19,28 @@ export interface NotedRequest {
   readonly status: number
 }
 
-/** Whether the request was refused to its caller, or showed what is in a table or view. */
-export function isNoted(request: EndedRequest): boolean {
-  return decisionOf(request) !== 'allowed' || readOf(request) !== undefined
+/**
+ * What is to have a row: the request if it was refused to its caller; else each table or view that
+ * it showed the rows of, once.
+ */
+export function notedRequests(
+  request: EndedRequest,
+  ambient: Pick<Ambient, 'nowMs' | 'newUuid'>,
+): readonly NotedRequest[] {
+  const { asked, refused } = request
+  const decision = decisionOf(request)
+  if (decision !== 'allowed') {
+    return [noted(request, ambient, { decision, target: (refused ?? asked.at(-1))?.target })]
+  }
+  const read = new Map(readsOf(request).map((each) => [keyOf(each), each]))
+  return [...read.values()].map(({ target }) => noted(request, ambient, { decision, target }))
 }
 
-export function notedRequest(
-  request: EndedRequest,
+function noted(
+  { route, principal, requestId, address, status, method }: EndedRequest,
   { nowMs, newUuid }: Pick<Ambient, 'nowMs' | 'newUuid'>,
+  { decision, target }: { readonly decision: AuditDecision; readonly target: Target | undefined },
 ): NotedRequest {
-  const { route, principal, requestId, address, status, asked, refused, method } = request
-  const decision = decisionOf(request)
-  const told = decision === 'allowed' ? readOf(request) : (refused ?? asked.at(-1))
-  const target = told?.target
   return {
     facts: {
       ...{ rowId: newUuid(), timeMs: nowMs(), principal, decision },
@@ -48,12 +57,14 @@ function decisionOf({ status, refused }: EndedRequest): AuditDecision {
   return UNAUTHENTICATED.has(status) ? 'unauthenticated' : 'denied'
 }
 
-/** What was read; `undefined` if nothing was. */
-function readOf({ status, asked, route }: EndedRequest): Asked | undefined {
-  if (status >= 400) return undefined
-  if (route?.showsRows === true) return asked.at(-1)
-  return asked.find(({ privilege }) => privilege === 'select')
+/** What was read. */
+function readsOf({ status, asked, route }: EndedRequest): readonly Asked[] {
+  if (status >= 400) return []
+  if (route?.showsRows === true) return asked.slice(-1)
+  return asked.filter(({ privilege }) => privilege === 'select')
 }
+
+const keyOf = ({ target }: Asked) => JSON.stringify([target.on, nameOf(target)])
 
 function nameOf(target: Target | undefined): string {
   const name = target?.name

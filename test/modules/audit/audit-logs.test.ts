@@ -60,6 +60,19 @@ describe('the audit of a table', () => {
     expect(created.address).toMatch(/127\.0\.0\.1$/)
   })
 
+  test('has a read by SQL, in whichever place the text names the table, once', async () => {
+    const moons = { name: 'moons', namespace: 'sky', schema: SCHEMA }
+    await must(owner.send('post', '/v1/tables', moons), 201)
+    const sql =
+      'SELECT count(*) AS n FROM sky.planets p, sky.moons m, sky.planets q ' +
+      'WHERE p.id = m.id AND q.id = m.id'
+    await must(owner.send('post', '/v1/query', { sql }))
+    for (const path of [TABLE, '/v1/tables/sky.moons']) {
+      const found = await logs(`${path}/audit-logs?action=query`)
+      expect(found.map(({ principal }) => principal)).toEqual([owner.principal])
+    }
+  })
+
   test('has reads of what is in it, and refusals by each of their statuses', async () => {
     const unknown = await service.newCaller()
     await must(owner.send('get', TABLE))
