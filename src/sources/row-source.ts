@@ -17,7 +17,7 @@ export interface RowSource {
 export interface SourceSession {
   /**
    * `rolled-back` only where the very database and table of the run say so; `unknown` if they are
-   * gone, or others now.
+   * gone, or others now. Throws `overloaded` while it is open.
    */
   outcomeOf(mark: RunMark): Promise<'committed' | 'rolled-back' | 'unknown'>
   /** Lets the source forget a mark whose outcome nobody will ask for again. */
@@ -37,6 +37,8 @@ export interface RunMark {
   readonly isWritten: boolean
   /** Names the database, and the table of such rows: elsewhere nothing is known of the run. */
   readonly place: string
+  /** When the server of the source was started: no transaction outlives it. */
+  readonly startedAt?: string | undefined
 }
 
 /** Statements are the operator's own and reach the source as they are. */

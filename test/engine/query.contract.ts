@@ -124,7 +124,11 @@ export function describeQuery(name: string, open: OpenEngine): void {
     test('SQL sees the same rows', async () => {
       const sql =
         'SELECT a.day, count(*) AS n, min(b.i) AS i FROM x a JOIN x b USING (i) GROUP BY 1'
-      expect(await bench.engine.parseSql(sql)).toEqual({ references: [{ table: 'x' }] })
+      expect(await bench.engine.parseSql(sql)).toEqual({
+        references: [{ table: 'x' }],
+        // As DuckDB writes it.
+        canonical: expect.stringMatching(/^SELECT a.*FROM t0 AS a INNER JOIN t0 AS b USING/),
+      })
       const path = bench.newPath('ndjson')
       const target = { path, format: 'ndjson', compression: 'none' } as const
       const tables = [{ schema: SCHEMA, sources }]

@@ -22,6 +22,7 @@ const TASKS = [
   'note namespaces',
   'schedule exports',
   'seal the audit',
+  'tell of failing exports',
 ]
 
 let service: TestService

@@ -24,6 +24,7 @@ const Note = z.object({
   other_file: z.string(),
   mark: z.object({
     ...{ id: z.string(), transactionId: z.string(), isWritten: z.boolean(), place: z.string() },
+    startedAt: z.string().optional(),
   }),
   rows: z.int(),
   deleted: z.int(),

@@ -112,6 +112,10 @@ class PostgresSession implements SourceSession {
   async outcomeOf(mark: RunMark): Promise<'committed' | 'rolled-back' | 'unknown'> {
     if (mark.isWritten && (await this.#isWritten(mark))) return 'committed'
     if (mark.place !== (await this.#place(mark.isWritten))) return 'unknown'
+    // A crash may give the number to another transaction; without a row this one is no more.
+    const hasRestarted =
+      mark.startedAt !== undefined && mark.startedAt !== (await this.#startedAt())
+    if (mark.isWritten && hasRestarted) return 'rolled-back'
     const { rows } = await asked(
       this.#client.query<{ status: string | null }>('select txid_status($1::bigint) as status', [
         mark.transactionId,
@@ -119,6 +123,9 @@ class PostgresSession implements SourceSession {
     )
     const status = rows[0]?.status
     if (status === 'aborted') return 'rolled-back'
+    if (status === 'in progress') {
+      throw new CatalogError('overloaded', 'the transaction of the run is still open at the source')
+    }
     if (!mark.isWritten) return status === 'committed' ? 'committed' : 'unknown'
     // Too old to be remembered, but its mark would be: its row is never deleted before the note.
     return status === null ? 'rolled-back' : 'unknown'
@@ -143,8 +150,9 @@ class PostgresSession implements SourceSession {
       ),
     )
     const { rows } = await asked(client.query<{ id: string }>('select txid_current()::text as id'))
-    const place = await this.#place(isWritten)
-    const mark = { id: this.#newId(), transactionId: rows[0]?.id ?? '', isWritten, place }
+    const [place, startedAt] = [await this.#place(isWritten), await this.#startedAt()]
+    const transactionId = rows[0]?.id ?? ''
+    const mark = { id: this.#newId(), transactionId, isWritten, place, startedAt }
     return new PostgresTransaction(client, {
       ...{ work, mark, task: this.#task, partition },
       cut: () => this.#destroy(),
@@ -181,6 +189,15 @@ class PostgresSession implements SourceSession {
       throw new CatalogError('overloaded', 'the source is a standby: it takes no deletions')
     }
     return rows[0].place
+  }
+
+  async #startedAt(): Promise<string> {
+    const { rows } = await asked(
+      this.#client.query<{ at: string }>(
+        'select extract(epoch from pg_postmaster_start_time())::text as at',
+      ),
+    )
+    return rows[0]?.at ?? ''
   }
 
   async #isWritten({ id }: RunMark): Promise<boolean> {
