@@ -115,6 +115,14 @@ export interface DatasetRecord {
   readonly otherSecurables: readonly string[]
 }
 
+/** UUIDs of the tables that a dataset comes from and is read by, unless it has its own readers. */
+export function originsOf(
+  dataset: Pick<DatasetRecord, 'tableUuid' | 'securable' | 'sourceUuid' | 'otherSecurables'>,
+): readonly string[] {
+  const { tableUuid, securable, sourceUuid, otherSecurables } = dataset
+  return [securable === tableUuid ? sourceUuid : securable, ...otherSecurables]
+}
+
 export type NewDataset = Omit<
   DatasetRecord,
   | 'version'

@@ -16,6 +16,11 @@ export function exportOfSecurable(securable: string): string | undefined {
   return securable.startsWith(EXPORT) ? securable.slice(EXPORT.length) : undefined
 }
 
+/** Whether it is the UUID of something that has a place: a namespace, a table, a view. */
+export function isPlaceSecurable(securable: string): boolean {
+  return securable !== CATALOG_SECURABLE && exportOfSecurable(securable) === undefined
+}
+
 /**
  * In place of the UUID of a table that was dropped: what was granted on it and above it then, which
  * datasets of it that live are read by.

@@ -155,7 +155,7 @@ export const DATASETS: readonly MutantGroup[] = [
   {
     file: 'src/modules/access/path-rule.ts',
     tests: [RIGHTS],
-    edits: [['[isPublished ? sourceUuid : securable, ...otherSecurables]', '[uuid]']],
+    edits: [['of originsOf(dataset)) {', 'of [uuid]) {']],
   },
   {
     file: 'src/modules/datasets/end-dataset.ts',

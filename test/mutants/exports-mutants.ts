@@ -36,7 +36,7 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
     tests: GRANTS,
     edits: [
       [`(await may('export', { on: 'export', name })) ? [name] : []`, '[name]'],
-      ['withNames(error, await permittedTasks(call, await folder.list()))', 'error'],
+      ['withNames(error, await permittedTasks(tasks, call))', 'error'],
     ],
   },
   {

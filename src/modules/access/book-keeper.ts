@@ -3,8 +3,8 @@ import type { CatalogEvent, EventType } from '../../catalog/event-store.ts'
 import {
   CATALOG_SECURABLE,
   droppedSecurable,
-  exportOfSecurable,
   type Grant,
+  isPlaceSecurable,
   type Place,
   type PlaceKey,
 } from '../../catalog/grant-store.ts'
@@ -173,7 +173,7 @@ export class BookKeeper {
     securables: readonly string[],
     grants: ReadonlyMap<string, readonly Grant[]>,
   ): Promise<void> {
-    const uuids = securables.filter(isOfPlace)
+    const uuids = securables.filter(isPlaceSecurable)
     const places = await this.#deps.catalog.grants.findPlaces(uuids)
     const paths = new Map(places.map((place) => [place.uuid, place.namespaceUuids]))
     for (const securable of securables) {
@@ -257,10 +257,6 @@ export class BookKeeper {
 /** Whether an event tells of one kind of thing. */
 function is(kind: string) {
   return ({ type }: CatalogEvent) => type.startsWith(`moraine.${kind}.`)
-}
-
-function isOfPlace(securable: string): boolean {
-  return securable !== CATALOG_SECURABLE && exportOfSecurable(securable) === undefined
 }
 
 const MOVES = /\.(?:dropped|renamed|replaced)\.v1$/

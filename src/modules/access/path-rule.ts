@@ -1,4 +1,5 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import { originsOf } from '../../catalog/dataset-store.ts'
 import { CATALOG_SECURABLE } from '../../catalog/grant-store.ts'
 import type { Privilege } from '../../core/access/privilege.ts'
 import { mapBounded } from '../../core/bounded.ts'
@@ -69,11 +70,9 @@ export class PathRule {
     const askDataset = async (privilege: Privilege, uuid: string): Promise<boolean> => {
       const dataset = await this.#deps.catalog.datasets.find({ tableUuid: uuid })
       if (dataset === undefined) return askTable(privilege, uuid)
-      const { sourceUuid, securable, otherSecurables } = dataset
-      const isPublished = securable === uuid
-      if (isPublished && (await askTable(privilege, uuid))) return true
+      if (dataset.securable === uuid && (await askTable(privilege, uuid))) return true
       // Its rows are of all of them: a right on some opens none of its files.
-      for (const each of [isPublished ? sourceUuid : securable, ...otherSecurables]) {
+      for (const each of originsOf(dataset)) {
         if (!(await askTable(privilege, each))) return false
       }
       return true

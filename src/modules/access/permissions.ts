@@ -3,6 +3,7 @@ import {
   exportOfSecurable,
   exportSecurable,
   type Grant,
+  isPlaceSecurable,
   type Place,
 } from '../../catalog/grant-store.ts'
 import { ANONYMOUS_NAME, EVERYONE } from '../../core/access/principal-name.ts'
@@ -102,9 +103,7 @@ async function namesOfPlaces(
   platform: AccessPlatform,
   chain: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  const uuids = chain.filter(
-    (securable) => securable !== CATALOG_SECURABLE && exportOfSecurable(securable) === undefined,
-  )
+  const uuids = chain.filter(isPlaceSecurable)
   const places = await platform.catalog.grants.findPlaces(uuids)
   return new Map(places.map((place) => [place.uuid, dotted(place)]))
 }

@@ -16,8 +16,7 @@ export interface DatasetOrigin {
 
 /** SHA-256 in hexadecimal. The same rows were asked for if, and only if, it is the same. */
 export function identityOf({ sourceUuid, snapshotId, schemaId, query }: DatasetOrigin): string {
-  const parts = [sourceUuid, String(snapshotId), schemaId, query ?? null, WRITER_VERSION]
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+  return digestOf([sourceUuid, String(snapshotId), schemaId, query ?? null, WRITER_VERSION])
 }
 
 /** The same of a text over several snapshots. */
@@ -26,7 +25,10 @@ export function identityOfSql(
   sources: readonly Omit<DatasetOrigin, 'query'>[],
 ): string {
   const read = sources.map((each) => [each.sourceUuid, String(each.snapshotId), each.schemaId])
-  const parts = ['sql', canonical, read, WRITER_VERSION]
+  return digestOf(['sql', canonical, read, WRITER_VERSION])
+}
+
+function digestOf(parts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 

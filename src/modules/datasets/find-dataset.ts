@@ -1,5 +1,5 @@
 import type { Stores } from '../../catalog/catalog.ts'
-import type { DatasetRecord } from '../../catalog/dataset-store.ts'
+import { type DatasetRecord, originsOf } from '../../catalog/dataset-store.ts'
 import type { Privilege } from '../../core/access/privilege.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CodedError } from '../../core/errors.ts'
@@ -72,14 +72,13 @@ const HIDING: readonly string[] = ['dataset-not-found', 'permission-denied', 'ta
 
 /** The tables on which one needs a privilege: itself once it is published, else its sources. */
 export function readBy(dataset: DatasetRecord): readonly Target[] {
-  const { tableUuid, securable, otherSecurables } = dataset
-  return onTables(securable === tableUuid ? [securable] : [securable, ...otherSecurables])
+  const { tableUuid, securable } = dataset
+  return onTables(securable === tableUuid ? [securable] : originsOf(dataset))
 }
 
 /** The tables that it comes from, published or not. */
 export function madeOf(dataset: DatasetRecord): readonly Target[] {
-  const { tableUuid, securable, sourceUuid, otherSecurables } = dataset
-  return onTables([securable === tableUuid ? sourceUuid : securable, ...otherSecurables])
+  return onTables(originsOf(dataset))
 }
 
 function onTables(uuids: readonly string[]): readonly Target[] {

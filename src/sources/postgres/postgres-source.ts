@@ -111,10 +111,10 @@ class PostgresSession implements SourceSession {
 
   async outcomeOf(mark: RunMark): Promise<'committed' | 'rolled-back' | 'unknown'> {
     if (mark.isWritten && (await this.#isWritten(mark))) return 'committed'
-    if (mark.place !== (await this.#place(mark.isWritten))) return 'unknown'
+    const { place, startedAt } = await this.#where(mark.isWritten)
+    if (mark.place !== place) return 'unknown'
     // A crash may give the number to another transaction; without a row this one is no more.
-    const hasRestarted =
-      mark.startedAt !== undefined && mark.startedAt !== (await this.#startedAt())
+    const hasRestarted = mark.startedAt !== undefined && mark.startedAt !== startedAt
     if (mark.isWritten && hasRestarted) return 'rolled-back'
     const { rows } = await asked(
       this.#client.query<{ status: string | null }>('select txid_status($1::bigint) as status', [
@@ -150,9 +150,8 @@ class PostgresSession implements SourceSession {
       ),
     )
     const { rows } = await asked(client.query<{ id: string }>('select txid_current()::text as id'))
-    const [place, startedAt] = [await this.#place(isWritten), await this.#startedAt()]
-    const transactionId = rows[0]?.id ?? ''
-    const mark = { id: this.#newId(), transactionId, isWritten, place, startedAt }
+    const where = await this.#where(isWritten)
+    const mark = { id: this.#newId(), transactionId: rows[0]?.id ?? '', isWritten, ...where }
     return new PostgresTransaction(client, {
       ...{ work, mark, task: this.#task, partition },
       cut: () => this.#destroy(),
@@ -176,28 +175,21 @@ class PostgresSession implements SourceSession {
   }
 
   /** Throws `overloaded` at a standby: it may not know yet what its primary does. */
-  async #place(hasTable: boolean): Promise<string> {
+  async #where(hasTable: boolean): Promise<Pick<RunMark, 'place' | 'startedAt'>> {
     const table = hasTable ? "coalesce(to_regclass('moraine_exports')::oid::text, '')" : "''"
     const { rows } = await asked(
-      this.#client.query<{ place: string; standby: boolean }>(
+      this.#client.query<{ place: string; started_at: string; standby: boolean }>(
         "select (select system_identifier from pg_control_system()) || '/' || oid || '/' || " +
-          `${table} as place, pg_is_in_recovery() as standby ` +
+          `${table} as place, pg_is_in_recovery() as standby, ` +
+          'extract(epoch from pg_postmaster_start_time())::text as started_at ' +
           'from pg_database where datname = current_database()',
       ),
     )
     if (rows[0]?.standby !== false) {
       throw new CatalogError('overloaded', 'the source is a standby: it takes no deletions')
     }
-    return rows[0].place
-  }
-
-  async #startedAt(): Promise<string> {
-    const { rows } = await asked(
-      this.#client.query<{ at: string }>(
-        'select extract(epoch from pg_postmaster_start_time())::text as at',
-      ),
-    )
-    return rows[0]?.at ?? ''
+    const { place, started_at: startedAt } = rows[0]
+    return { place, startedAt }
   }
 
   async #isWritten({ id }: RunMark): Promise<boolean> {

@@ -3,11 +3,11 @@ import type { Privilege } from '../../../core/access/privilege.ts'
 import {
   CATALOG_SECURABLE,
   droppedSecurable,
-  exportOfSecurable,
   exportSecurable,
   type Grant,
   type GrantChange,
   type GrantStore,
+  isPlaceSecurable,
   type Place,
   type PlaceKey,
   type Role,
@@ -119,7 +119,7 @@ async function changeGrants(
   raised: RaisedEvents,
 ): Promise<'changed'> {
   const { securable, name, grant, revoke } = change
-  if (securable !== CATALOG_SECURABLE && exportOfSecurable(securable) === undefined) {
+  if (isPlaceSecurable(securable)) {
     const [place] = await findPlaces(transaction, [securable])
     if (place === undefined) throw new Refusal('not-found')
   }

@@ -169,11 +169,7 @@ async function forgetSlice(
     .returning('table_uuid')
     .executeTakeFirst()
   if (held === undefined) return false
-  const living = await transaction
-    .selectFrom('tables')
-    .select('table_uuid')
-    .where('table_uuid', '=', tableUuid)
-    .executeTakeFirst()
+  const living = await findTableVersion(transaction, tableUuid)
   if (living === undefined && !(await forgetSomePaths(transaction, tableUuid))) return true
   await transaction.deleteFrom('table_leftovers').where('table_uuid', '=', tableUuid).execute()
   return false

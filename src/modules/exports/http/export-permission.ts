@@ -7,6 +7,10 @@ import type { TaskFolder } from '../task-folder.ts'
 const ASKED_AT_ONCE = 16
 const NAMED_MAX = 20
 
+interface Tasks {
+  readonly folder: TaskFolder
+}
+
 /** Everybody who has signed in may ask: answers have only the tasks that they may export. */
 export const FOR_SOME_TASKS = {
   privilege: 'describe',
@@ -14,12 +18,12 @@ export const FOR_SOME_TASKS = {
   target: (): readonly string[] => [],
 } as const
 
-/** Those of the tasks that the caller may export. */
+/** The tasks that the caller may export. */
 export async function permittedTasks(
+  { folder }: Tasks,
   { may }: Pick<Call<unknown, unknown>, 'may'>,
-  tasks: readonly string[],
 ): Promise<readonly string[]> {
-  const permitted = await mapBounded(tasks, ASKED_AT_ONCE, async (name) =>
+  const permitted = await mapBounded(await folder.list(), ASKED_AT_ONCE, async (name) =>
     (await may('export', { on: 'export', name })) ? [name] : [],
   )
   return permitted.flat()
@@ -30,18 +34,18 @@ export async function permittedTasks(
  * Throws as `authorize`.
  */
 export async function namedTasks(
-  { folder }: { readonly folder: TaskFolder },
+  tasks: Tasks,
   call: Pick<Call<unknown, unknown>, 'authorize' | 'may'>,
   names: readonly string[] | undefined,
 ): Promise<readonly string[]> {
-  if (names === undefined) return permittedTasks(call, await folder.list())
+  if (names === undefined) return permittedTasks(tasks, call)
   const targets = names.map((name) => ({ on: 'export', name }) as const)
   await call.authorize('export', targets)
   return [...new Set(names)]
 }
 
 /** The route, which tells callers that name no task which there are that they may export. */
-export function namingTasks(route: Route, folder: TaskFolder): Route {
+export function namingTasks(route: Route, tasks: Tasks): Route {
   return {
     ...route,
     handle: async (call) => {
@@ -49,7 +53,7 @@ export function namingTasks(route: Route, folder: TaskFolder): Route {
         return await route.handle(call)
       } catch (error) {
         if (!(error instanceof CodedError && error.code === 'export-not-found')) throw error
-        throw withNames(error, await permittedTasks(call, await folder.list()))
+        throw withNames(error, await permittedTasks(tasks, call))
       }
     },
   }

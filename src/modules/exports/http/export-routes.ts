@@ -50,7 +50,6 @@ export function exportRoutes(service: ExportService): readonly Route[] {
 }
 
 function taskRoutes(service: ExportService): readonly Route[] {
-  const { folder } = service
   const listExports = defineRoute(
     {
       method: 'get',
@@ -65,7 +64,7 @@ function taskRoutes(service: ExportService): readonly Route[] {
       curl: 'curl $MORAINE/v1/exports',
     },
     async (call) => {
-      const names = await permittedTasks(call, await folder.list())
+      const names = await permittedTasks(service, call)
       const paused = await service.files.listPaused()
       const described = (name: string) => describe(service, name, paused)
       const exports = await mapBounded(names, READS_AT_ONCE, described)

@@ -49,7 +49,7 @@ export function exportsModule(platform: ExportsPlatform): Module {
       ...runHistoryRoutes(service),
       ...scheduleRoutes(service),
       ...seedRoutes(service),
-    ].map((route) => namingTasks(route, service.folder)),
+    ].map((route) => namingTasks(route, service)),
     meters: exportMeters(service),
     jobs: [exportJob(service)],
     tasks: [recoveryTask(service), scheduleTask(service), healthTask(service)],

@@ -20,7 +20,7 @@ export function seedRoutes(service: ExportService): readonly Route[] {
   return [...seedLists(service), ...seedRuns(service)]
 }
 
-function seedLists({ folder }: ExportService): readonly Route[] {
+function seedLists(service: ExportService): readonly Route[] {
   const listSeedExports = defineRoute(
     {
       method: 'get',
@@ -34,7 +34,7 @@ function seedLists({ folder }: ExportService): readonly Route[] {
       problems: [],
       curl: 'curl $MORAINE/exports',
     },
-    async (call) => jsonReply({ exports: await permittedTasks(call, await folder.list()) }),
+    async (call) => jsonReply({ exports: await permittedTasks(service, call) }),
   )
 
   const getSeedExport = defineRoute(
@@ -51,7 +51,7 @@ function seedLists({ folder }: ExportService): readonly Route[] {
       problems: ['export-not-found', 'export-task-unusable'],
       curl: 'curl $MORAINE/exports/agency',
     },
-    async ({ param }) => jsonReply({ export: (await folder.read(param('task'))).name }),
+    async ({ param }) => jsonReply({ export: (await service.folder.read(param('task'))).name }),
   )
 
   return [listSeedExports, getSeedExport]
@@ -79,7 +79,7 @@ function seedRuns(service: ExportService): readonly Route[] {
     },
     async (call) => {
       const { keeper } = call
-      const tasks = await permittedTasks(call, await service.folder.list())
+      const tasks = await permittedTasks(service, call)
       const failures = await mapBounded(tasks, RUNS_AT_ONCE, (task) =>
         runToEnd(service, task, call).then(
           () => [],
