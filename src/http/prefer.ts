@@ -6,6 +6,16 @@ export interface Preferences {
   readonly waitSeconds: number | undefined
 }
 
+/** The wait of one request, which begins when this is made. */
+export class Wait {
+  readonly #beganMs = performance.now()
+
+  /** What is left of so many seconds, in milliseconds: 0 when they are over. */
+  leftMs(seconds: number): number {
+    return Math.max(0, seconds * 1_000 - (performance.now() - this.#beganMs))
+  }
+}
+
 const HEADER_LENGTH_MAX = 1_000
 
 /** Parses Prefer; unknown preferences are ignored, as the specification says. */

@@ -1,6 +1,6 @@
 import type { DatasetRecord } from '../../catalog/dataset-store.ts'
 import { CodedError } from '../../core/errors.ts'
-import type { Preferences } from '../../http/prefer.ts'
+import type { Preferences, Wait } from '../../http/prefer.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import type { Call } from '../../http/route.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
@@ -21,14 +21,20 @@ export async function waitForRows(
   dataset: DatasetRecord,
   {
     preferences: { isAsync, waitSeconds },
+    wait,
     closed,
-  }: { readonly preferences: Preferences; readonly closed: AbortSignal },
+  }: {
+    readonly preferences: Preferences
+    readonly wait: Wait
+    readonly closed: AbortSignal
+  },
 ): Promise<DatasetRecord> {
   if (dataset.state !== 'queued') return dataset
   const seconds = Math.min(waitSeconds ?? (isAsync ? 0 : WAIT_SECONDS_MAX), WAIT_SECONDS_MAX)
   const job = await findRowsJob(jobs, dataset)
-  if (job === undefined || seconds === 0) return dataset
-  await jobs.waitForEnd(job.jobId, { waitMs: seconds * 1000, signal: closed })
+  const waitMs = wait.leftMs(seconds)
+  if (job === undefined || waitMs === 0) return dataset
+  await jobs.waitForEnd(job.jobId, { waitMs, signal: closed })
   const { tableUuid } = dataset
   const found = await catalog.datasets.find({ tableUuid })
   if (found === undefined) throw notFound(dataset.name, String(dataset.version))

@@ -1,10 +1,11 @@
 import { z } from 'zod'
 import { CatalogError } from '../../core/errors.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
-import { type Preferences, parsePrefer } from '../../http/prefer.ts'
+import { type Preferences, parsePrefer, Wait } from '../../http/prefer.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { type AnswerDoc, type Call, defineRoute, type Route } from '../../http/route.ts'
 import type { AnswerLater } from './answer-later.ts'
+import { inTime } from './in-time.ts'
 import type { QueryLimits } from './query-limits.ts'
 import {
   EstimateAnswer,
@@ -21,10 +22,12 @@ import {
   estimateJson,
   mayBecomeDataset,
   type PreparedQuery,
+  prepareInTime,
   prepareQuery,
   requireTriable,
   runInline,
   sourcesJson,
+  trialOf,
 } from './run-query.ts'
 
 const ANSWER: AnswerDoc = {
@@ -78,18 +81,20 @@ const query = (deps: QueryDependencies) =>
     async (call) => {
       const { body, query: parameters, closed } = call
       const form = chooseForm(parameters.format, call.accepts)
-      const prepared = await prepareQuery(deps, body, call)
-      const options = {
-        form,
-        preferences: parsePrefer(call.request.headers['prefer']),
-        isInlineRequired: parameters.inline === 'require',
-        closed,
-      }
+      const { authorize, principal, request } = call
+      const preferences = parsePrefer(request.headers['prefer'])
+      const waiting = { closed, wait: new Wait(), waitSeconds: preferences.waitSeconds }
+      const prepared = await prepareInTime({ ...waiting, authorize }, (options) =>
+        prepareQuery(deps, body, options),
+      )
+      const options = { preferences, isInlineRequired: parameters.inline === 'require' }
       const { cost } = prepared.estimate
       const tried = async () => {
         requireTriable(prepared, options)
-        return deps.limits.inTurn(call, cost, (onRead) =>
-          runInline(deps, prepared, { ...options, onRead }),
+        return inTime(trialOf(prepared, waiting), (signal) =>
+          deps.limits.inTurn({ principal, request, closed: signal }, cost, (onRead) =>
+            runInline(deps, prepared, { form, onRead, signal }),
+          ),
         )
       }
       const found = await tried().catch((error: unknown) => {

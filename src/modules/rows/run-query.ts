@@ -1,5 +1,4 @@
 import { CatalogError } from '../../core/errors.ts'
-import { LinkedStop } from '../../core/linked-stop.ts'
 import { bindQuery, fieldsOfQuery } from '../../core/query/bind-query.ts'
 import type { BoundQuery, QueryRequest } from '../../core/query/bound-query.ts'
 import { parseAsAt } from '../../core/table/as-at.ts'
@@ -8,9 +7,10 @@ import type { Schema } from '../../core/value/type.ts'
 import type { SqlReference } from '../../engine/engine.ts'
 import type { Target } from '../../http/authorizer.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
-import type { Preferences } from '../../http/prefer.ts'
+import type { Preferences, Wait } from '../../http/prefer.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { estimateQuery, estimateSql, type QueryEstimate } from './estimate.ts'
+import { inTime, type TimeLimit } from './in-time.ts'
 import type { OnRead } from './query-limits.ts'
 import type { QueryBody, StructuredQuery } from './query-shapes.ts'
 import {
@@ -124,8 +124,8 @@ export function isInline({ rows, bytes, files }: QueryEstimate): boolean {
 
 export interface RunOptions {
   readonly form: ResultForm
-  readonly preferences: Preferences
-  readonly closed: AbortSignal
+  /** As `trialOf` limits it. */
+  readonly signal: AbortSignal
   readonly onRead: OnRead
 }
 
@@ -135,7 +135,8 @@ export function requireTriable(
   {
     preferences,
     isInlineRequired,
-  }: Pick<RunOptions, 'preferences'> & {
+  }: {
+    readonly preferences: Preferences
     /** Whether the client takes nothing but the result itself. */
     readonly isInlineRequired: boolean
   },
@@ -148,33 +149,52 @@ export function requireTriable(
   }
 }
 
+/** Prepares a query while the client waits; throws `overloaded` when it waits no longer. */
+export function prepareInTime<T>(
+  { authorize, closed, wait, waitSeconds }: AskOptions & Waiting,
+  prepare: (options: AskOptions) => Promise<T>,
+): Promise<T> {
+  const leftMs = waitSeconds === undefined ? undefined : wait.leftMs(waitSeconds)
+  const late = new CatalogError('overloaded', 'the query was not read in time: ask again later')
+  return inTime({ closed, leftMs, late }, (signal) => prepare({ authorize, closed: signal }))
+}
+
+/** How long a client waits for the whole answer, wherever the time goes. */
+export interface Waiting {
+  readonly wait: Wait
+  readonly waitSeconds: number | undefined
+}
+
+/**
+ * For how long a query is tried, its place in the queue included: as long as the client waits; one
+ * that may be larger than what comes in a response for 10 seconds at most.
+ */
+export function trialOf(
+  prepared: PreparedQuery,
+  { closed, wait, waitSeconds }: Waiting & { readonly closed: AbortSignal },
+): TimeLimit {
+  const late = tooLarge(prepared, 'the result was not there in time')
+  const seconds = isInline(prepared.estimate)
+    ? waitSeconds
+    : Math.min(waitSeconds ?? WAIT_SECONDS_MAX, WAIT_SECONDS_MAX)
+  return { closed, late, leftMs: seconds === undefined ? undefined : wait.leftMs(seconds) }
+}
+
 /**
  * The rows, if they fit into the response and are there in time; else `result-too-large` with the
- * estimate. A query that may be larger is tried for as long as the client waits.
+ * estimate.
  */
 export async function runInline(
   deps: RowsDependencies,
   prepared: PreparedQuery,
-  { form, preferences, closed, onRead }: RunOptions,
+  options: RunOptions,
 ): Promise<QueryRows> {
-  const isSmall = isInline(prepared.estimate)
-  const ends = new LinkedStop(closed)
-  const { waitSeconds = WAIT_SECONDS_MAX } = preferences
-  const late = tooLarge(prepared, 'the result was not there in time')
-  const timer = isSmall
-    ? undefined
-    : setTimeout(() => ends.abort(late), Math.min(waitSeconds, WAIT_SECONDS_MAX) * 1000)
   try {
     const reads = prepared.tables.map(({ source }) => source)
-    return await readHeld(deps, reads, (held) =>
-      readInline(deps, prepared, { form, held, onRead, signal: ends.signal }),
-    )
+    return await readHeld(deps, reads, (held) => readInline(deps, prepared, { ...options, held }))
   } catch (error) {
     const isLarge = error instanceof CatalogError && error.code === 'result-too-large'
     throw isLarge ? tooLarge(prepared, error.message) : error
-  } finally {
-    clearTimeout(timer)
-    ends.unlink()
   }
 }
 
@@ -186,14 +206,7 @@ export function mayBecomeDataset({ tables }: PreparedQuery): boolean {
 async function readInline(
   { converter }: RowsDependencies,
   prepared: PreparedQuery,
-  {
-    form,
-    held,
-    ...reading
-  }: Pick<RunOptions, 'form' | 'onRead'> & {
-    readonly held: HeldFiles
-    readonly signal: AbortSignal
-  },
+  { form, held, ...reading }: RunOptions & { readonly held: HeldFiles },
 ): Promise<QueryRows> {
   const part = { rowsMax: INLINE_MAX.rows, bytesMax: INLINE_MAX.bytes }
   const output = { part, format: formatOf(form), ...reading }

@@ -3,7 +3,7 @@ import type { CreatedDataset, DatasetCard, DatasetRecord } from '../../../catalo
 import type { KeptWithEffect } from '../../../core/replay.ts'
 import { selectorOf } from '../../../http/common-shapes.ts'
 import { cutPage, parsePageToken } from '../../../http/page-token.ts'
-import { parsePrefer } from '../../../http/prefer.ts'
+import { parsePrefer, Wait } from '../../../http/prefer.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
 import {
   type Call,
@@ -13,7 +13,7 @@ import {
   type Route,
 } from '../../../http/route.ts'
 import { FINDING_PROBLEMS } from '../../dumps/http/dump-docs.ts'
-import { prepareQuery, prepareSql } from '../../rows/run-query.ts'
+import { prepareInTime, prepareQuery, prepareSql, type Waiting } from '../../rows/run-query.ts'
 import { datasetToJson } from '../dataset-response.ts'
 import {
   DatasetAnswer,
@@ -90,11 +90,13 @@ const make = (service: DatasetService) =>
     },
     async (call) => {
       const { closed, keeper, request } = call
+      const preferences = parsePrefer(request.headers['prefer'])
+      const wait = new Wait()
+      const waiting = { wait, waitSeconds: preferences.waitSeconds }
       const kept = (called: string) =>
         keeper.withEffect({ status: 201, from: { dataset: called }, isProvisional: true })
-      const { outcome, dataset } = await makeAsked(service, call, kept)
-      const preferences = parsePrefer(request.headers['prefer'])
-      const made = await waitForRows(service, dataset, { preferences, closed })
+      const { outcome, dataset } = await makeAsked(service, call, { kept, waiting })
+      const made = await waitForRows(service, dataset, { preferences, wait, closed })
       if (made.state === 'queued') return acceptedReply(service, made, preferences)
       requireMade(made)
       return datasetReply(service, made, outcome === 'created' ? 201 : 200)
@@ -105,9 +107,13 @@ const make = (service: DatasetService) =>
 async function makeAsked(
   service: DatasetService,
   call: Call<unknown, z.output<typeof MakeDatasetRequest>>,
-  kept: (called: string) => KeptWithEffect,
+  {
+    kept,
+    waiting,
+  }: { readonly kept: (called: string) => KeptWithEffect; readonly waiting: Waiting },
 ): Promise<CreatedDataset> {
-  const { authorize, body, principal } = call
+  const { authorize, body, closed, principal } = call
+  const options = { ...waiting, authorize, closed }
   const { name, ttl_seconds: ttlSeconds, sql, query } = body
   const described = {
     named: name === undefined ? undefined : { name, asker: { authorize, principal } },
@@ -115,7 +121,7 @@ async function makeAsked(
     ttlMs: ttlSeconds * 1000,
   }
   if (sql !== undefined) {
-    const prepared = await prepareSql(service, sql, call)
+    const prepared = await prepareInTime(options, (asking) => prepareSql(service, sql, asking))
     const { cost: costBytes } = prepared.estimate
     return makeInTurn(service, { call, costBytes }, (asked) =>
       makeSqlDataset(service, { ...described, asked, sql: prepared }, kept),
@@ -123,7 +129,10 @@ async function makeAsked(
   }
   if (query !== undefined) {
     const { source, ...rest } = query
-    const costBytes = (await prepareQuery(service, query, call)).estimate.cost
+    const { estimate } = await prepareInTime(options, (asking) =>
+      prepareQuery(service, query, asking),
+    )
+    const costBytes = estimate.cost
     const wish = { ...described, source: source.table, selector: selectorOf(source), query: rest }
     return makeInTurn(service, { call, costBytes }, (asked) =>
       makeDataset(service, { ...wish, asked }, kept),

@@ -7,22 +7,22 @@ import { notReady, openDump, waitForIndex } from './open-bytes.ts'
 /**
  * Refuses an address whose edition is no longer what the dump is, unless the two are known to have
  * the same bytes: after most changes of a name mapping they do. A request that may start a dump
- * makes the present one to compare, if the old one is still there.
+ * makes the present one to compare, if the old one is still there, and waits for it.
  */
 export async function requireEdition(
   service: DumpService,
   call: DumpCall,
   { target, asked }: DumpResource,
-  mayStart: 'may start it' | 'starts nothing',
+  mayStart: { readonly waitMs: number } | 'starts nothing',
 ): Promise<void> {
   const { edition } = versionOf(target)
   if (asked === undefined || asked === edition) return
-  const { dumps, streams } = service
+  const { dumps } = service
   let index = await dumps.find(target)
-  const mayMake = mayStart === 'may start it' && (await dumps.hasEdition(target, asked))
-  if (index === undefined && mayMake) {
+  const isMissing = index === undefined && mayStart !== 'starts nothing'
+  if (isMissing && (await dumps.hasEdition(target, asked))) {
     const opened = await openDump(service, call, target)
-    index = await waitForIndex(opened, streams.limits.indexWaitMs, call.closed)
+    index = await waitForIndex(opened, mayStart.waitMs, call.closed)
     if (index === undefined) throw notReady(target)
   }
   const before = index?.earlier?.find((each) => each.edition === asked)

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { contentRange, parseRange } from '../../../http/byte-range.ts'
 import { reprDigest } from '../../../http/http-fields.ts'
 import { isRangeCurrent, judgePreconditions, saysWhichState } from '../../../http/preconditions.ts'
-import { type Preferences, parsePrefer } from '../../../http/prefer.ts'
+import { type Preferences, parsePrefer, Wait } from '../../../http/prefer.ts'
 import type { Reply } from '../../../http/reply.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import { askForDump } from '../dump-job.ts'
@@ -38,20 +38,16 @@ export async function answerDump(
 ): Promise<Reply> {
   const { headers, method } = call.request
   requireLinks(service, resource)
-  await requireEdition(
-    service,
-    call,
-    resource,
-    method === 'HEAD' ? 'starts nothing' : 'may start it',
-  )
+  const patience = new Patience(service, parsePrefer(headers['prefer']))
+  const mayStart = method === 'HEAD' ? 'starts nothing' : { waitMs: patience.editionMs }
+  await requireEdition(service, call, resource, mayStart)
   const verdict = judgePreconditions(headers, resource.validators)
   if (verdict === 'failed') throw preconditionFailed(resource)
   if (verdict === 'not-modified') {
     const end = (response: ServerResponse) => void response.end()
     return { status: 304, mediaType: '', headers: cacheHeaders(resource), body: end }
   }
-  const preferences = parsePrefer(headers['prefer'])
-  if (method === 'HEAD') return answerHead(service, call, resource, preferences)
+  if (method === 'HEAD') return answerHead(service, call, resource, patience)
   const range = wantedRange(call, resource)
   if (range !== undefined && resource.isMoving && !saysWhichState(headers)) {
     throw preconditionRequired(resource)
@@ -60,11 +56,36 @@ export async function answerDump(
   // A client that waits for its first byte is not idle.
   call.request.socket.setTimeout(0)
   try {
-    return await answerGet(service, call, resource, { range, preferences })
+    return await answerGet(service, call, resource, { range, patience })
   } catch (error) {
     // Nothing was sent yet: make the dump again at once, or name the missing data file.
     if (!(await forgetIfVanished(service, call, resource, error))) throw error
-    return answerGet(service, call, resource, { range, preferences })
+    return answerGet(service, call, resource, { range, patience })
+  }
+}
+
+/** What a request prefers to wait for its answer, wherever the time goes. */
+class Patience {
+  readonly isAsync: boolean
+  readonly #wait = new Wait()
+  readonly #seconds: number | undefined
+  readonly #msMax: number
+
+  constructor({ streams }: DumpService, { isAsync, waitSeconds }: Preferences) {
+    this.isAsync = isAsync
+    this.#seconds = waitSeconds
+    this.#msMax = streams.limits.indexWaitMs
+  }
+
+  /** What is left, in milliseconds; `undefined` if the request does not say. */
+  get leftMs(): number | undefined {
+    if (this.#seconds === undefined) return undefined
+    return Math.min(this.#wait.leftMs(this.#seconds), this.#msMax)
+  }
+
+  /** How long it waits for a dump to compare with. */
+  get editionMs(): number {
+    return this.leftMs ?? (this.isAsync ? 0 : this.#msMax)
   }
 }
 
@@ -80,17 +101,13 @@ async function answerHead(
   service: DumpService,
   call: DumpCall,
   resource: DumpResource,
-  { waitSeconds }: Preferences,
+  { leftMs }: Patience,
 ): Promise<Reply> {
   const { dumps } = service
   const index =
-    waitSeconds === undefined
+    leftMs === undefined
       ? await dumps.find(resource.target)
-      : await waitForIndex(
-          await openDump(service, call, resource.target),
-          waitMs(service, waitSeconds),
-          call.closed,
-        )
+      : await waitForIndex(await openDump(service, call, resource.target), leftMs, call.closed)
   const told = index === undefined ? fileHeaders(resource) : wholeHeaders(resource, index)
   // Readers by ranges take another tag, as the store's is, for another file.
   const { ETag: _, ...untagged } = told
@@ -103,30 +120,28 @@ async function answerGet(
   service: DumpService,
   call: DumpCall,
   resource: DumpResource,
-  { range, preferences }: { range: string | undefined; preferences: Preferences },
+  { range, patience }: Asked,
 ): Promise<Reply> {
   const { dumps } = service
   const { limits } = service.streams
-  const { isAsync, waitSeconds } = preferences
-  if (isAsync) return answerAsync(service, call, resource, { range, waitSeconds })
+  if (patience.isAsync) return answerAsync(service, call, resource, { range, patience })
   const before = await dumps.state(resource.target)
   const opened = await openDump(service, call, resource.target)
   // After a failure, wait for the whole file: another half file would not tell the reason.
   const isWholeNeeded =
     range !== undefined || before.state === 'failed' || resource.redirect === 'always'
   const patienceMs = isWholeNeeded ? limits.indexWaitMs : limits.firstWaitMs
-  const ownWaitMs = waitSeconds === undefined ? undefined : waitMs(service, waitSeconds)
-  const index = await waitForIndex(opened, ownWaitMs ?? patienceMs, call.closed)
-  if (index !== undefined) return indexReply(service, call, resource, { index, range })
+  const index = await waitForIndex(opened, patience.leftMs ?? patienceMs, call.closed)
+  if (index !== undefined) return indexReply(service, call, resource, { index, range, patience })
   joinSoon(service, call, resource, (opened as DumpProgress).done)
   if (isWholeNeeded) throw notReady(resource.target)
   const bytes = await openProgress(service, call, opened as DumpProgress)
   return bytesReply(service, call, resource, { status: 200, headers: fileHeaders(resource), bytes })
 }
 
-interface AsyncWish {
+interface Asked {
   readonly range: string | undefined
-  readonly waitSeconds: number | undefined
+  readonly patience: Patience
 }
 
 /** The dump if it is there, or in the time that the client gives; else a job makes it. */
@@ -134,19 +149,22 @@ async function answerAsync(
   service: DumpService,
   call: DumpCall,
   resource: DumpResource,
-  { range, waitSeconds = 0 }: AsyncWish,
+  { range, patience }: Asked,
 ): Promise<Reply> {
   const { ambient, dumps, jobs } = service
   const { target } = resource
   const made = await dumps.find(target)
-  if (made !== undefined) return indexReply(service, call, resource, { index: made, range })
+  if (made !== undefined) {
+    return indexReply(service, call, resource, { index: made, range, patience })
+  }
   call.requireOwnSite()
   const asker = ambient.newUuid()
   const { jobId } = await askForDump(jobs, target, asker)
-  const wait = { waitMs: waitMs(service, waitSeconds), signal: call.closed }
-  const job = waitSeconds === 0 ? await jobs.get(jobId) : await jobs.waitForEnd(jobId, wait)
+  const { leftMs: waitMs = 0 } = patience
+  const wait = { waitMs, signal: call.closed }
+  const job = waitMs === 0 ? await jobs.get(jobId) : await jobs.waitForEnd(jobId, wait)
   const index = job.state === 'succeeded' ? await dumps.find(target) : undefined
-  if (index !== undefined) return indexReply(service, call, resource, { index, range })
+  if (index !== undefined) return indexReply(service, call, resource, { index, range, patience })
   return answerAccepted(service, call, resource, { job, asker })
 }
 
@@ -154,7 +172,7 @@ async function indexReply(
   service: DumpService,
   call: DumpCall,
   resource: DumpResource,
-  { index, range }: { index: DumpIndex; range: string | undefined },
+  { index, range, patience }: Asked & { readonly index: DumpIndex },
 ): Promise<Reply> {
   const { lengthBytes } = index
   if (range !== undefined && resource.asked === undefined && hadOtherBytes(index)) {
@@ -162,7 +180,7 @@ async function indexReply(
   }
   const wanted = parseRange(range, lengthBytes)
   if (wanted.outcome === 'unsatisfiable') throw rangeNotSatisfiable(resource, lengthBytes)
-  const link = await linkReply(service, call, resource, index)
+  const link = await linkReply(service, call, resource, { index, leftMs: patience.leftMs })
   if (link !== undefined) return link
   const whole = wholeHeaders(resource, index)
   if (wanted.outcome === 'whole') {
@@ -210,10 +228,6 @@ function bytesReply(
       }
     },
   }
-}
-
-function waitMs({ streams }: DumpService, seconds: number): number {
-  return Math.min(seconds * 1000, streams.limits.indexWaitMs)
 }
 
 function preconditionFailed({ target, validators }: DumpResource): ProblemError {

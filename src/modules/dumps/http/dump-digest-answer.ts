@@ -17,9 +17,9 @@ export async function answerDigest(
   resource: DumpResource,
 ): Promise<Reply> {
   const { target } = resource
-  await requireEdition(service, call, resource, 'may start it')
-  const opened = await openDump(service, call, target)
   const { indexWaitMs } = service.streams.limits
+  await requireEdition(service, call, resource, { waitMs: indexWaitMs })
+  const opened = await openDump(service, call, target)
   const index = await waitForIndex(opened, indexWaitMs, call.closed)
   if (index === undefined) throw notReady(target)
   return {

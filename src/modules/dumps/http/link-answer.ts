@@ -40,13 +40,13 @@ export async function linkReply(
   service: DumpService,
   call: DumpCall,
   resource: DumpResource,
-  index: DumpIndex,
+  { index, leftMs }: { readonly index: DumpIndex; readonly leftMs: number | undefined },
 ): Promise<Reply | undefined> {
   if (!isLinkWanted(service, call, resource)) return undefined
   const dump = { target: resource.target, index }
   try {
     await service.links.requireRoom(dump)
-    const location = await findOrJoin(service, call, resource, dump)
+    const location = await findOrJoin(service, call, resource, { ...dump, leftMs })
     if (location === undefined) return undefined
     return await replyTo(service, resource, { ...dump, location })
   } catch (error) {
@@ -103,14 +103,14 @@ async function findOrJoin(
   service: DumpService,
   call: DumpCall,
   { redirect, target }: DumpResource,
-  dump: LinkedDump,
+  { leftMs, ...dump }: LinkedDump & { readonly leftMs: number | undefined },
 ): Promise<string | undefined> {
   const { links, streams } = service
   const found = await links.find(dump)
   if (found !== undefined || !maySpend(call)) return found
   const { indexWaitMs, firstWaitMs } = streams.limits
   const isNeeded = redirect === 'always'
-  const location = await within(links.join(dump), isNeeded ? indexWaitMs : firstWaitMs)
+  const location = await within(links.join(dump), leftMs ?? (isNeeded ? indexWaitMs : firstWaitMs))
   if (location === undefined && isNeeded) throw notReady(target)
   return location
 }
