@@ -47,6 +47,8 @@ export interface BodyRules {
    * Whether the route reads a JSON body of this request. Throws if it refuses the media type.
    */
   isRead(route: Route, request: IncomingMessage): boolean
+  /** What becomes of a body that is not read: clients of a protocol may send any. */
+  readonly unread: 'refused' | 'ignored'
   /** The body as the handler gets it, from its JSON. Throws if it does not fit the route. */
   read(json: unknown, route: Route): unknown
 }

@@ -11,6 +11,7 @@ import { type BodyMemory, type BodyShare, SHORT_BODY_BYTES } from '../body/body-
 import { isWaitingToSend, letSend, sentWhenRead } from '../body/continue.ts'
 import { bodyChunks, drain, parseJsonBody, parseLongJsonBody, readBody } from '../body/json-body.ts'
 import { mediaTypeOf } from '../body/media-type.ts'
+import { requireNoContent } from '../body/no-content.ts'
 import { uploadBlocks } from '../body/upload-blocks.ts'
 import type { Dialect } from '../dialect.ts'
 import type { AnswerOnce } from '../idempotency/answer-once.ts'
@@ -159,11 +160,16 @@ async function answerUpload(arrival: Arrival, gate: Gate): Promise<Reply> {
 /** The body takes memory until the answer is known. */
 async function answerRead(arrival: Arrival, gate: Gate): Promise<Reply> {
   const { request, response, match, face } = arrival
-  if (!face.dialect.bodies.isRead(match.route, request)) return answerBytes(arrival, gate, NO_BODY)
+  const { bodies } = face.dialect
+  const onStart = () => letSend(request, response)
+  if (!bodies.isRead(match.route, request)) {
+    const judged = bodies.unread === 'refused' ? requireNoContent(request, onStart) : undefined
+    if (judged !== undefined) await judged
+    return answerBytes(arrival, gate, NO_BODY)
+  }
   const share = gate.bodyMemory.share()
   try {
     const limits = bodyLimitsOf(match.route)
-    const onStart = () => letSend(request, response)
     return await answerBytes(arrival, gate, await readBody(request, { limits, share, onStart }))
   } finally {
     share.release()

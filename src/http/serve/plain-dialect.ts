@@ -28,7 +28,7 @@ export function plainDialect(routes: readonly Route[]): Dialect {
       headIsGet: true,
       notFound: noSuchRoute,
     },
-    bodies: { isRead: takesBody, read: readJson },
+    bodies: { isRead: takesBody, unread: 'refused', read: readJson },
     errors: {
       reply: problemReply,
       statusOf: (code) => PROBLEMS[code].status,

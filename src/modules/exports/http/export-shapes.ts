@@ -165,13 +165,6 @@ export const PauseExportsRequest = z
   .strictObject(someTasks)
   .meta({ id: 'PauseExportsRequest', example: { tasks: ['agency'] } })
 
-/** A body that would be ignored may say what is not done: rows are deleted that none meant. */
-export const NothingMore = z.strictObject({}).meta({
-  id: 'NothingMore',
-  description: 'The path says it all.',
-  example: {},
-})
-
 export const PausedExport = z
   .strictObject({ task: z.string(), is_paused: z.boolean() })
   .meta({ id: 'PausedExport', example: { task: 'agency', is_paused: true } })

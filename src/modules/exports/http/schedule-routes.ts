@@ -6,7 +6,7 @@ import { defineRoute, type Route } from '../../../http/route.ts'
 import { type AskingCall, noteAsked } from './asked-export.ts'
 import { FOR_SOME_TASKS, namedTasks } from './export-permission.ts'
 import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
-import { NothingMore, PausedExport, PausedExports, PauseExportsRequest } from './export-shapes.ts'
+import { PausedExport, PausedExports, PauseExportsRequest } from './export-shapes.ts'
 
 const WRITES_AT_ONCE = 16
 
@@ -32,8 +32,6 @@ function routesOf(service: ExportService, isPaused: boolean): readonly Route[] {
       description,
       permission: onExport('export'),
       reservesKey: true,
-      body: NothingMore,
-      isBodyOptional: true,
       answers: [{ status: 200, description: 'Its state from now on.', shape: PausedExport }],
       problems: ['export-not-found'],
       curl: `curl -X POST $MORAINE/v1/exports/agency/${verb}`,

@@ -8,7 +8,7 @@ import { PROBLEMS, type ProblemCode } from '../../../problem/problems.ts'
 import { type AskingCall, askForRun } from './asked-export.ts'
 import { FOR_SOME_TASKS, permittedTasks } from './export-permission.ts'
 import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
-import { NothingMore, SeedNames, SeedOk, SeedTask } from './export-shapes.ts'
+import { SeedNames, SeedOk, SeedTask } from './export-shapes.ts'
 
 /** More than run at once in one process, fewer than may wait. */
 const RUNS_AT_ONCE = 100
@@ -68,8 +68,6 @@ function seedRuns(service: ExportService): readonly Route[] {
       description: 'One that fails does not stop the others; the first failure is the answer.',
       permission: FOR_SOME_TASKS,
       reservesKey: true,
-      body: NothingMore,
-      isBodyOptional: true,
       answers: [{ status: 200, description: 'All are done.', shape: SeedOk }],
       problems: [
         ...['export-task-unusable', 'export-count-mismatch', 'source-refused'],
@@ -104,8 +102,6 @@ function seedRuns(service: ExportService): readonly Route[] {
       description: 'As an older service had it, but a failure is a problem.',
       permission: onExport('export'),
       reservesKey: true,
-      body: NothingMore,
-      isBodyOptional: true,
       answers: [{ status: 200, description: 'It is done.', shape: SeedOk }],
       problems: [
         'export-not-found',

@@ -33,7 +33,7 @@ export function icebergDialect(deps: RestServices): Dialect {
       headIsGet: false,
       notFound: (method, path) => noSuchRoute(method, ICEBERG_ROOT + path),
     },
-    bodies: { isRead: takesBody, read: (json) => json },
+    bodies: { isRead: takesBody, unread: 'ignored', read: (json) => json },
     errors: {
       reply: errorReply,
       statusOf: (code) => PROBLEMS[code].iceberg.status,
