@@ -25,7 +25,10 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
     file: 'src/modules/exports/export-health.ts',
     tests: ['test/modules/exports/export-pause.test.ts'],
     edits: [
-      ['const schedule = isPaused ? undefined : task?.schedule', 'const schedule = task?.schedule'],
+      [
+        'const schedule = paused.has(name) ? undefined : task?.schedule',
+        'const schedule = task?.schedule',
+      ],
       ['nowMs() - dueMs < OVERDUE_MS', 'nowMs() - dueMs < 0'],
       ['folder.look(name, (read) => sourceOf(deps, read))', 'folder.look(name, () => undefined)'],
       [`\${runId === null ? 'unusable' : 'failing'} \${task}`, 'unusable'],

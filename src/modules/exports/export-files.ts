@@ -69,6 +69,13 @@ export interface StagedExport {
   readonly modifiedAtMs: number
 }
 
+/** Whose schedules are left out, and were. */
+export interface Pauses {
+  readonly paused: ReadonlySet<string>
+  /** When the last pause of each task ended. */
+  readonly resumedAtMs: ReadonlyMap<string, number>
+}
+
 /** Archived files of all tasks, and those of runs that have not ended. */
 export class ExportFiles {
   readonly #objects: ObjectStore
@@ -219,17 +226,30 @@ export class ExportFiles {
     await this.#put(`${this.#root}/${PAUSED}/${task}.json`, { task, paused_at: at })
   }
 
-  async resume(task: string): Promise<void> {
-    await this.#objects.delete(`${this.#root}/${PAUSED}/${task}.json`)
+  /** Notes when, before the pause ends. One that is not paused is left as it is. */
+  async resume(task: string, nowMs: number): Promise<void> {
+    const { paused, resumedAtMs } = await this.readPauses()
+    if (!paused.has(task)) return
+    const folder = `${this.#root}/${PAUSED}`
+    await this.#put(`${folder}/${task}.${nowMs}${RESUMED_ENDING}`, { task })
+    const before = resumedAtMs.get(task)
+    if (before !== undefined && before < nowMs) {
+      await this.#objects.delete(`${folder}/${task}.${before}${RESUMED_ENDING}`)
+    }
+    await this.#objects.delete(`${folder}/${task}.json`)
   }
 
-  async listPaused(): Promise<ReadonlySet<string>> {
+  async readPauses(): Promise<Pauses> {
     const paused = new Set<string>()
+    const resumedAtMs = new Map<string, number>()
     const folder = `${this.#root}/${PAUSED}`
     for await (const { location } of this.#objects.list(folder)) {
-      paused.add(location.slice(folder.length + 1).replace(NOTE_ENDING, ''))
+      const name = location.slice(folder.length + 1)
+      const [, task, atMs] = RESUMED_NAME.exec(name) ?? []
+      if (task === undefined) paused.add(name.replace(NOTE_ENDING, ''))
+      else resumedAtMs.set(task, Math.max(Number(atMs), resumedAtMs.get(task) ?? 0))
     }
-    return paused
+    return { paused, resumedAtMs }
   }
 
   /** Receipts of archived files by the times in their names, the last first. */
@@ -342,6 +362,9 @@ export class ExportFiles {
 const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,250}$/
 
 const NOTE_ENDING = /\.json$/
+/** Its name has the time, so that one list tells all. */
+const RESUMED_ENDING = '.resumed'
+const RESUMED_NAME = /^([^.]+)\.(\d+)\.resumed$/
 /** What lies beside a staged file: its note, its rows as Parquet, where they were placed. */
 const BESIDE_STAGED = /\.csv\..+$/
 const PLACED_ENDING = '.placed'

@@ -5,6 +5,7 @@ import { mapBounded } from '../../core/bounded.ts'
 import { CodedError } from '../../core/errors.ts'
 import { timeText } from '../../http/common-shapes.ts'
 import type { Task } from '../../lake/jobs/task.ts'
+import type { Pauses } from './export-files.ts'
 import { sourceOf } from './export-run.ts'
 import { overdueSinceMs } from './export-schedule.ts'
 import { EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
@@ -31,10 +32,10 @@ export interface ExportHealth {
 
 /** All tasks, each read once. */
 export async function readHealth(deps: ExportJobDependencies): Promise<readonly ExportHealth[]> {
-  const paused = await deps.files.listPaused()
+  const pauses = await deps.files.readPauses()
   const tasks = (await deps.folder.list()).slice(0, TASKS_MAX)
   const found = await mapBounded(tasks, READS_AT_ONCE, (task) =>
-    healthOf(deps, task, paused.has(task)).catch((error: unknown) => {
+    healthOf(deps, task, pauses).catch((error: unknown) => {
       // Its files are gone since.
       if (error instanceof CodedError && error.code === 'export-not-found') return undefined
       throw error
@@ -46,7 +47,7 @@ export async function readHealth(deps: ExportJobDependencies): Promise<readonly 
 async function healthOf(
   deps: ExportJobDependencies,
   name: string,
-  isPaused: boolean,
+  { paused, resumedAtMs }: Pauses,
 ): Promise<ExportHealth> {
   const { ambient, folder, jobs } = deps
   const { task, problem, changedAtMs } = await folder.look(name, (read) => sourceOf(deps, read))
@@ -55,8 +56,11 @@ async function healthOf(
     problem === null
       ? failureOf(last)
       : { problem: 'export-task-unusable', runId: null, sinceMs: changedAtMs }
-  const asked = { changedAtMs, lastAskedAtMs: last?.createdAtMs, nowMs: ambient.nowMs() }
-  const schedule = isPaused ? undefined : task?.schedule
+  const asked = {
+    ...{ changedAtMs, lastAskedAtMs: last?.createdAtMs },
+    ...{ resumedAtMs: resumedAtMs.get(name), nowMs: ambient.nowMs() },
+  }
+  const schedule = paused.has(name) ? undefined : task?.schedule
   const lateMs = schedule && overdueSinceMs(schedule, asked)
   return {
     task: name,

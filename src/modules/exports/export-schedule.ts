@@ -21,12 +21,12 @@ export function scheduleTask(deps: ExportJobDependencies): Task {
     name: 'schedule exports',
     everyMs: LOOK_MS,
     run: async (signal) => {
-      const paused = await deps.files.listPaused()
+      const { paused, resumedAtMs } = await deps.files.readPauses()
       const failed = new Map<string, string>()
       for (const name of await deps.folder.list()) {
         signal.throwIfAborted()
         if (paused.has(name)) continue
-        await askIfDue(deps, name).catch((error: unknown) => {
+        await askIfDue(deps, name, resumedAtMs.get(name)).catch((error: unknown) => {
           const problem = error instanceof Error ? error.message : String(error)
           failed.set(name, problem)
           if (told.get(name) !== problem) warn(deps, name, error)
@@ -44,50 +44,57 @@ function warn({ log }: ExportJobDependencies, task: string, err: unknown): void 
 }
 
 /** Throws why it cannot be run. */
-async function askIfDue(deps: ExportJobDependencies, name: string): Promise<void> {
+async function askIfDue(
+  deps: ExportJobDependencies,
+  name: string,
+  resumedAtMs: number | undefined,
+): Promise<void> {
   const { ambient, folder, jobs } = deps
   const task = await folder.read(name)
   const { schedule, changedAtMs } = task
   if (schedule === undefined) return
   sourceOf(deps, task)
   const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
-  const asked = { changedAtMs, lastAskedAtMs: last?.createdAtMs, nowMs: ambient.nowMs() }
+  const lastAskedAtMs = last?.createdAtMs
+  const asked = { changedAtMs, lastAskedAtMs, resumedAtMs, nowMs: ambient.nowMs() }
   if (isDue(schedule, asked)) await askForExport(jobs, { task: name, asker: SCHEDULE })
 }
 
-/** When a task was last changed and asked for. */
+/** When a task was last changed, asked for, and resumed. */
 interface Asked {
   readonly changedAtMs: number
   readonly lastAskedAtMs: number | undefined
+  readonly resumedAtMs: number | undefined
   readonly nowMs: number
 }
 
 /**
  * Whether the last instant of the schedule has come since the task was changed, without a run asked
- * for at it or after, and not too long ago.
+ * for at it or after, and not too long ago. One that passed in a pause does not count without
+ * `catch_up`.
  */
-export function isDue({ catchUp, ...schedule }: ExportSchedule, asked: Asked): boolean {
-  return missedTick(schedule, asked, LATE_MS[catchUp]) !== undefined
+export function isDue(schedule: ExportSchedule, asked: Asked): boolean {
+  return missedTick(schedule, asked, LATE_MS[schedule.catchUp]) !== undefined
 }
 
 /**
  * The last instant of the schedule within six days, if it has passed without a run that was asked
- * for since.
+ * for since; of one that passed in a pause, the end of it.
  */
-export function overdueSinceMs(
-  { catchUp: _, ...schedule }: ExportSchedule,
-  asked: Asked,
-): number | undefined {
-  return missedTick(schedule, asked, LATE_MS.one)
+export function overdueSinceMs(schedule: ExportSchedule, asked: Asked): number | undefined {
+  const tickMs = missedTick(schedule, asked, LATE_MS.one)
+  return tickMs === undefined ? undefined : Math.max(tickMs, asked.resumedAtMs ?? tickMs)
 }
 
 function missedTick(
-  schedule: Omit<ExportSchedule, 'catchUp'>,
-  { changedAtMs, lastAskedAtMs = Number.NEGATIVE_INFINITY, nowMs }: Asked,
+  { catchUp, ...schedule }: ExportSchedule,
+  { changedAtMs, lastAskedAtMs = Number.NEGATIVE_INFINITY, resumedAtMs, nowMs }: Asked,
   lateMs: number,
 ): number | undefined {
   const tickMs = lastTick(ticksOf(schedule), nowMs, lateMs)
-  const isMissed = tickMs !== undefined && tickMs >= changedAtMs && tickMs > lastAskedAtMs
+  if (tickMs === undefined) return undefined
+  const isLeftOut = catchUp === 'none' && resumedAtMs !== undefined && tickMs <= resumedAtMs
+  const isMissed = !isLeftOut && tickMs >= changedAtMs && tickMs > lastAskedAtMs
   return isMissed ? tickMs : undefined
 }
 

@@ -2,7 +2,7 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Registry } from 'prom-client'
 import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
-import { healthTask } from '../../../src/modules/exports/export-health.ts'
+import { healthTask, readHealth } from '../../../src/modules/exports/export-health.ts'
 import { exportMeters } from '../../../src/modules/exports/export-meters.ts'
 import { scheduleTask } from '../../../src/modules/exports/export-schedule.ts'
 import type { ExportJobDependencies } from '../../../src/modules/exports/run-job.ts'
@@ -33,7 +33,7 @@ async function newTask(name: string, more: object = {}): Promise<void> {
 }
 
 /** What the schedule asks for at this moment, in a process that does no jobs. */
-async function tick(): Promise<readonly string[]> {
+async function tick(nowMs = Date.now()): Promise<readonly string[]> {
   const { deps } = service
   const asked: string[] = []
   const jobs = {
@@ -46,7 +46,7 @@ async function tick(): Promise<readonly string[]> {
   const task = scheduleTask({
     ...deps,
     ...{ jobs, files: new ExportFiles(deps), folder: new TaskFolder(folder()) },
-    tables: deps,
+    ...{ tables: deps, ambient: { ...deps.ambient, nowMs: () => nowMs } },
   })
   await task.run(new AbortController().signal)
   return asked
@@ -64,9 +64,33 @@ test('a task that is paused is not asked for until it is resumed', async () => {
   const { exports } = await must(ask(service, '/v1/exports'))
   expect(exports.map(({ is_paused }: { is_paused: boolean }) => is_paused)).toEqual([true, false])
   await must(post(service, '/v1/exports/resume', {}))
-  expect(await tick()).toEqual(['a', 'b'])
+  const later = Date.now() + 120_000
+  expect(await tick(later)).toEqual(['a', 'b'])
   await must(post(service, '/v1/exports/pause', {}))
-  expect(await tick()).toEqual([])
+  expect(await tick(later)).toEqual([])
+})
+
+test('a time that passed in a pause is made up for with catch_up, else left out', async () => {
+  await newTask('a', { schedule: '* * * * *' })
+  await newTask('b', { schedule: '* * * * *', catch_up: 'one' })
+  // Resumed twice, of which the second changes nothing.
+  for (const verb of ['pause', 'resume', 'pause', 'resume', 'resume']) {
+    await must(post(service, `/v1/exports/${verb}`, {}))
+  }
+  const { objects, warehouse } = service.deps
+  const times: (readonly string[])[] = []
+  for await (const { location } of objects.list(`${warehouse}/.exports/.paused`)) {
+    times.push(location.slice(location.lastIndexOf('/') + 1).split('.'))
+  }
+  expect(times.map(([task, , ending]) => [task, ending]).sort()).toEqual([
+    ['a', 'resumed'],
+    ['b', 'resumed'],
+  ])
+  const resumedMs = Math.min(...times.map(([, ms]) => Number(ms)))
+  expect(await tick(resumedMs)).toEqual(['b'])
+  const health = await readHealth(partsOf(() => resumedMs))
+  const late = health.filter(({ overdueSinceMs }) => overdueSinceMs !== undefined)
+  expect(late.map(({ task }) => task)).toEqual(['b'])
 })
 
 test('several are paused, or none where one is unknown', async () => {

@@ -65,7 +65,7 @@ function taskRoutes(service: ExportService): readonly Route[] {
     },
     async (call) => {
       const names = await permittedTasks(service, call)
-      const paused = await service.files.listPaused()
+      const { paused } = await service.files.readPauses()
       const described = (name: string) => describe(service, name, paused)
       const exports = await mapBounded(names, READS_AT_ONCE, described)
       return jsonReply({ exports })
@@ -268,7 +268,7 @@ async function describe(service: ExportService, name: string, paused?: ReadonlyS
     source: task?.source ?? null,
     mode: task?.work.mode ?? null,
     schedule: task?.schedule?.cron ?? null,
-    is_paused: (paused ?? (await files.listPaused())).has(name),
+    is_paused: (paused ?? (await files.readPauses()).paused).has(name),
     problem,
     last_run: last === undefined ? null : runToJson(last),
   }

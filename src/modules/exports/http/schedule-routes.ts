@@ -20,7 +20,7 @@ function routesOf(service: ExportService, isPaused: boolean): readonly Route[] {
   const what = isPaused ? 'Pause' : 'Resume'
   const description = isPaused
     ? 'Its schedule is left out until it is resumed. A run goes on, and can be asked for.'
-    : 'With `catch_up`, a time that passed in between is made up for, once.'
+    : 'A time that passed in between is left out; with `catch_up`, made up for, once.'
   const one = defineRoute(
     {
       method: 'post',
@@ -83,7 +83,7 @@ async function change(
   return mapBounded(tasks, WRITES_AT_ONCE, async (task) => {
     await noteAsked(service, call, { task, asked_for: isPaused ? 'pause' : 'resume' })
     if (isPaused) await files.pause(task, timeText(ambient.nowMs()))
-    else await files.resume(task)
+    else await files.resume(task, ambient.nowMs())
     return { task, is_paused: isPaused }
   })
 }
