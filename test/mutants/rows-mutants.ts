@@ -2,7 +2,7 @@ import type { MutantGroup } from './mutant.ts'
 
 const QUERY = ['test/modules/rows/query.test.ts']
 const DIFF = ['test/modules/rows/diff.test.ts']
-const LIMITS = ['test/modules/rows/limits.test.ts']
+const LIMITS = ['test/modules/rows/limits.test.ts', 'test/modules/rows/query-turns.test.ts']
 const STATISTICS = ['test/modules/rows/statistics.test.ts']
 
 /** Bugs by which rows, estimates, differences and statistics would tell what is not so. */
@@ -57,27 +57,50 @@ export const ROWS: readonly MutantGroup[] = [
     ],
   },
   {
-    file: 'src/modules/rows/query-limits.ts',
+    file: 'src/modules/rows/limits/query-limits.ts',
     tests: LIMITS,
     edits: [
-      ["? `address:${request.clientAddress ?? ''}`", "? 'address'"],
+      ["? `address:${callerAddress(request.clientAddress ?? '')}`", "? 'address'"],
       ['(left > 0 && costBytes <= left)', 'costBytes <= left'],
       ['known?.day === today', 'known !== undefined'],
-      ['if (asker.waiting.length >= queued) throw', 'if (false) throw'],
-      ['asker.waiting.splice(asker.waiting.indexOf(start), 1)', ''],
+      ['if (takenBy(asker) >= this.#placesMax) throw', 'if (false) throw'],
       ['const others = takenBy(asker) - asker.jobs', 'const others = 1'],
       ['takenBy(asker) - asker.jobs', 'takenBy(asker)'],
-      ['    if (this.#reserved.get(key) !== undefined) return\n', ''],
-      ['this.#reserved.get(key) ?? new', 'new'],
-      ['if (asker.running >= this.#deps.queryLimits.running) return undefined\n', ''],
-      [
-        'if (next === undefined) asker.running--',
-        'asker.running--\n  if (next === undefined) return',
-      ],
+      ['    if (asker.reserved.has(key)) return\n', ''],
+      ['reserved?.isOf(asker.day) ? reserved :', ''],
+      ['reserved?.isOf(asker.day) ?', 'reserved ?'],
+      ['if (await isOpen()) continue', 'if (true) continue'],
+      ['await asker.preparing.enter(call.closed)', 'await asker.queries.enter(call.closed)'],
     ],
   },
   {
-    file: 'src/modules/rows/query-charge.ts',
+    file: 'src/modules/rows/limits/query-line.ts',
+    tests: LIMITS,
+    edits: [
+      ['this.#waiting.splice(this.#waiting.indexOf(waiting), 1)', ''],
+      ['return this.#running - this.#kept.size + waiting', 'return this.#running'],
+      ["filter(({ kind }) => kind === 'query')", 'filter(() => true)'],
+      ["else this.#waiting.push({ kind: 'job', key, seenAtMs })", ''],
+      ["else this.#waiting.push({ kind: 'job'", "else this.#waiting.unshift({ kind: 'job'"],
+      ["each.kind === 'job' && each.key === key", "each.kind === 'job'"],
+      ['if (next === undefined) this.#running--\n', 'if (next === undefined) return\n'],
+      ['      this.#kept.delete(key)\n      this.leave()', '      this.leave()'],
+    ],
+  },
+  {
+    file: 'src/modules/rows/limits/caller-address.ts',
+    tests: LIMITS,
+    edits: [
+      ["if (!address.includes(':')) return address\n", ''],
+      ['if (mapped !== undefined) return mapped\n', ''],
+      ['.toLowerCase()', ''],
+      ["split('%')", "split('$')"],
+      ['GROUPS - head.length - tail.length - dotted', 'GROUPS - head.length - tail.length'],
+      ['after === undefined ? 0 : GROUPS', 'GROUPS'],
+    ],
+  },
+  {
+    file: 'src/modules/rows/limits/query-charge.ts',
     tests: LIMITS,
     edits: [
       ['this.#isKnown = false', 'this.#readBytes += 0'],

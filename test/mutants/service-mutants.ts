@@ -124,7 +124,7 @@ export const SERVICE: readonly MutantGroup[] = [
       ['before !== undefined && before.sha256 === index?.sha256', 'before !== undefined'],
       ['  if (before !== undefined && before.sha256 === index?.sha256) return\n', ''],
       ['each.sha256 !== sha256', 'false'],
-      [`mayStart === 'may start it' && `, ''],
+      [` && mayStart !== 'starts nothing'`, ''],
     ],
   },
   {

@@ -1,8 +1,8 @@
 import type { CreatedDataset } from '../../catalog/dataset-store.ts'
 import type { JobRecord } from '../../catalog/job-store.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
-import { type AskingCall, askerOf, type QueryLimits } from '../rows/query-limits.ts'
-import { type AskedRows, inputOf, KIND } from './query-dataset.ts'
+import { type AskingCall, askerOf, type QueryLimits } from '../rows/limits/query-limits.ts'
+import { type AskedRows, findRowsJob, inputOf, KIND } from './query-dataset.ts'
 
 /** Jobs of all callers that are looked at: with more, some of them do not count. */
 const OPEN_MAX = 1_000
@@ -28,7 +28,13 @@ export async function makeInTurn(
     const created = await make({ asker, costBytes })
     const { outcome, dataset } = created
     const isAhead = outcome === 'created' && dataset.state === 'queued'
-    if (isAhead) limits.reserve({ key: dataset.tableUuid, asker, costBytes })
+    if (isAhead) {
+      const isOpen = async () => {
+        const job = await findRowsJob(jobs, dataset)
+        return job !== undefined && job.endedAtMs === undefined
+      }
+      limits.reserve({ key: dataset.tableUuid, asker, costBytes }, isOpen)
+    }
     return created
   })
 }

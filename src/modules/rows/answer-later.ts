@@ -2,7 +2,7 @@ import type { AnswerKeeper } from '../../core/replay.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { Preferences } from '../../http/prefer.ts'
 import type { Reply } from '../../http/reply.ts'
-import type { AskingCall } from './query-limits.ts'
+import type { AskingCall } from './limits/query-limits.ts'
 import type { StructuredQuery } from './query-shapes.ts'
 import type { PreparedSql } from './run-query.ts'
 

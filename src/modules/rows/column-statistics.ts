@@ -7,7 +7,7 @@ import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { type Field, isNested, type Type, typeName } from '../../core/value/type.ts'
 import { parseExactJson } from '../../formats/json/exact-json.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
-import type { OnRead } from './query-limits.ts'
+import type { OnRead } from './limits/query-limits.ts'
 import {
   findSource,
   planSources,

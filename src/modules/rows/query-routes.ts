@@ -6,7 +6,6 @@ import { jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { type AnswerDoc, type Call, defineRoute, type Route } from '../../http/route.ts'
 import type { AnswerLater } from './answer-later.ts'
 import { inTime } from './in-time.ts'
-import type { QueryLimits } from './query-limits.ts'
 import {
   EstimateAnswer,
   QueryAnswer,
@@ -14,9 +13,8 @@ import {
   QueryParameters,
   QueryRequestShape,
 } from './query-shapes.ts'
-import type { RowsDependencies } from './query-source.ts'
 import { CSV_MEDIA_TYPE, chooseForm, resultColumns, rowsReply } from './rows-response.ts'
-import { READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
+import { type LimitedDependencies, READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
 import { Row } from './rows-shapes.ts'
 import {
   estimateJson,
@@ -49,10 +47,7 @@ const LATER: AnswerDoc = {
   },
 }
 
-type QueryDependencies = RowsDependencies & {
-  readonly answerLater: AnswerLater
-  readonly limits: QueryLimits
-}
+type QueryDependencies = LimitedDependencies & { readonly answerLater: AnswerLater }
 
 const query = (deps: QueryDependencies) =>
   defineRoute(
@@ -85,7 +80,9 @@ const query = (deps: QueryDependencies) =>
       const preferences = parsePrefer(request.headers['prefer'])
       const waiting = { closed, wait: new Wait(), waitSeconds: preferences.waitSeconds }
       const prepared = await prepareInTime({ ...waiting, authorize }, (options) =>
-        prepareQuery(deps, body, options),
+        deps.limits.prepare({ principal, request, closed: options.closed }, () =>
+          prepareQuery(deps, body, options),
+        ),
       )
       const options = { preferences, isInlineRequired: parameters.inline === 'require' }
       const { cost } = prepared.estimate
@@ -137,7 +134,7 @@ function answerLater(
   return deps.answerLater({ ...later, table: source.table, selector, query: asked })
 }
 
-const estimate = (deps: RowsDependencies) =>
+const estimate = (deps: LimitedDependencies) =>
   defineRoute(
     {
       method: 'post',
@@ -162,13 +159,17 @@ const estimate = (deps: RowsDependencies) =>
         'query-too-costly',
         'engine-failed',
         'overloaded',
+        'quota-exceeded',
         'storage-full',
       ],
       curl:
         `curl $MORAINE/v1/query/estimate --json '{"source": {"table": "aviation.flights"}, ` +
         `"filter": "flight_id = 4242"}'`,
     },
-    async (call) => jsonReply(estimateJson(await prepareQuery(deps, call.body, call))),
+    async (call) => {
+      const prepared = await deps.limits.prepare(call, () => prepareQuery(deps, call.body, call))
+      return jsonReply(estimateJson(prepared))
+    },
   )
 
 export function queryRoutes(deps: QueryDependencies): readonly Route[] {

@@ -11,7 +11,7 @@ import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { PlannedFile } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
-import type { OnRead } from './query-limits.ts'
+import type { OnRead } from './limits/query-limits.ts'
 import {
   findSource,
   planSources,

@@ -11,7 +11,7 @@ import type { Preferences, Wait } from '../../http/prefer.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { estimateQuery, estimateSql, type QueryEstimate } from './estimate.ts'
 import { inTime, type TimeLimit } from './in-time.ts'
-import type { OnRead } from './query-limits.ts'
+import type { OnRead } from './limits/query-limits.ts'
 import type { QueryBody, StructuredQuery } from './query-shapes.ts'
 import {
   asCostly,

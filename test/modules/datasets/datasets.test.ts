@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { QueryLimits } from '../../../src/modules/rows/query-limits.ts'
+import { QueryLimits } from '../../../src/modules/rows/limits/query-limits.ts'
 import { type Answer, ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { addFile, makeTable, rows } from '../dumps/http/dump-lab.ts'

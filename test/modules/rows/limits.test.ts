@@ -1,40 +1,8 @@
 import { CatalogError } from '../../../src/core/errors.ts'
-import { type AskingCall, QueryLimits } from '../../../src/modules/rows/query-limits.ts'
 import { type Answer, ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { eventually, makeTable, rows } from '../dumps/http/dump-lab.ts'
-
-const DAY_MS = 86_400_000
-const clock = { nowMs: 1_700_000_000_000 }
-
-function limitsOf(queryLimits: { running: number; queued: number; bytesPerDay: number }) {
-  return new QueryLimits({ ambient: { nowMs: () => clock.nowMs }, queryLimits })
-}
-
-function callOf(name: string, signal = new AbortController().signal): AskingCall {
-  const isAddress = name.startsWith('10.')
-  return {
-    principal: isAddress ? { kind: 'anonymous' } : { kind: 'key', name, scopes: null },
-    request: { clientAddress: isAddress ? name : '10.9.9.9' } as AskingCall['request'],
-    closed: signal,
-  }
-}
-
-/** Work that ends when it is told to. */
-function held() {
-  let end: (error?: Error) => void = () => undefined
-  const ended = new Promise<void>((resolve, reject) => {
-    end = (error) => (error === undefined ? resolve() : reject(error))
-  })
-  let begun = 0
-  const work = async () => {
-    begun++
-    await ended
-  }
-  return { work, end, begun: () => begun }
-}
-
-const refusal = { code: 'quota-exceeded' }
+import { callOf, clock, DAY_MS, held, limitsOf, refusal } from './limits-lab.ts'
 
 test('so many run, so many wait in their order, and one more is refused', async () => {
   const limits = limitsOf({ running: 2, queued: 2, bytesPerDay: 0 })
@@ -131,16 +99,18 @@ test('a refusal has the headers of an answer, and says what the limits are', asy
   const running = limits.inTurn(callOf('key:a'), 10, work.work)
   const many = limits.inTurn(callOf('key:a'), 10, work.work)
   await expect(many).rejects.toMatchObject({
-    message: expect.stringMatching(/1 queries run at once and 0 wait.*ask again/),
+    message: expect.stringMatching(/1 query runs at once and 0 wait,.*ask again/),
     facts: {
       ...{ quota: 'queries', limit: 1, retryAfterSeconds: 1 },
       rateLimitPolicy: expect.stringMatching(/^"queries";q=1;qu=.*"bytes";q=100;w=86400;/),
-      rateLimit: expect.stringMatching(/^"queries";r=0, "bytes";r=80;t=\d+$/),
+      rateLimit: expect.stringMatching(/^"queries";r=0, "bytes";r=90;t=\d+$/),
     },
   })
   const much = limits.inTurn(callOf('key:a'), 95, work.work)
   await expect(much).rejects.toMatchObject({
-    message: expect.stringMatching(/at most 100 bytes a day, of which 90 are left.*about 95/),
+    message: expect.stringMatching(
+      /at most 100 bytes a day, of which 90 are left, and this one counts for 95:.*in \d+ s$/,
+    ),
     facts: { rateLimit: expect.stringMatching(/^"queries";r=0, "bytes";r=90;t=/) },
   })
   work.end()
@@ -150,8 +120,9 @@ test('a refusal has the headers of an answer, and says what the limits are', asy
 test('jobs take places of their caller, and pay once', async () => {
   const limits = limitsOf({ running: 1, queued: 1, bytesPerDay: 100 })
   const job = { key: 'k', asker: 'key:a', costBytes: 60 }
-  limits.reserve(job)
-  limits.reserve(job)
+  const isOpen = async () => true
+  limits.reserve(job, isOpen)
+  limits.reserve(job, isOpen)
   await expect(limits.inTurn(callOf('key:a'), 41, held().work)).rejects.toMatchObject(refusal)
   const work = held()
   const running = limits.ifRoom(job, async (onRead) => {
@@ -176,6 +147,11 @@ test('jobs take places of their caller, and pay once', async () => {
   expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
   work.end()
   await running
+  // The other job came before the query, and has its turn before it.
+  expect(next.begun()).toBe(0)
+  expect(await limits.ifRoom({ ...job, key: 'l', costBytes: 0 }, async () => 2)).toEqual({
+    value: 2,
+  })
   next.end()
   expect((await waiting).headers['RateLimit']).toMatch(/^"queries";r=2, "bytes";r=70;t=/)
 })

@@ -97,7 +97,8 @@ async function made(
   if (filter === undefined) return makeDataset(service, { ...wish, query: undefined }, kept)
   const query = { filter }
   const body = { source: { table: wish.source }, ...query }
-  const costBytes = (await prepareQuery(service, body, call)).estimate.cost
+  const prepared = await service.limits.prepare(call, () => prepareQuery(service, body, call))
+  const costBytes = prepared.estimate.cost
   return makeInTurn(service, { call, costBytes }, (asked) =>
     makeDataset(service, { ...wish, asked, query }, kept),
   )

@@ -13,7 +13,13 @@ import {
   type Route,
 } from '../../../http/route.ts'
 import { FINDING_PROBLEMS } from '../../dumps/http/dump-docs.ts'
-import { prepareInTime, prepareQuery, prepareSql, type Waiting } from '../../rows/run-query.ts'
+import {
+  type AskOptions,
+  prepareInTime,
+  prepareQuery,
+  prepareSql,
+  type Waiting,
+} from '../../rows/run-query.ts'
 import { datasetToJson } from '../dataset-response.ts'
 import {
   DatasetAnswer,
@@ -112,8 +118,11 @@ async function makeAsked(
     waiting,
   }: { readonly kept: (called: string) => KeptWithEffect; readonly waiting: Waiting },
 ): Promise<CreatedDataset> {
-  const { authorize, body, closed, principal } = call
-  const options = { ...waiting, authorize, closed }
+  const { authorize, body, closed, principal, request } = call
+  const preparing = <T>(prepare: (asking: AskOptions) => Promise<T>) =>
+    prepareInTime({ ...waiting, authorize, closed }, (asking) =>
+      service.limits.prepare({ principal, request, closed: asking.closed }, () => prepare(asking)),
+    )
   const { name, ttl_seconds: ttlSeconds, sql, query } = body
   const described = {
     named: name === undefined ? undefined : { name, asker: { authorize, principal } },
@@ -121,7 +130,7 @@ async function makeAsked(
     ttlMs: ttlSeconds * 1000,
   }
   if (sql !== undefined) {
-    const prepared = await prepareInTime(options, (asking) => prepareSql(service, sql, asking))
+    const prepared = await preparing((asking) => prepareSql(service, sql, asking))
     const { cost: costBytes } = prepared.estimate
     return makeInTurn(service, { call, costBytes }, (asked) =>
       makeSqlDataset(service, { ...described, asked, sql: prepared }, kept),
@@ -129,9 +138,7 @@ async function makeAsked(
   }
   if (query !== undefined) {
     const { source, ...rest } = query
-    const { estimate } = await prepareInTime(options, (asking) =>
-      prepareQuery(service, query, asking),
-    )
+    const { estimate } = await preparing((asking) => prepareQuery(service, query, asking))
     const costBytes = estimate.cost
     const wish = { ...described, source: source.table, selector: selectorOf(source), query: rest }
     return makeInTurn(service, { call, costBytes }, (asked) =>

@@ -21,6 +21,10 @@ export class QueryCharge {
     account.bytes += estimateBytes
   }
 
+  isOf(day: number): boolean {
+    return this.#day === day
+  }
+
   /** As `JobOptions.onRead`: without a number, the estimate is the least that was read. */
   readonly onRead = (bytes: number | undefined): void => {
     if (bytes === undefined) this.#isKnown = false

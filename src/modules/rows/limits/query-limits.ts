@@ -1,8 +1,10 @@
-import { BoundedMap } from '../../core/bounded-map.ts'
-import { nameOfPrincipal } from '../../http/authorizer.ts'
-import type { Call } from '../../http/route.ts'
-import { ProblemError } from '../../problem/problems.ts'
+import { BoundedMap } from '../../../core/bounded-map.ts'
+import { nameOfPrincipal } from '../../../http/authorizer.ts'
+import type { Call } from '../../../http/route.ts'
+import { ProblemError } from '../../../problem/problems.ts'
+import { callerAddress } from './caller-address.ts'
 import { type QueryAccount, QueryCharge } from './query-charge.ts'
+import { QueryLine } from './query-line.ts'
 
 const DAY_MS = 86_400_000
 /** Principals, and addresses without one, that are remembered. */
@@ -39,12 +41,21 @@ export interface QueryOfJob {
 }
 
 interface Asker extends QueryAccount {
-  running: number
-  /** How many of these are of jobs. */
+  readonly queries: QueryLine
+  /** Requests whose queries are still to be read and estimated. */
+  readonly preparing: QueryLine
+  /** How many of the queries that run are of jobs. */
   jobs: number
   /** Requests that make jobs. */
   admitting: number
-  readonly waiting: (() => void)[]
+  /** What queries pay that jobs are to run, as long as they have not run here. */
+  readonly reserved: Map<string, Reservation>
+}
+
+interface Reservation {
+  readonly charge: QueryCharge
+  /** Whether the job is still to run, here or elsewhere. */
+  readonly isOpen: () => Promise<boolean>
 }
 
 /**
@@ -53,7 +64,7 @@ interface Asker extends QueryAccount {
  */
 export function askerOf({ principal, request }: Omit<AskingCall, 'closed'>): string {
   return principal.kind === 'anonymous'
-    ? `address:${request.clientAddress ?? ''}`
+    ? `address:${callerAddress(request.clientAddress ?? '')}`
     : nameOfPrincipal(principal)
 }
 
@@ -61,11 +72,24 @@ export function askerOf({ principal, request }: Omit<AskingCall, 'closed'>): str
 export class QueryLimits {
   readonly #deps: QueryLimitsDependencies
   readonly #askers = new BoundedMap<string, Asker>(ASKERS_MAX)
-  /** What queries pay that jobs are to run, as long as they have not run here. */
-  readonly #reserved = new BoundedMap<string, QueryCharge>(ASKERS_MAX)
 
   constructor(deps: QueryLimitsDependencies) {
     this.#deps = deps
+  }
+
+  /**
+   * Runs what comes before a query, the parsing of a text above all: it counts as a query of the
+   * caller, but waits only for others like it. Throws `quota-exceeded`.
+   */
+  async prepare<T>(call: AskingCall, work: () => Promise<T>): Promise<T> {
+    const asker = this.#askerOf(askerOf(call))
+    this.#requirePlace(asker)
+    await asker.preparing.enter(call.closed)
+    try {
+      return await work()
+    } finally {
+      asker.preparing.leave()
+    }
   }
 
   /**
@@ -78,16 +102,18 @@ export class QueryLimits {
     work: (onRead: OnRead) => Promise<T>,
   ): Promise<{ readonly value: T; readonly headers: Readonly<Record<string, string>> }> {
     const asker = this.#askerOf(askerOf(call))
+    if (asker.reserved.size > 0) await this.#settleEnded(asker)
     this.#requireBytes(asker, costBytes)
+    this.#requirePlace(asker)
     const charge = new QueryCharge(asker, costBytes)
     try {
-      await this.#takePlace(asker, call.closed)
+      await asker.queries.enter(call.closed)
       try {
         const value = await work(charge.onRead)
         charge.settle()
         return { value, headers: this.#headersOf(asker, takenBy(asker) - 1) }
       } finally {
-        leavePlace(asker)
+        asker.queries.leave()
       }
     } finally {
       charge.settle()
@@ -103,15 +129,15 @@ export class QueryLimits {
     openJobs: () => Promise<number>,
     make: () => Promise<T>,
   ): Promise<T> {
-    const { running, queued } = this.#deps.queryLimits
     const asker = this.#askerOf(name)
+    if (asker.reserved.size > 0) await this.#settleEnded(asker)
     this.#requireBytes(asker, costBytes)
     const charge = new QueryCharge(asker, costBytes)
     asker.admitting++
     try {
       // Jobs that run here are among those that have not ended.
       const others = takenBy(asker) - asker.jobs
-      if (others + (await openJobs()) > running + queued) throw this.#tooMany(asker)
+      if (others + (await openJobs()) > this.#placesMax) throw this.#tooMany(asker)
       return await make()
     } finally {
       asker.admitting--
@@ -119,30 +145,40 @@ export class QueryLimits {
     }
   }
 
-  /** Charges the estimate of a query until a job of this process has run it. */
-  reserve({ key, asker, costBytes }: QueryOfJob): void {
-    if (this.#reserved.get(key) !== undefined) return
-    this.#reserved.set(key, new QueryCharge(this.#askerOf(asker), costBytes))
+  /**
+   * Charges the estimate of a query until a job of this process has run it, or it is found to have
+   * ended elsewhere, which has charged it there.
+   */
+  reserve({ key, asker: name, costBytes }: QueryOfJob, isOpen: Reservation['isOpen']): void {
+    const asker = this.#askerOf(name)
+    if (asker.reserved.has(key)) return
+    asker.reserved.set(key, { charge: new QueryCharge(asker, costBytes), isOpen })
   }
 
-  /** Runs the work of a job, or returns `undefined` while its caller has enough queries running. */
+  /** Runs the work of a job, or returns `undefined` while its turn has not come. */
   async ifRoom<T>(
     { key, asker: name, costBytes }: QueryOfJob,
     work: (onRead: OnRead) => Promise<T>,
   ): Promise<{ readonly value: T } | undefined> {
     const asker = this.#askerOf(name)
-    if (asker.running >= this.#deps.queryLimits.running) return undefined
-    asker.running++
+    if (!asker.queries.enterJob(key)) return undefined
     asker.jobs++
-    const charge = this.#reserved.get(key) ?? new QueryCharge(asker, costBytes)
-    this.#reserved.delete(key)
+    const reserved = asker.reserved.get(key)?.charge
+    asker.reserved.delete(key)
+    // What was reserved yesterday is read today.
+    const charge = reserved?.isOf(asker.day) ? reserved : new QueryCharge(asker, costBytes)
     try {
       return { value: await work(charge.onRead) }
     } finally {
       charge.settle()
       asker.jobs--
-      leavePlace(asker)
+      asker.queries.leave()
     }
+  }
+
+  get #placesMax(): number {
+    const { running, queued } = this.#deps.queryLimits
+    return running + queued
   }
 
   #askerOf(name: string): Asker {
@@ -150,8 +186,10 @@ export class QueryLimits {
     const known = this.#askers.get(name)
     if (known?.day === today) return known
     if (known !== undefined) return Object.assign(known, { day: today, bytes: 0 })
-    const none = { running: 0, jobs: 0, admitting: 0 }
-    const asker: Asker = { ...none, waiting: [], day: today, bytes: 0 }
+    const { running } = this.#deps.queryLimits
+    const lines = { queries: new QueryLine(running), preparing: new QueryLine(running) }
+    const none = { jobs: 0, admitting: 0, day: today, bytes: 0 }
+    const asker: Asker = { ...lines, ...none, reserved: new Map() }
     this.#askers.set(name, asker)
     return asker
   }
@@ -161,57 +199,51 @@ export class QueryLimits {
     return Math.ceil((DAY_MS - (ambient.nowMs() % DAY_MS)) / 1_000)
   }
 
+  /** Frees what is reserved for jobs that have ended, and have not run here. */
+  async #settleEnded({ reserved }: Asker): Promise<void> {
+    for (const [key, { charge, isOpen }] of [...reserved]) {
+      if (await isOpen()) continue
+      charge.settle()
+      reserved.delete(key)
+    }
+  }
+
   #requireBytes(asker: Asker, costBytes: number): void {
     const { bytesPerDay } = this.#deps.queryLimits
     const left = Math.max(0, bytesPerDay - asker.bytes)
     if (bytesPerDay === 0 || (left > 0 && costBytes <= left)) return
+    const seconds = this.#secondsLeft()
+    const reads = costBytes > left ? `, and this one counts for ${costBytes}` : ''
+    const instead = costBytes > 0 ? 'ask for fewer columns or files by a filter, or ask' : 'ask'
     throw new ProblemError(
       'quota-exceeded',
-      `queries of one caller read at most ${bytesPerDay} bytes a day, of which ${left} are left, ` +
-        `and this one reads about ${costBytes}: ask for fewer columns or files by a filter, ` +
-        'or after midnight UTC',
+      `queries of one caller read at most ${bytesPerDay} bytes a day, of which ${left} are left` +
+        `${reads}: ${instead} again after midnight UTC, in ${seconds} s`,
       {
         facts: {
           ...{ quota: 'bytes-per-day', limit: bytesPerDay, left, costBytes },
-          ...{ retryAfterSeconds: this.#secondsLeft() },
+          retryAfterSeconds: seconds,
           ...this.#factsOf(asker),
         },
       },
     )
   }
 
-  async #takePlace(asker: Asker, signal: AbortSignal): Promise<void> {
-    const { running, queued } = this.#deps.queryLimits
-    if (asker.running < running) {
-      asker.running++
-      return
-    }
-    if (asker.waiting.length >= queued) throw this.#tooMany(asker)
-    signal.throwIfAborted()
-    await new Promise<void>((resolve, reject) => {
-      const start = () => {
-        signal.removeEventListener('abort', leave)
-        resolve()
-      }
-      const leave = () => {
-        asker.waiting.splice(asker.waiting.indexOf(start), 1)
-        reject(signal.reason)
-      }
-      signal.addEventListener('abort', leave, { once: true })
-      asker.waiting.push(start)
-    })
+  #requirePlace(asker: Asker): void {
+    if (takenBy(asker) >= this.#placesMax) throw this.#tooMany(asker)
   }
 
   #tooMany(asker: Asker): ProblemError {
     const { running, queued } = this.#deps.queryLimits
     return new ProblemError(
       'quota-exceeded',
-      `of one caller ${running} queries run at once and ${queued} wait, datasets that are being ` +
-        'made among them: ask again when some of yours have ended',
+      `of one caller ${running} ${running === 1 ? 'query runs' : 'queries run'} at once and ` +
+        `${queued} ${queued === 1 ? 'waits' : 'wait'}, datasets that are being made among them: ` +
+        'ask again when some of yours have ended',
       {
         facts: {
           ...{ quota: 'queries', limit: running + queued, retryAfterSeconds: RETRY_AFTER_SECONDS },
-          ...this.#factsOf(asker, running + queued),
+          ...this.#factsOf(asker, this.#placesMax),
         },
       },
     )
@@ -225,8 +257,8 @@ export class QueryLimits {
 
   /** As draft-ietf-httpapi-ratelimit-headers has them, from its version 10 on. */
   #headersOf({ bytes }: Asker, taken: number): Readonly<Record<string, string>> {
-    const { running, queued, bytesPerDay } = this.#deps.queryLimits
-    const all = running + queued
+    const { bytesPerDay } = this.#deps.queryLimits
+    const all = this.#placesMax
     const policies = [`"queries";q=${all};qu="concurrent-requests"`]
     const limits = [`"queries";r=${Math.max(0, all - taken)}`]
     if (bytesPerDay > 0) {
@@ -237,13 +269,6 @@ export class QueryLimits {
   }
 }
 
-function takenBy({ running, waiting, admitting }: Asker): number {
-  return running + waiting.length + admitting
-}
-
-/** To the next in line, if there is one. */
-function leavePlace(asker: Asker): void {
-  const next = asker.waiting.shift()
-  if (next === undefined) asker.running--
-  else next()
+function takenBy({ queries, preparing, admitting }: Asker): number {
+  return queries.taken + preparing.taken + admitting
 }
