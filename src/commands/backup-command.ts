@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Config, ConfigError, shown } from '../config.ts'
 import { isBelow } from '../core/file/location-key.ts'
+import type { CopiedTasks } from '../modules/exports/copy-tasks.ts'
 import { makeMissing } from '../start-failure.ts'
 import { startWarnings } from '../start-warnings.ts'
 import { VERSION } from '../version.ts'
@@ -10,13 +11,16 @@ import { openCommandLog } from './command-log.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
 const EXIT_MISSING = 2
+export const EXPORTS_NAME = 'exports'
 const EXIT_NOTHING = 3
 const HELP = `
 Services may go on meanwhile: every change acknowledged before the start is in the backup, and no
 process deletes what it needs. Dumps are left out; files outside the warehouse are listed in
-registered-files.txt, not copied. Nor is the key that signs the audit, which must not lie beside
-what it signs: keep a copy elsewhere. Exit code: 0 when it is whole, 1 when it could not be made, 2
-when files of tables are gone, which missing-files.txt lists, 3 when there is no catalog to back up.
+registered-files.txt, not copied. Tasks of exports (task.json, select.sql, delete.sql) are in it,
+the addresses of their databases (MORAINE_EXPORT_SOURCES) are not. Nor is the key that signs the
+audit, which must not lie beside what it signs: keep a copy elsewhere. Exit code: 0 when it is
+whole, 1 when it could not be made, 2 when files of tables are gone, which missing-files.txt
+lists, or of tasks cannot be read, 3 when there is no catalog to back up.
 `
 
 export const addBackup: AddCommand = (program, shell) => {
@@ -38,10 +42,11 @@ async function backup(shell: Shell, folder: string): Promise<void> {
     throw new ConfigError(noCatalog(config))
   }
   await makeEmpty(config, folder)
-  const [{ openPlatform }, operations, claims] = await Promise.all([
+  const [{ openPlatform }, operations, claims, { copyTasks }] = await Promise.all([
     import('../service.ts'),
     import('../modules/operations/backup.ts'),
     import('../modules/operations/warehouse-ids.ts'),
+    import('../modules/exports/copy-tasks.ts'),
   ])
   const log = await openCommandLog(config)
   for (const warning of await startWarnings(config, environment)) log.warn(warning)
@@ -57,6 +62,8 @@ async function backup(shell: Shell, folder: string): Promise<void> {
     }
     const warehouseId = await claims.ownWarehouseId(platform)
     const about = { version: VERSION, warehouseId }
+    const to = { objects: target.objects, root: `${target.root}/${EXPORTS_NAME}` }
+    const exported = await copyTasks(config.exportsFolder, to)
     const report = await operations.backUp(platform, target, about, signal)
     const { files, bytes, registeredFiles, missingFiles } = report
     print(`backed up  ${files} files  ${bytes} bytes  ${folder}`)
@@ -65,6 +72,8 @@ async function backup(shell: Shell, folder: string): Promise<void> {
     if (existsSync(config.auditKeyPath)) {
       print(`not copied  ${config.auditKeyPath}: keep the key of the audit elsewhere`)
     }
+    for (const line of taskLines(config, exported)) print(line)
+    if (exported.notCopied.length > 0) process.exitCode = EXIT_MISSING
     if (missingFiles > 0) {
       print(`missing  ${missingFiles} files of tables: see missing-files.txt`)
       process.exitCode = EXIT_MISSING
@@ -75,6 +84,13 @@ async function backup(shell: Shell, folder: string): Promise<void> {
   } finally {
     await platform.close()
   }
+}
+
+function taskLines({ exportsFolder }: Config, { tasks, notCopied }: CopiedTasks): string[] {
+  const lines = notCopied.map((why) => `not copied  a file of an export task: ${why}`)
+  if (tasks === 0) return lines
+  const sources = 'not copied  MORAINE_EXPORT_SOURCES: addresses of databases, with passwords'
+  return [`backed up  ${tasks} export tasks of ${exportsFolder}`, ...lines, sources]
 }
 
 /** Aborted by the first signal to end the process, so that others need not wait for a lease. */

@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import type { openFolder } from '../backup-stores.ts'
 import { type Config, ConfigError } from '../config.ts'
 import { ownCommand } from '../core/own-command.ts'
 import type { BackupReport } from '../modules/operations/backup.ts'
 import { makeMissing } from '../start-failure.ts'
+import { EXPORTS_NAME } from './backup-command.ts'
 import type { AddCommand, Shell } from './shell.ts'
 
 const EXIT_MISSING = 2
@@ -12,7 +14,9 @@ With the settings of the service that is to serve it: there must be no catalog y
 warehouse must be empty, or the very one that was backed up (then only missing files are copied).
 A PostgreSQL database must be empty. The catalog comes last and as a whole: a restore that was
 interrupted is simply run again. Exit code: 0 when everything in the backup is back, 1 when there
-is no catalog still, 2 when the backup itself lacks files, which its missing-files.txt lists.
+is no catalog still, 2 when the backup itself lacks files, which its missing-files.txt lists, or
+tasks of exports could not be put back. These run as soon as MORAINE_EXPORT_SOURCES has their
+databases, and delete rows there: give it to one service only.
 `
 
 export const addRestore: AddCommand = (program, shell) => {
@@ -58,12 +62,41 @@ async function restore({ readConfig, print }: Shell, folder: string): Promise<vo
         'than in the backup; give an empty folder',
     )
   }
+  const tasks = await restoreTasks(config, folder, stores.openFolder)
   // Last: until then a start says that the catalog is missing.
   await stores.restoreCatalog(config, folder)
   print(`restored  ${copied.written} files  everything acknowledged before ${report.startedAt}`)
   if (copied.present > 0) print(`left as it was  ${copied.present} files that were there already`)
-  for (const line of remarks(config, report)) print(line)
-  if (report.missingFiles > 0) process.exitCode = EXIT_MISSING
+  for (const line of [...remarks(config, report), ...tasks.lines]) print(line)
+  if (report.missingFiles > 0 || !tasks.isWhole) process.exitCode = EXIT_MISSING
+}
+
+/** Tasks need no catalog, so what hinders them is told, and stops nothing else. */
+async function restoreTasks(
+  { exportsFolder, exportSources }: Config,
+  folder: string,
+  open: typeof openFolder,
+): Promise<{ readonly isWhole: boolean; readonly lines: readonly string[] }> {
+  const from = `${folder}/${EXPORTS_NAME}`
+  if ((await stat(from).catch(() => undefined)) === undefined) return { isWhole: true, lines: [] }
+  const { copyTasks } = await import('../modules/exports/copy-tasks.ts')
+  try {
+    const to = { objects: await open(exportsFolder), root: `file://${exportsFolder}` }
+    const { tasks, notCopied } = await copyTasks(from, to)
+    const sources = 'set MORAINE_EXPORT_SOURCES, which is not in the backup'
+    return {
+      isWhole: notCopied.length === 0,
+      lines: [
+        `restored  ${tasks} export tasks to ${exportsFolder}`,
+        ...notCopied.map((why) => `not restored  a file of an export task: ${why}`),
+        ...(exportSources.size === 0 ? [`export tasks  need their databases: ${sources}`] : []),
+      ],
+    }
+  } catch (error) {
+    const remedy = `copy ${from} to where MORAINE_EXPORTS says`
+    const line = `not restored  export tasks: ${(error as Error).message}; ${remedy}`
+    return { isWhole: false, lines: [line] }
+  }
 }
 
 /** A store would make the folder. */

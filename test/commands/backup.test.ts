@@ -184,6 +184,66 @@ test('a backup has what the service keeps in the warehouse, but for dumps', asyn
   expect(await readdir(warehouse)).not.toContain('.dumps')
 }, 120_000)
 
+test('a backup has the tasks of exports, and a restore puts back those that are gone', async () => {
+  const home = { MORAINE_HOME: join(base, 'old'), MORAINE_EXPORTS: join(base, 'tasks') }
+  const url = await serve(home)
+  await createTable(url, 'a')
+  await stopAll()
+  const task = { source: 'moraine', table: 'a', where: 'true' }
+  const files = {
+    'agency/task.json': JSON.stringify(task),
+    'old/select.sql': 'SELECT 1 -- \xff',
+    'old/delete.sql': 'DELETE FROM x',
+  }
+  const others = { 'agency/secret.txt': 'a', 'old/.env': 'b', 'a b/task.json': '{}', 'none/x': 'c' }
+  for (const [name, text] of Object.entries({ ...files, ...others })) {
+    await mkdir(dirname(join(base, 'tasks', name)), { recursive: true })
+    await writeFile(join(base, 'tasks', name), Buffer.from(text, 'latin1'))
+  }
+  const folder = join(base, 'backup')
+  const made = await runToEnd(['backup', folder], home)
+  expect(made).toMatchObject({ code: 0, stderr: '' })
+  expect(made.stdout).toMatch(/^backed up {2}2 export tasks of .*tasks$/m)
+  expect(made.stdout).toMatch(/^not copied {2}MORAINE_EXPORT_SOURCES/m)
+  const namesIn = async (path: string) =>
+    (await readdir(path, { recursive: true })).filter((name) => name.includes('/')).sort()
+  expect(await namesIn(join(folder, 'exports'))).toEqual(Object.keys(files).sort())
+
+  const place = { MORAINE_HOME: join(base, 'new') }
+  const back = await runToEnd(['restore', folder], place)
+  expect(back).toMatchObject({ code: 0, stderr: '' })
+  expect(back.stdout).toMatch(/^restored {2}2 export tasks to .*new\/exports$/m)
+  expect(back.stdout).toMatch(/set MORAINE_EXPORT_SOURCES/)
+  for (const [name, text] of Object.entries(files)) {
+    expect((await readFile(join(base, 'new/exports', name))).toString('latin1')).toBe(text)
+  }
+  const relocated = /MORAINE_RELOCATED=(\S+)/.exec(back.stdout)?.[1] ?? ''
+  const again = await serve({ ...place, MORAINE_RELOCATED: relocated })
+  const listed = (await (await fetch(`${again}/exports`)).json()) as Record<string, unknown>
+  expect(listed).toEqual({ exports: ['agency', 'old'] })
+  await stopAll()
+
+  // One that was changed since stays, and is told.
+  await writeFile(join(base, 'new/exports/old/delete.sql'), 'DELETE FROM y')
+  await rm(join(base, 'new/exports/agency'), { recursive: true })
+  await rm(join(base, 'new/catalog.db'))
+  const second = await runToEnd(['restore', folder], place)
+  expect(second.code).toBe(2)
+  expect(second.stdout).toMatch(/^restored {2}1 export tasks/m)
+  expect(second.stdout).toMatch(/not restored {2}.*old\/delete.sql is there with another content/)
+  expect(await readFile(join(base, 'new/exports/old/delete.sql'), 'utf8')).toBe('DELETE FROM y')
+
+  // A place that cannot be written stops nothing else.
+  const other = { MORAINE_HOME: join(base, 'other'), MORAINE_EXPORTS: join(folder, 'backup.json') }
+  const third = await runToEnd(['restore', folder], other)
+  expect([third.code, third.stdout]).toEqual([
+    2,
+    expect.stringMatching(/not restored {2}export tas/),
+  ])
+  expect(third.stdout.split('\n').length).toBeLessThan(6)
+  expect(await readdir(join(base, 'other'))).toContain('catalog.db')
+}, 120_000)
+
 const testWithPostgres = whyNoPostgres() === undefined ? test : test.skip
 
 testWithPostgres(

@@ -96,10 +96,29 @@ export class TaskFolder {
     }
   }
 
+  /** The files of a task that are there, or why one cannot be read. */
+  async readFiles(
+    task: string,
+  ): Promise<readonly { readonly file: string; readonly bytes: Uint8Array | string }[]> {
+    const found = TASK_FILES.map(async (file) => {
+      const read = await this.#read(task, file).catch((error: Error) => ({ bytes: error.message }))
+      return read === undefined ? [] : [{ file, bytes: read.bytes }]
+    })
+    return (await Promise.all(found)).flat()
+  }
+
   async #text(
     task: string,
     file: string,
   ): Promise<{ readonly text: string; readonly changedAtMs: number } | undefined> {
+    const read = await this.#read(task, file)
+    return read && { text: read.bytes.toString('utf8'), changedAtMs: read.changedAtMs }
+  }
+
+  async #read(
+    task: string,
+    file: string,
+  ): Promise<{ readonly bytes: Buffer; readonly changedAtMs: number } | undefined> {
     const opened = await open(join(this.#folder, task, file)).catch((error) => {
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
       throw taskInvalid(task, `its ${file} cannot be read (${error.code})`)
@@ -108,7 +127,7 @@ export class TaskFolder {
     try {
       const { size, mtimeMs } = await opened.stat()
       if (size > TASK_FILE_BYTES_MAX) throw taskInvalid(task, `its ${file} is over 1 MiB`)
-      return { text: await opened.readFile('utf8'), changedAtMs: mtimeMs }
+      return { bytes: await opened.readFile(), changedAtMs: mtimeMs }
     } finally {
       await opened.close()
     }
