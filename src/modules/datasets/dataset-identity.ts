@@ -32,9 +32,10 @@ function digestOf(parts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
-/** What a dataset is called that nobody gave a name. */
-export function automaticName(identity: string): string {
-  return `ds-${identity.slice(0, NAME_DIGITS)}`
+/** What a dataset is called that nobody gave a name; from 1 on, what others like it are called. */
+export function automaticName(identity: string, nth = 0): string {
+  const digits = nth === 0 ? identity : digestOf([identity, nth])
+  return `ds-${digits.slice(0, NAME_DIGITS)}`
 }
 
 /** Whether it is such a name, which nobody may give. */

@@ -40,7 +40,11 @@ export async function requireOwnPublished(
 async function requireOwn(taken: DatasetRecord, { authorize }: Asker): Promise<void> {
   const { name } = taken
   if (await isVisible(taken, { dataset: name }, { authorize, privilege: 'own' })) return
-  throw new ProblemError(
+  throw nameTaken(name)
+}
+
+export function nameTaken(name: string): ProblemError {
+  return new ProblemError(
     'dataset-name-taken',
     `The name ${name} belongs to somebody else: choose another one`,
     { facts: { dataset: name } },

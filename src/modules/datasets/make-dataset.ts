@@ -1,5 +1,10 @@
 import type { Stores } from '../../catalog/catalog.ts'
-import type { CreatedDataset, DatasetCard, NewDataset } from '../../catalog/dataset-store.ts'
+import type {
+  CreatedDataset,
+  DatasetCard,
+  DatasetRecord,
+  NewDataset,
+} from '../../catalog/dataset-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { bindQuery, canonicalQuery } from '../../core/query/bind-query.ts'
 import type { KeptWithEffect } from '../../core/replay.ts'
@@ -15,9 +20,10 @@ import { newClone } from '../tables/clone-table.ts'
 import type { NewTableDependencies } from '../tables/tables.ts'
 import { factsAhead, factsOf } from './dataset-facts.ts'
 import { automaticName, identityOf } from './dataset-identity.ts'
-import { type Asker, requireOwnName } from './dataset-names.ts'
+import { type Asker, nameTaken, requireOwnName } from './dataset-names.ts'
 import { TTL_SECONDS_DEFAULT } from './dataset-shapes.ts'
 import { type EndDependencies, endDataset, isLiving } from './end-dataset.ts'
+import { isVisible } from './find-dataset.ts'
 import { type AskedRows, askForRows, type DatasetQuery } from './query-dataset.ts'
 
 export type MakeDependencies = NewTableDependencies &
@@ -26,7 +32,8 @@ export type MakeDependencies = NewTableDependencies &
 
 export interface DatasetWish {
   /** `undefined`: it is called after what it is made of, and needs nobody's leave. */
-  readonly named: { readonly name: string; readonly asker: Asker } | undefined
+  readonly name: string | undefined
+  readonly asker: Asker
   readonly source: string
   readonly selector: SnapshotSelector
   /** `undefined`: all rows. */
@@ -38,8 +45,8 @@ export interface DatasetWish {
 }
 
 /** What a dataset has that nobody has described: its name tells what it is made of. */
-export const UNDESCRIBED: Pick<DatasetWish, 'named' | 'card' | 'ttlMs'> = {
-  named: undefined,
+export const UNDESCRIBED: Pick<DatasetWish, 'name' | 'card' | 'ttlMs'> = {
+  name: undefined,
   card: { title: null, description: null, creators: [], license: null, keywords: [] },
   ttlMs: TTL_SECONDS_DEFAULT * 1000,
 }
@@ -50,7 +57,7 @@ export const UNDESCRIBED: Pick<DatasetWish, 'named' | 'card' | 'ttlMs'> = {
  */
 export async function makeDataset(
   deps: MakeDependencies,
-  { named, source: table, selector, query, card, ttlMs, asked }: DatasetWish,
+  { name, asker, source: table, selector, query, card, ttlMs, asked }: DatasetWish,
   kept: (called: string) => KeptWithEffect,
 ): Promise<CreatedDataset> {
   const source = await getTable(deps.catalog, table)
@@ -63,7 +70,7 @@ export async function makeDataset(
   const bound = query === undefined ? undefined : bindQuery(requestOf(query), schema)
   const canonical = bound === undefined ? undefined : canonicalQuery(bound)
   const identity = identityOf({ sourceUuid, snapshotId, schemaId, query: canonical })
-  const called = named?.name ?? automaticName(identity)
+  const called = name ?? (await unnamed(deps, identity, asker))
   const tableUuid = hiddenUuidOf(deps.ambient.newUuid())
   const wished = {
     ...{ tableUuid, name: called, identity, sourceUuid, snapshotId, card },
@@ -81,7 +88,33 @@ export async function makeDataset(
           })
         : undefined,
   }
-  return await makeQueued(deps, { ...wished, ttlMs, asked, owner: named?.asker }, kept(called))
+  const isNamed = name !== undefined
+  return await makeQueued(deps, { ...wished, ttlMs, asked, asker, isNamed }, kept(called))
+}
+
+/**
+ * What a dataset without a name is called. One that its owner has published has readers of its own:
+ * whoever is none of them is not shown it, and gets another with the same rows.
+ */
+export async function unnamed(
+  { catalog }: Pick<MakeDependencies, 'catalog'>,
+  identity: string,
+  asker: Asker,
+): Promise<string> {
+  for (let nth = 0; ; nth++) {
+    const name = automaticName(identity, nth)
+    const same = await catalog.datasets.find({ name, identity })
+    if (same === undefined || (await mayShow(same, asker))) return name
+  }
+}
+
+/** Throws `dataset-name-taken` for one that others have published, and the asker may not read. */
+async function requireShown(same: DatasetRecord, asker: Asker): Promise<void> {
+  if (!(await mayShow(same, asker))) throw nameTaken(same.name)
+}
+
+function mayShow(same: DatasetRecord, { authorize }: Asker): Promise<boolean> {
+  return isVisible(same, { dataset: same.name }, { authorize })
 }
 
 const NOBODY: AskedRows = { asker: '', costBytes: 0 }
@@ -102,14 +135,15 @@ export async function makeQueued(
 
 interface Wished extends Omit<NewDataset, 'createdAtMs' | 'expiresAtMs'> {
   readonly ttlMs: number
-  /** Whose the name must be; `undefined`: it needs nobody's leave. */
-  readonly owner: Asker | undefined
+  readonly asker: Asker
+  /** Whether the name was given, and must be the asker's. */
+  readonly isNamed: boolean
 }
 
 /** Ends the one of before that has expired, if need be. */
 async function keep(
   deps: MakeDependencies,
-  { ttlMs, owner, ...wished }: Wished,
+  { ttlMs, asker, isNamed, ...wished }: Wished,
   kept: KeptWithEffect,
 ): Promise<CreatedDataset> {
   const { name, identity, table } = wished
@@ -119,13 +153,14 @@ async function keep(
     const [newest] = await deps.catalog.datasets.listVersions(name, 1)
     const same = await deps.catalog.datasets.find({ name, identity })
     const isThere = same !== undefined && isLiving(same, nowMs)
-    if (owner !== undefined && !isThere) await requireOwnName(deps, name, { nowMs, asker: owner })
+    if (isThere) await requireShown(same, asker)
+    else if (isNamed) await requireOwnName(deps, name, { nowMs, asker })
     // A look ahead: most who ask twice leave no empty folder.
     if (table !== undefined && !isThere) await makeTableFolders(deps, table.state.definition)
     const created = await deps.catalog.datasets.create(
       {
         ...{ ...wished, createdAtMs: nowMs, expiresAtMs: nowMs + ttlMs },
-        ...(owner !== undefined && { follows: newest?.version ?? 0 }),
+        ...(isNamed && { follows: newest?.version ?? 0 }),
       },
       kept,
     )

@@ -4,25 +4,31 @@ import { hiddenUuidOf } from '../../core/table/reserved-namespace.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { QuerySource } from '../rows/query-source.ts'
 import type { PreparedSql } from '../rows/run-query.ts'
-import { automaticName, identityOfSql } from './dataset-identity.ts'
-import { type DatasetWish, type MakeDependencies, makeQueued, noSnapshot } from './make-dataset.ts'
+import { identityOfSql } from './dataset-identity.ts'
+import {
+  type DatasetWish,
+  type MakeDependencies,
+  makeQueued,
+  noSnapshot,
+  unnamed,
+} from './make-dataset.ts'
 import type { SqlQueryOfDataset, SqlSource } from './sql-query.ts'
 
-export type SqlWish = Pick<DatasetWish, 'named' | 'card' | 'ttlMs' | 'asked'> & {
+export type SqlWish = Pick<DatasetWish, 'name' | 'asker' | 'card' | 'ttlMs' | 'asked'> & {
   readonly sql: PreparedSql
 }
 
 /** The dataset of a text over pinned snapshots is queued, and a job makes its rows. */
 export async function makeSqlDataset(
   deps: MakeDependencies,
-  { named, card, ttlMs, asked, sql: prepared }: SqlWish,
+  { name: given, asker, card, ttlMs, asked, sql: prepared }: SqlWish,
   kept: (called: string) => KeptWithEffect,
 ): Promise<CreatedDataset> {
   const sources = prepared.tables.map(({ source }) => pinned(source))
   const [first, ...others] = sources
   if (first === undefined) throw new Error('a text names a table')
   const identity = identityOfSql(prepared.canonical, sources)
-  const name = named?.name ?? automaticName(identity)
+  const name = given ?? (await unnamed(deps, identity, asker))
   const query: SqlQueryOfDataset = { sql: prepared.sql, sources: sources.map(({ json }) => json) }
   const { snapshotId, snapshotAtMs, schemaId, sourceUuid } = first
   const none = { rows: null, files: null, bytes: null, columns: [] }
@@ -32,7 +38,8 @@ export async function makeSqlDataset(
     otherSources: others.map((each) => each.sourceUuid),
     facts: { ...none, snapshotAtMs, schemaId },
   }
-  return await makeQueued(deps, { ...wished, ttlMs, asked, owner: named?.asker }, kept(name))
+  const isNamed = given !== undefined
+  return await makeQueued(deps, { ...wished, ttlMs, asked, asker, isNamed }, kept(name))
 }
 
 /** Throws `snapshot-not-found` for a table that has none yet. */

@@ -2,6 +2,7 @@ import type { AnswerKeeper } from '../../core/replay.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { Preferences } from '../../http/prefer.ts'
 import type { Reply } from '../../http/reply.ts'
+import type { Call } from '../../http/route.ts'
 import type { AskingCall } from './limits/query-limits.ts'
 import type { StructuredQuery } from './query-shapes.ts'
 import type { PreparedSql } from './run-query.ts'
@@ -10,7 +11,7 @@ import type { PreparedSql } from './run-query.ts'
 export type LaterQuery = {
   readonly preferences: Preferences
   readonly keeper: AnswerKeeper
-  readonly call: AskingCall
+  readonly call: AskingCall & Pick<Call<unknown, unknown>, 'authorize'>
   /** What its estimate says that it reads. */
   readonly costBytes: number
 } & (

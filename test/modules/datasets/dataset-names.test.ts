@@ -104,6 +104,11 @@ test('nobody gives a name as the service does', async () => {
 test('asking for the same again is no new version, whoever asks', async () => {
   await must(make(owner, 'sky'), 201)
   await must(owner.send('post', '/v1/datasets/planets/1/publish'))
+  expect((await make(owner, 'sky')).status).toBe(200)
+  // From then on it has readers of its own.
+  await expectTaken(make(reader, 'sky'))
+  const grant = [{ principal: reader.principal, privilege: 'select' }]
+  await must(owner.send('post', '/v1/tables/moraine$datasets.planets_v1/permissions', { grant }))
   expect((await make(reader, 'sky')).status).toBe(200)
 })
 

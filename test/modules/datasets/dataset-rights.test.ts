@@ -64,6 +64,35 @@ test('whoever reads the source makes and reads a dataset, and nobody else', asyn
   expect(await namesFor(stranger)).toEqual([])
 })
 
+test('who may not read one that was published is not shown it by asking for the same', async () => {
+  const all = { source: { table: 'sky.planets' } }
+  const query = { query: { ...all, filter: 'id > 1' } }
+  const sql = { sql: 'SELECT id FROM sky.planets' }
+  for (const wish of [all, query, sql]) {
+    const card = { ...wish, title: 'Not for all' }
+    const { name } = await must(owner.send('post', '/v1/datasets', card), 201)
+    await must(owner.send('post', `/v1/datasets/${name}/1/publish`))
+    const mine = await must(reader.send('post', '/v1/datasets', wish), 201)
+    expect([mine.name === name, mine.title]).toEqual([false, null])
+    await must(reader.send('get', `/v1/datasets/${mine.name}`))
+    // The same again, and for its owner, too.
+    expect((await must(reader.send('post', '/v1/datasets', wish))).name).toBe(mine.name)
+    expect((await must(owner.send('post', '/v1/datasets', wish))).name).toBe(name)
+    const grant = [{ principal: reader.principal, privilege: 'select' }]
+    const hidden = `/v1/tables/moraine$datasets.${name}_v1/permissions`
+    await must(owner.send('post', hidden, { grant }))
+    expect((await must(reader.send('post', '/v1/datasets', wish))).name).toBe(name)
+  }
+})
+
+test('a published name is not shown to who asks for the same by it', async () => {
+  await make(owner)
+  await must(owner.send('post', `${DATASET}/publish`))
+  const wish = { name: 'planets', source: { table: 'sky.planets' } }
+  const { status, body } = await reader.send('post', '/v1/datasets', wish)
+  expect([status, body.type]).toEqual([409, '/problems/dataset-name-taken'])
+})
+
 test('whose right is taken away reads it no more, from the next download on', async () => {
   await make(reader)
   const revoke = [{ principal: reader.principal, privilege: 'select' }]

@@ -66,7 +66,7 @@ const materialise = (service: DataService) =>
     },
     async (call) => {
       const { param, query, keeper } = call
-      const wish = { ...UNDESCRIBED, source: param('table_identifier'), selector: {} }
+      const wish = { ...UNDESCRIBED, asker: call, source: param('table_identifier'), selector: {} }
       const replyTo = (name: string) => {
         const dataset_url = `/data/datasets/${name}`
         const value = { dataset_url, status_url: `${dataset_url}/status` }

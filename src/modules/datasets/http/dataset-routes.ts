@@ -125,7 +125,8 @@ async function makeAsked(
     )
   const { name, ttl_seconds: ttlSeconds, sql, query } = body
   const described = {
-    named: name === undefined ? undefined : { name, asker: { authorize, principal } },
+    name,
+    asker: { authorize, principal },
     card: cardOf(body),
     ttlMs: ttlSeconds * 1000,
   }

@@ -29,11 +29,11 @@ async function made(
   if ('sql' in later) {
     const { sql } = later
     return makeInTurn(service, later, (asked) =>
-      makeSqlDataset(service, { ...UNDESCRIBED, asked, sql }, kept),
+      makeSqlDataset(service, { ...UNDESCRIBED, asker: later.call, asked, sql }, kept),
     )
   }
   const { table, selector, query } = later
-  const wish = { ...UNDESCRIBED, source: table, selector }
+  const wish = { ...UNDESCRIBED, asker: later.call, source: table, selector }
   const isWhole = Object.values(query).every((member) => member === undefined)
   return isWhole
     ? makeDataset(service, { ...wish, query: undefined }, kept)
