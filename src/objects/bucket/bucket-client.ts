@@ -102,7 +102,7 @@ export interface BucketClient {
     chunks: AsyncIterable<Uint8Array>,
     attempt: MarkedAttempt,
   ): Promise<void>
-  /** Within the store, in one request, of that version where the store holds to it. */
+  /** Within the store, in one request, of that version only. */
   copy(
     from: BucketPlace,
     to: BucketPlace,

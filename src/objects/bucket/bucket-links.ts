@@ -11,6 +11,8 @@ import { quoted } from '../store-errors.ts'
 import type { BucketClient, Marked } from './bucket-client.ts'
 import { bucketError } from './bucket-error.ts'
 import { type BucketLocations, type BucketPlace, BucketRoots } from './bucket-location.ts'
+import { isImpatience, StorePatience } from './store-patience.ts'
+import { StalledError } from './without-stalls.ts'
 
 /** Some bytes of an object in a bucket, at least one. */
 export interface PlacedPart extends BucketPlace {
@@ -47,11 +49,13 @@ export class BucketLinks implements ObjectLinks {
   readonly #client: LinkClient
   readonly #readable: BucketRoots
   readonly #writable: BucketRoots
+  readonly #patience: StorePatience
 
   constructor({ client, locations, writableRoots, readableRoots }: BucketLinksOptions) {
     this.#client = client
     this.#readable = new BucketRoots('read', locations, [...writableRoots, ...readableRoots])
     this.#writable = new BucketRoots('write', locations, writableRoots)
+    this.#patience = new StorePatience((error) => client.explain(error) === 'busy')
   }
 
   canLink(location: string): boolean {
@@ -66,7 +70,8 @@ export class BucketLinks implements ObjectLinks {
   async signedUrl(location: string, wish: LinkWish): Promise<string> {
     const place = this.#readable.placeOfObject(location)
     try {
-      return await this.#client.sign(place, wish)
+      // Where no key is at hand, another service is asked to sign.
+      return await this.#patience.ask(() => this.#client.sign(place, wish))
     } catch (error) {
       throw this.#refusal(error, location)
     }
@@ -129,7 +134,8 @@ export class BucketLinks implements ObjectLinks {
 
   #refusal(error: unknown, location: string): unknown {
     if (error instanceof CatalogError) return error
-    return bucketError(error, this.#client.explain(error), location)
+    const isBusy = isImpatience(error) || error instanceof StalledError
+    return bucketError(error, isBusy ? 'busy' : this.#client.explain(error), location)
   }
 
   close(): void {

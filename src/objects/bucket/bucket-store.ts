@@ -352,7 +352,7 @@ export class BucketStore implements ObjectStore {
     { place, location, from = location, mark, missing }: Written & { readonly mark: string },
   ): Promise<PutOutcome> {
     const fault = this.#explain(error)
-    if (fault === 'missing') throw bucketError(error, missing, location)
+    if (fault === 'missing') throw bucketError(error, missing, from)
     const isSettled = fault === 'precondition' || fault === 'upload-gone'
     if (!isSettled) throw bucketError(error, fault, location)
     const found = await this.#head(place, location).catch((unseen: unknown) => {

@@ -5,6 +5,7 @@ import {
   type Attempt,
   type BucketClient,
   type ListedPage,
+  type LongCopy,
   MARK,
   type Marked,
   type MarkedAttempt,
@@ -24,6 +25,13 @@ const PART_TRIES = 5
 const PAGE_OBJECTS = 1_000
 const PRECONDITION_FAILED = 412
 const CRC32C_HASH = /crc32c=([^,]+)/
+
+interface Copy extends Marked {
+  readonly from: BucketPlace
+  readonly to: BucketPlace
+  /** The generation of the source. */
+  readonly version: string
+}
 
 /** Google Cloud Storage by its own library. */
 export class GcsBucketClient implements BucketClient {
@@ -136,22 +144,29 @@ export class GcsBucketClient implements BucketClient {
     await pipeline(Readable.from(chunks, { objectMode: false }), upload, { signal })
   }
 
-  copy(from: BucketPlace, to: BucketPlace, { mark }: MarkedAttempt): Promise<void> {
-    return this.#copyBy(this.#writer, { from, to, mark })
+  copy(
+    from: BucketPlace,
+    to: BucketPlace,
+    { mark, version }: MarkedAttempt & { version: string },
+  ): Promise<void> {
+    return this.#copyBy(this.#writer, { from, to, mark, version })
   }
 
   /** The library goes on until all of it is copied. */
-  copyLong(from: BucketPlace, to: BucketPlace, { mark }: Marked): Promise<void> {
-    return this.#copyBy(this.#uploader, { from, to, mark })
+  copyLong(from: BucketPlace, to: BucketPlace, { mark, version }: LongCopy): Promise<void> {
+    return this.#copyBy(this.#uploader, { from, to, mark, version })
   }
 
-  async #copyBy(
-    storage: Storage,
-    { from, to, mark }: Marked & { readonly from: BucketPlace; readonly to: BucketPlace },
-  ): Promise<void> {
-    await fileOf(storage, from).copy(fileOf(storage, to), {
-      ...{ metadata: { [MARK]: mark }, preconditionOpts: { ifGenerationMatch: 0 } },
-    })
+  async #copyBy(storage: Storage, { from, to, mark, version }: Copy): Promise<void> {
+    const source = storage.bucket(from.bucket).file(from.key, { generation: version })
+    try {
+      await source.copy(fileOf(storage, to), {
+        ...{ metadata: { [MARK]: mark }, preconditionOpts: { ifGenerationMatch: 0 } },
+      })
+    } catch (error) {
+      if (explainGcsError(error) === 'missing') await this.#requireVersion(from, version)
+      throw error
+    }
   }
 
   async delete(place: BucketPlace, { version }: Attempt & { version?: string }): Promise<void> {

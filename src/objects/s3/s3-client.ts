@@ -5,6 +5,7 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
   ListObjectsV2Command,
   PutObjectCommand,
   type S3Client,
@@ -159,21 +160,36 @@ export class S3BucketClient implements BucketClient {
     { signal, beforeMs }: Attempt & { beforeMs: number },
   ): Promise<number> {
     const options = { abortSignal: signal }
-    const found = await this.#writer.send(
-      new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix, MaxUploads: UPLOADS_PAGE }),
-      options,
-    )
-    const old = (found.Uploads ?? []).filter(({ Initiated }) => {
-      return Initiated !== undefined && Initiated.getTime() < beforeMs
-    })
-    for (const { Key, UploadId } of old) {
-      const given = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId })
-      await this.#writer.send(given, options).catch((error: unknown) => {
-        // Completed since it was listed, or given up by another.
-        if (explainS3Error(error) !== 'upload-gone') throw error
+    let count = 0
+    let from: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined =
+      {}
+    while (from !== undefined) {
+      const page: ListMultipartUploadsCommandOutput = await this.#writer.send(
+        new ListMultipartUploadsCommand({
+          ...{ Bucket: bucket, Prefix: prefix, MaxUploads: UPLOADS_PAGE },
+          ...from,
+        }),
+        options,
+      )
+      const old = (page.Uploads ?? []).filter(({ Initiated }) => {
+        return Initiated !== undefined && Initiated.getTime() < beforeMs
       })
+      for (const { Key, UploadId } of old) {
+        const given = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId })
+        await this.#writer.send(given, options).catch((error: unknown) => {
+          // Completed since it was listed, or given up by another.
+          if (explainS3Error(error) !== 'upload-gone') throw error
+        })
+      }
+      count += old.length
+      const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page
+      // Not every store that is compatible tells where a page ends.
+      from =
+        IsTruncated === true && NextKeyMarker !== undefined
+          ? { KeyMarker: NextKeyMarker, UploadIdMarker: NextUploadIdMarker }
+          : undefined
     }
-    return old.length
+    return count
   }
 
   explain(error: unknown): StoreFault | undefined {

@@ -18,6 +18,7 @@ import {
 import type { BucketPlace } from '../bucket/bucket-location.ts'
 import { rangeHeader } from '../bucket/bucket-range.ts'
 import { JoinVersions } from '../bucket/join-versions.ts'
+import { withoutStalls } from '../bucket/without-stalls.ts'
 import type { LinkWish } from '../object-links.ts'
 import { connectS3, headS3, type S3Options } from './s3-connection.ts'
 import { explainS3Error } from './s3-error.ts'
@@ -108,7 +109,7 @@ class S3LinkClient implements LinkClient {
         IfMatch: versions.of(part),
       })
       const { Body } = await this.#reader.send(command, { abortSignal: signal })
-      for await (const chunk of Body as Readable) chunks.push(chunk as Uint8Array)
+      for await (const chunk of withoutStalls(Body as Readable)) chunks.push(chunk)
     }
     const made = await this.#writer.send(
       new UploadPartCommand({

@@ -65,6 +65,44 @@ test('a list of S3 goes through all pages, also through one that is empty', asyn
   served.server.close()
 })
 
+function uploadsInXml(page: number): string {
+  const uploads = (PAGES[page] ?? []).map((key) => {
+    const initiated = key === 't/b' ? '2026-03-01T00:00:00.000Z' : AT
+    return (
+      `<Upload><Key>${key}</Key><UploadId>u</UploadId>` +
+      `<Initiated>${initiated}</Initiated></Upload>`
+    )
+  })
+  const next = '<NextUploadIdMarker>u</NextUploadIdMarker>'
+  const end = isLast(page) ? '' : `<NextKeyMarker>${page + 1}</NextKeyMarker>${next}`
+  const isTruncated = `<IsTruncated>${!isLast(page)}</IsTruncated>`
+  return (
+    `<ListMultipartUploadsResult>${isTruncated}${end}${uploads.join('')}` +
+    '</ListMultipartUploadsResult>'
+  )
+}
+
+test('the old uploads of S3 are given up on all pages, and no young ones', async () => {
+  const givenUp: (string | undefined)[] = []
+  const served = await serve(uploadsInXml, (url) => {
+    if (url.searchParams.has('uploadId')) givenUp.push(url.pathname)
+    return url.searchParams.get('key-marker')
+  })
+  const keys = { accessKeyId: 'a', secretAccessKey: 'b' }
+  const store = openS3Store({
+    ...{ writableRoots: ['s3://lake/t'], readableRoots: [], readFile, forcePathStyle: true },
+    ...{ endpoint: served.endpoint, region: undefined },
+    ...{ readCredentials: keys, writeCredentials: keys },
+  })
+  const beforeMs = Date.parse('2026-02-01T00:00:00.000Z')
+  const { signal } = new AbortController()
+  expect(await store.deleteUnfinished('s3://lake/t', { beforeMs, signal })).toBe(2)
+  expect(givenUp).toEqual(['/lake/t/a', '/lake/t/c'])
+  await store.close()
+  served.server.closeAllConnections()
+  served.server.close()
+})
+
 test('and so does one of Google Cloud Storage', async () => {
   const served = await serve(inJson, (url) => url.searchParams.get('pageToken'))
   const store = openGcsStore({

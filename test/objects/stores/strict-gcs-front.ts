@@ -14,8 +14,8 @@ export interface StrictGcsFront {
 /**
  * What Google Cloud Storage checks and its stand-in does not: signatures of links and their life,
  * and the generations that writes expect (`ifGenerationMatch` of put, copy, compose and delete, and
- * of each source of a compose). Of the writes of one object only one is under way at a time, so no
- * two of them see the same generation. Faults of the network are those of `faulty-front.ts`.
+ * of each source of a copy or a compose). Of the writes of one object only one is under way at a
+ * time, so no two of them see the same generation. Faults of the network are those of `faulty-front.ts`.
  */
 export async function openStrictGcsFront(
   store: string,
@@ -128,9 +128,14 @@ async function write(exchange: Exchange, wish: Wish, body: Buffer | undefined): 
 function sourcesOf({ incoming }: Exchange, { object }: Wish, body: Buffer | undefined): Wish[] {
   const { pathname, searchParams } = new URL(incoming.url ?? '/', 'http://store')
   const source = searchParams.get('ifSourceGenerationMatch')
+  const version = searchParams.get('sourceGeneration')
   const from = /\/b\/([^/]+)\/o\/([^/]+)\/(?:rewriteTo|copyTo)\//.exec(pathname)
   if (from !== null) {
-    return source === null ? [] : [{ object: `${from[1]}/o/${from[2]}`, generation: source }]
+    const read = `${from[1]}/o/${from[2]}`
+    return [
+      { object: read, generation: version ?? undefined, refusal: 404 },
+      { object: read, generation: source ?? undefined },
+    ]
   }
   if (!pathname.endsWith('/compose') || body === undefined) return []
   const { sourceObjects = [] } = JSON.parse(body.toString()) as {
