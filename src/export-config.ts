@@ -13,14 +13,17 @@ export interface ExportConfig {
 /** Only before the name of the next source: passwords may have commas. */
 const BETWEEN_SOURCES = /,\s*(?=[A-Za-z0-9_-]+=postgres(?:ql)?:\/\/)/
 const SOURCE = /^([A-Za-z0-9_-]{1,100})=(postgres(?:ql)?:\/\/[^/].*)$/
+/** Tasks whose source it is read tables of this service (docs/exports.md). */
+const OWN_TABLES = 'moraine'
 const POSTGRES_URL = /^postgres(?:ql)?:\/\/[^/]/
 
 const Sources = z.string().transform((text, context) => {
   const sources = new Map<string, string>()
   for (const part of text.split(BETWEEN_SOURCES).filter((each) => each.trim() !== '')) {
     const [, name, url] = SOURCE.exec(part.trim()) ?? []
-    if (!name || !url || !URL.canParse(url) || sources.has(name)) {
-      context.addIssue('not a source, or one twice')
+    const isTaken = name === OWN_TABLES || sources.has(name ?? '')
+    if (!name || !url || !URL.canParse(url) || isTaken) {
+      context.addIssue('not a source, one twice, or our own')
       return z.NEVER
     }
     sources.set(name, url)
@@ -40,7 +43,8 @@ export function readExports(
   const sources = read(
     'MORAINE_EXPORT_SOURCES',
     '',
-    'names and addresses like crm=postgres://user@host/database, separated by commas',
+    'names and addresses like crm=postgres://user@host/database, separated by commas, each name ' +
+      'once, and not moraine, which is our own tables',
     Sources,
   )
   const url = environment['DATABASE_URL'] ?? ''

@@ -72,6 +72,7 @@ export async function startWarnings(config: Config, environment: Environment): P
     ...unknownVariables(environment),
     ...unusedProviders(config, environment),
     ...folders.flat(),
+    ...(await missingExports(config, environment)),
   ]
 }
 
@@ -125,6 +126,19 @@ async function missingFolder(uri: string): Promise<string[]> {
   const found = await stat(path).catch(() => undefined)
   if (found?.isDirectory() === true) return []
   return [`MORAINE_ALLOWED_LOCATIONS has ${shown(uri)}, where no folder can be read`]
+}
+
+/** Without a setting that wants it, a folder of tasks need not be there. */
+async function missingExports(
+  { exportsFolder, exportSources }: Config,
+  environment: Environment,
+): Promise<string[]> {
+  const named = ['MORAINE_EXPORTS', 'DSL_PATH'].find((name) => environment[name])
+  if (named === undefined && exportSources.size === 0) return []
+  const found = await stat(exportsFolder).catch(() => undefined)
+  if (found?.isDirectory() === true) return []
+  const remedy = `make it, with a folder for each task, or correct ${named ?? 'MORAINE_EXPORTS'}`
+  return [`there are no export tasks: ${shown(exportsFolder)} is not a folder; ${remedy}`]
 }
 
 /** Levenshtein's distance. */

@@ -236,6 +236,8 @@ test.each([
   ['MORAINE_RELOCATED', '/a=/new, /b=/new', 'file:///old=file:///new'],
   ['MORAINE_RELOCATED', '/a=/new, /b=/new/below', 'file:///old=file:///new'],
   ['MORAINE_RELOCATED', `${resolve('.')}=/new`, 'remove it if the folder was moved back'],
+  ['MORAINE_EXPORT_SOURCES', 'moraine=postgres://h/db', 'not moraine, which is our own tables'],
+  ['MORAINE_EXPORT_SOURCES', 'a=postgres://h/db,a=postgres://h/db', 'each name once'],
   ['MORAINE_LOG_LEVEL', 'loud', 'trace, debug, info, warn, error, silent'],
   ['MORAINE_MANIFEST_CACHE', '256', 'a size like 256MB or 2GB'],
   ['MORAINE_DUMP_BUDGET', 'unlimited', 'a size like 500MB or 50GB'],

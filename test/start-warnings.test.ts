@@ -24,6 +24,20 @@ test('an allowed folder that is not there is told, and no other', async () => {
   ])
 })
 
+test('a folder of export tasks that is not there is told where it is wanted', async () => {
+  const told = [
+    'there are no export tasks: /no/such/tasks is not a folder; make it, with a folder ',
+  ]
+  const sources = { MORAINE_EXPORT_SOURCES: 'crm=postgres://h/db' }
+  for (const name of ['MORAINE_EXPORTS', 'DSL_PATH']) {
+    const warnings = await warningsOf({ [name]: '/no/such/tasks', ...sources })
+    expect(warnings).toEqual([`${told}for each task, or correct ${name}`])
+  }
+  expect(await warningsOf({ ...sources, MORAINE_HOME: '/no/such' })).toHaveLength(1)
+  expect(await warningsOf({ ...sources, MORAINE_EXPORTS: tmpdir() })).toEqual([])
+  expect(await warningsOf({ MORAINE_HOME: '/no/such' })).toEqual([])
+})
+
 test('every variable is known that a configuration is read from, and no more', async () => {
   const read: string[] = []
   const spied = new Proxy({}, { get: (_, name) => void read.push(String(name)) })

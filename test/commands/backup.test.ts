@@ -195,7 +195,7 @@ test('a backup has the tasks of exports, and a restore puts back those that are 
     'old/select.sql': 'SELECT 1 -- \xff',
     'old/delete.sql': 'DELETE FROM x',
   }
-  const others = { 'agency/secret.txt': 'a', 'old/.env': 'b', 'a b/task.json': '{}', 'none/x': 'c' }
+  const others = { 'agency/secret.txt': 'a', 'old/.env': 'b', 'none/x': 'c' }
   for (const [name, text] of Object.entries({ ...files, ...others })) {
     await mkdir(dirname(join(base, 'tasks', name)), { recursive: true })
     await writeFile(join(base, 'tasks', name), Buffer.from(text, 'latin1'))

@@ -19,7 +19,8 @@ export async function copyTasks(
   to: { readonly objects: ObjectStore; readonly root: string },
 ): Promise<CopiedTasks> {
   const folder = new TaskFolder(from)
-  const notCopied: string[] = []
+  const misnamed = await folder.listMisnamed()
+  const notCopied: string[] = misnamed.map(({ problem }) => problem)
   let tasks = 0
   for (const task of await folder.list()) {
     const failures: string[] = []

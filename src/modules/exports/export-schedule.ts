@@ -32,6 +32,11 @@ export function scheduleTask(deps: ExportJobDependencies): Task {
           if (told.get(name) !== problem) warn(deps, name, error)
         })
       }
+      for (const { name, problem } of await deps.folder.listMisnamed()) {
+        failed.set(name, problem)
+        const at = { problem, task: name }
+        if (told.get(name) !== problem) deps.log.warn(at, 'an export could not be scheduled')
+      }
       told = failed
     },
   }

@@ -7,6 +7,9 @@ import { type ExportTask, parseTask, type TaskFiles, taskInvalid } from './expor
 const TASK_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/
 const TASK_FILE_BYTES_MAX = 1024 * 1024
 const TASKS_MAX = 10_000
+const MISNAMED =
+  'the name of its folder may have letters, digits, - and _ only, at most 100, and begins with a ' +
+  'letter or digit; rename it'
 const TASK_FILES = ['task.json', 'select.sql', 'delete.sql'] as const
 
 export interface SeenTask {
@@ -18,6 +21,12 @@ export interface SeenTask {
   readonly changedAtMs: number
 }
 
+/** A folder that looks like a task, and why it is none. */
+export interface SeenFolder {
+  readonly name: string
+  readonly problem: string
+}
+
 /** The operator's tasks: one folder each, read anew whenever one is asked for. */
 export class TaskFolder {
   readonly #folder: string
@@ -26,15 +35,40 @@ export class TaskFolder {
     this.#folder = folder
   }
 
-  /** Names in order, of folders that have a file of a task. A folder that is not there has none. */
+  /** Names in order, of folders that have a file of a task; none if the folder cannot be read. */
   async list(): Promise<readonly string[]> {
-    const entries = await readdir(this.#folder, { withFileTypes: true }).catch((error) => {
-      if (error.code === 'ENOENT') return []
-      throw error
-    })
-    const names = entries.map(({ name }) => name).filter((name) => TASK_NAME.test(name))
+    const { names } = await this.#names()
+    return this.#tasksOf(names.filter((name) => TASK_NAME.test(name)))
+  }
+
+  /** Tasks that are none for the names of their folders. Hidden folders are meant to be none. */
+  async listMisnamed(): Promise<readonly SeenFolder[]> {
+    const { names } = await this.#names()
+    const misnamed = names.filter((name) => !TASK_NAME.test(name) && !name.startsWith('.'))
+    const tasks = await this.#tasksOf(misnamed)
+    return tasks.map((name) => ({ name, problem: taskInvalid(name, MISNAMED).message }))
+  }
+
+  /** Why the folder of tasks cannot be read, and what to do; `null` if it can. */
+  async problem(): Promise<string | null> {
+    const { code } = await this.#names()
+    if (code === undefined) return null
+    const remedy = 'make it, with a folder for each task, or correct MORAINE_EXPORTS'
+    return `there are no export tasks: their folder cannot be read (${code}); ${remedy}`
+  }
+
+  async #names(): Promise<{ readonly names: readonly string[]; readonly code?: string }> {
+    try {
+      const names = await readdir(this.#folder)
+      return { names: names.sort() }
+    } catch (error) {
+      return { names: [], code: (error as NodeJS.ErrnoException).code ?? 'unknown' }
+    }
+  }
+
+  async #tasksOf(names: readonly string[]): Promise<readonly string[]> {
     const tasks: string[] = []
-    for (const name of names.sort().slice(0, TASKS_MAX)) {
+    for (const name of names.slice(0, TASKS_MAX)) {
       if (await this.#isTask(name)) tasks.push(name)
     }
     return tasks

@@ -7,7 +7,7 @@ import { exportMeters } from '../../../src/modules/exports/export-meters.ts'
 import { scheduleTask } from '../../../src/modules/exports/export-schedule.ts'
 import type { ExportJobDependencies } from '../../../src/modules/exports/run-job.ts'
 import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
-import { ask, must, post } from '../../http/client.ts'
+import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { writeTask } from './export-harness.ts'
 
@@ -204,6 +204,27 @@ test('a folder without a file of a task is none, and hides no other', async () =
   const { exports } = await must(ask(service, '/v1/exports'))
   expect(exports.map(({ task }: { task: string }) => task)).toEqual(['a'])
   expect((await must(ask(service, '/exports'))).exports).toEqual(['a'])
+})
+
+test('a task whose folder has a name that none can have says so, in list and log', async () => {
+  const empty = await must(ask(service, '/v1/exports'))
+  expect(empty).toEqual({ exports: [], problem: expect.stringMatching(/ENOENT.*MORAINE_EXPORTS/) })
+  await newTask('a')
+  for (const name of ['a b', '.git']) await newTask(name)
+  await mkdir(join(folder(), 'my notes'))
+  const { exports, problem } = await must(ask(service, '/v1/exports'))
+  expect(problem).toBeNull()
+  expect(exports.map(({ task, problem }: Json) => [task, problem])).toEqual([
+    ['a', null],
+    ['a b', expect.stringMatching(/letters, digits, - and _ only.*rename it/)],
+  ])
+  expect((await must(ask(service, '/exports'))).exports).toEqual(['a'])
+  const logged: object[] = []
+  const log = { ...service.deps.log, warn: (facts: object) => logged.push(facts) }
+  const parts = { ...partsOf(Date.now), ...{ log, jobs: new Nothing() } }
+  const task = scheduleTask(parts as unknown as ExportJobDependencies)
+  for (let look = 0; look < 2; look++) await task.run(new AbortController().signal)
+  expect(logged).toEqual([{ task: 'a b', problem: exports[1].problem }])
 })
 
 /** The parts of an export's tasks, in a process that does no jobs. */

@@ -5,7 +5,7 @@ import { CodedError } from '../../../core/errors.ts'
 import { cutPage, parsePageToken } from '../../../http/page-token.ts'
 import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
-import { defineRoute, type Route, type Tag } from '../../../http/route.ts'
+import { type Call, defineRoute, type Route, type Tag } from '../../../http/route.ts'
 import type { DumpStreams } from '../../dumps/http/dump-streams.ts'
 import { countRows, sourceOf } from '../export-run.ts'
 import { EXPORT_KIND, type ExportJobDependencies } from '../run-job.ts'
@@ -68,7 +68,11 @@ function taskRoutes(service: ExportService): readonly Route[] {
       const { paused } = await service.files.readPauses()
       const described = (name: string) => describe(service, name, paused)
       const exports = await mapBounded(names, READS_AT_ONCE, described)
-      return jsonReply({ exports })
+      const misnamed = await misnamedTasks(service, call)
+      return jsonReply({
+        exports: [...exports, ...misnamed],
+        problem: await service.folder.problem(),
+      })
     },
   )
 
@@ -256,6 +260,20 @@ function fileRoutes(service: ExportService): readonly Route[] {
     },
   )
   return [listExportFiles, getExportFile]
+}
+
+/** What looks like a task and is none, of those that the caller may export. */
+async function misnamedTasks(
+  { folder }: ExportService,
+  { may }: Pick<Call<unknown, unknown>, 'may'>,
+) {
+  const permitted = await mapBounded(await folder.listMisnamed(), READS_AT_ONCE, async (found) =>
+    (await may('export', { on: 'export', name: found.name })) ? [found] : [],
+  )
+  return permitted.flat().map(({ name, problem }) => ({
+    ...{ task: name, source: null, mode: null, schedule: null },
+    ...{ is_paused: false, problem, last_run: null },
+  }))
 }
 
 /** Throws `export-not-found`. */

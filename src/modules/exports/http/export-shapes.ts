@@ -219,8 +219,14 @@ export const ExportTaskAnswer = z
   })
 
 export const ExportsAnswer = z
-  .strictObject({ exports: z.array(ExportTaskAnswer) })
-  .meta({ id: 'Exports', example: { exports: [] } })
+  .strictObject({
+    exports: z.array(ExportTaskAnswer),
+    problem: z
+      .string()
+      .nullable()
+      .meta({ description: 'Why their folder cannot be read; null if it can.' }),
+  })
+  .meta({ id: 'Exports', example: { exports: [], problem: null } })
 export const ExportFilesAnswer = z
   .strictObject({ files: z.array(ExportFile), next_page_token: NextPageToken })
   .meta({ id: 'ExportFiles', example: { files: [], next_page_token: null } })
