@@ -15,7 +15,8 @@ export interface StrictGcsFront {
  * What Google Cloud Storage checks and its stand-in does not: signatures of links and their life,
  * and the generations that writes expect (`ifGenerationMatch` of put, copy, compose and delete, and
  * of each source of a copy or a compose). Of the writes of one object only one is under way at a
- * time, so no two of them see the same generation. Faults of the network are those of `faulty-front.ts`.
+ * time, so no two of them see the same generation. Faults of the network are those of
+ * `faulty-front.ts`.
  */
 export async function openStrictGcsFront(
   store: string,
