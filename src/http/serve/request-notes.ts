@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Request, Response } from 'express'
 import type { Asked } from '../permission.ts'
+import { requestTarget } from '../request-log.ts'
 import type { Route } from '../route.ts'
 
 /** What a request came to, for those who keep a record of requests. */
@@ -13,6 +14,8 @@ export interface EndedRequest {
   /** The client's, as far as the proxies in between are trusted. */
   readonly address: string | undefined
   readonly method: string
+  /** As the client wrote it, without the query. */
+  readonly path: string
   /** The response's, whether or not it arrived as a whole. */
   readonly status: number
   /** Privileges that were asked for, in order; only the first of very many. */
@@ -51,6 +54,7 @@ export function endedRequest(request: Request, response: Response): EndedRequest
   return {
     ...{ route, principal, method: request.method, status: response.statusCode },
     requestId: request.id,
+    path: requestTarget(request).replace(/[?#].*$/s, ''),
     address: request.clientAddress,
     asked: permissions?.asked ?? [],
     refused: permissions?.refused,

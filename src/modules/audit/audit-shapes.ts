@@ -75,6 +75,14 @@ export const AuditLog = z
     }),
     status: z.int().nullable().meta({ description: 'Of the response; null for a change.' }),
     request_id: z.string().nullable(),
+    path: z
+      .string()
+      .nullable()
+      .meta({
+        description:
+          'The path of the request, which names the file, dataset or run; null for a change, and ' +
+          'where a row stands for requests of several paths.',
+      }),
     address: z.string().nullable(),
     count: z.int().meta({
       description: 'Requests of the same second that were alike, if there were very many.',
@@ -96,6 +104,7 @@ export const AuditLog = z
       decision: 'allowed',
       status: null,
       request_id: '5b2c7d9e-0c1f-4a56-8d11-0d8e6a7f3b21',
+      path: null,
       address: '10.0.3.7',
       count: 1,
       before: { version: 6, namespace: ['aviation'], name: 'flight' },
@@ -146,12 +155,13 @@ export const UsageAnswer = z
 
 export function auditLogOf(row: AuditRow): z.input<typeof AuditLog> {
   const { rowId, timeMs, principal, action, kind, subject, name, decision, content, seal } = row
-  const { count, before, after, ...told } = JSON.parse(content) as AuditContent
+  const { count, path = null, before, after, ...told } = JSON.parse(content) as AuditContent
   return {
     ...{ id: rowId, time: timeText(timeMs), principal, action },
     target: { kind, id: subject === '' ? null : subject, name },
     decision,
     ...told,
+    path,
     count,
     before: before as z.input<typeof State>,
     after: after as z.input<typeof State>,

@@ -12,6 +12,8 @@ import { UsageCounts } from './usage-counts.ts'
 const FLUSH_MS = 1_000
 /** Above so many between two flushes, requests that are alike share a row. */
 const APART_MAX = 1_000
+/** Longer ones are cut. */
+const PATH_LENGTH_MAX = 1_000
 /** Rows in memory; what exceeds them is counted. */
 const ROWS_MAX = 10_000
 
@@ -23,6 +25,8 @@ export interface TrailDependencies {
 
 interface Pending extends NotedRequest {
   count: number
+  /** `undefined` for more than one. */
+  path: string | undefined
 }
 
 /**
@@ -100,6 +104,7 @@ export class AuditTrail implements RequestNotes {
     const same = this.#alike.get(key)
     if (same !== undefined) {
       same.count++
+      if (same.path !== noted.path) same.path = undefined
     } else if (this.#pending.length + this.#unwritten.length >= ROWS_MAX) {
       this.#lost++
       this.#lostEver++
@@ -161,7 +166,14 @@ export class AuditTrail implements RequestNotes {
       ...{ action: LOST, kind: 'catalog', subject: 'catalog', name: '' },
       decision: 'allowed',
     }
-    const none = { request_id: null, address: null, status: null, before: null, after: null }
+    const none = {
+      request_id: null,
+      path: null,
+      address: null,
+      status: null,
+      before: null,
+      after: null,
+    }
     return newAuditRow(facts, { ...none, count })
   }
 }
@@ -175,12 +187,13 @@ function likeness({ facts, status, address }: NotedRequest): string {
 }
 
 async function rowOf(pending: Pending, names: TargetNames): Promise<NewAuditRow> {
-  const { facts, target, requestId, address, status, count } = pending
+  const { facts, target, requestId, path, address, status, count } = pending
   const subject = await names.subjectOf(target)
   return newAuditRow(
     { ...facts, subject },
     {
       request_id: requestId,
+      path: path?.slice(0, PATH_LENGTH_MAX) ?? null,
       address: address ?? null,
       ...{ status, count, before: null, after: null },
     },

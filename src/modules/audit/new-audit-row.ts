@@ -8,6 +8,8 @@ const CONTENT_LENGTH_MAX = 100_000
 /** What is told of a row besides its columns. */
 export interface AuditContent {
   readonly request_id: string | null
+  /** The path of the request, without its query; rows of before it was told have none. */
+  readonly path?: string | null
   readonly address: string | null
   /** HTTP status; null for a change. */
   readonly status: number | null

@@ -1,4 +1,5 @@
 import type { AuditDecision } from '../../catalog/audit/audit-store.ts'
+import { withoutCredentials } from '../../core/access/url-credentials.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { Target } from '../../http/authorizer.ts'
@@ -15,6 +16,8 @@ export interface NotedRequest {
   readonly facts: AuditFacts
   readonly target: Target | undefined
   readonly requestId: string
+  /** `undefined` where no route was found: it is the client's own invention. */
+  readonly path: string | undefined
   readonly address: string | undefined
   readonly status: number
 }
@@ -37,7 +40,7 @@ export function notedRequests(
 }
 
 function noted(
-  { route, principal, requestId, address, status, method }: EndedRequest,
+  { route, principal, requestId, path, address, status, method }: EndedRequest,
   { nowMs, newUuid }: Pick<Ambient, 'nowMs' | 'newUuid'>,
   { decision, target }: { readonly decision: AuditDecision; readonly target: Target | undefined },
 ): NotedRequest {
@@ -47,7 +50,7 @@ function noted(
       action: route?.operationId ?? method.toLowerCase(),
       ...{ kind: target?.on ?? 'catalog', subject: '', name: nameOf(target) },
     },
-    ...{ target, requestId, address, status },
+    ...{ target, requestId, address, status, path: route && withoutCredentials(path) },
   }
 }
 

@@ -95,6 +95,18 @@ describe('the audit of a table', () => {
     ])
     const ofTable = await logs(`/v1/tables/${tableId}/audit-logs?principal=${stranger.principal}`)
     expect(ofTable.map(told)).toEqual([found[1]])
+    expect(ofTable[0].path).toBe(TABLE)
+  })
+
+  test('has the path of what was read, and no query', async () => {
+    await must(owner.send('get', `${TABLE}/dump?format=csv&bom=true`))
+    const [read] = await logs(`${TABLE}/audit-logs?action=dumpTable`)
+    expect(read.path).toBe(`${TABLE}/dump`)
+    expect(JSON.stringify(read)).not.toContain('bom')
+    const paths = [`${TABLE}/rows`, `${TABLE}/rows?limit=1`]
+    for (const path of paths) await must(owner.send('get', path))
+    const rows = await logs(`${TABLE}/audit-logs?action=readRows`)
+    expect(rows.map(({ path }) => path)).toEqual([`${TABLE}/rows`, `${TABLE}/rows`])
   })
 
   test('is for its owner, and that of everything for an administrator', async () => {
