@@ -38,6 +38,14 @@ export const DATASET_PROBLEMS = {
     remedy: 'Its `status_url` tells how far it is, and why it failed if it did.',
     retry: 'yes',
   },
+  'dataset-cancelled': {
+    status: 409,
+    iceberg: ALREADY_EXISTS,
+    title: 'Dataset cancelled',
+    meaning: 'Making the rows of the dataset was cancelled before it was ready.',
+    remedy: 'Ask for it again: it is a new version then.',
+    retry: 'yes',
+  },
   'dataset-immutable': {
     status: 403,
     iceberg: { status: 403, type: 'ForbiddenException' },

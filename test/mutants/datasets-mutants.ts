@@ -146,10 +146,20 @@ export const DATASETS: readonly MutantGroup[] = [
     file: 'src/modules/datasets/http/dataset-change-routes.ts',
     tests: [RIGHTS, NAMES],
     edits: [
-      [`namedBy(call), { ...call, privilege: 'own' }`, 'namedBy(call), call'],
+      [`const asking = { ...call, privilege: 'own' }`, 'const asking = call'],
       [`named, { ...call, privilege: 'own' }`, 'named, call'],
       ['    await requireOwnPublished(service, dataset.name, asker)\n', ''],
       [`    await asker.authorize('own', madeOf(dataset))\n`, ''],
+    ],
+  },
+  {
+    file: 'src/modules/datasets/withdraw-dataset.ts',
+    tests: ['test/modules/datasets/cancelled-datasets.test.ts'],
+    edits: [
+      ['if (!isCancelled && inputOf(input).asker !== asker) throw refusal\n', ''],
+      ['jobs.cancel(open.jobId, asker)', 'jobs.cancel(open.jobId)'],
+      ['open === undefined || open.endedAtMs !== undefined', 'open === undefined'],
+      ['job !== undefined && job.endedAtMs === undefined', 'false'],
     ],
   },
   {

@@ -22,6 +22,7 @@ credential-missing 401 401 NotAuthorizedException
 credential-over-plain-http 403 403 ForbiddenException
 data-file-changed 410 404 NotFoundException
 data-file-missing 410 404 NotFoundException
+dataset-cancelled 409 409 AlreadyExistsException
 dataset-gone 410 404 NotFoundException
 dataset-immutable 403 403 ForbiddenException
 dataset-name-taken 409 409 AlreadyExistsException

@@ -21,6 +21,11 @@ export interface JobKind<Input = unknown> {
    * job is cancelled, its lease is lost or the service stops.
    */
   run(job: RunningJob<Input>, fence: JobFence, signal: AbortSignal): Promise<unknown>
+  /**
+   * Told once the job is cancelled, whether it ran or not, by the process where that was done; a
+   * process that dies then tells nobody.
+   */
+  cancelled?(input: Input): Promise<void>
 }
 
 export interface RunningJob<Input> {

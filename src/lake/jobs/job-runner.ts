@@ -1,4 +1,4 @@
-import type { ClaimedJob, JobEnding, JobProblem } from '../../catalog/job-store.ts'
+import type { ClaimedJob, JobEnding, JobProblem, JobRecord } from '../../catalog/job-store.ts'
 import { CatalogError, CodedError } from '../../core/errors.ts'
 import { Bell } from './bell.ts'
 import { newClosing } from './closing.ts'
@@ -59,6 +59,16 @@ export class JobRunner {
     await this.#running.get(jobId)?.hold.look()
   }
 
+  /** Tells the kind of a job that was cancelled. */
+  async tellCancelled({ kind, jobId, input }: JobRecord): Promise<void> {
+    const handler = this.#kinds.get(kind)
+    try {
+      await handler?.cancelled?.(handler.input(input))
+    } catch (err) {
+      this.#deps.log.warn({ err, jobId }, 'that a job was cancelled could not be told')
+    }
+  }
+
   /** Gives back what runs here; another process, or the next start, does it. */
   async close(): Promise<void> {
     this.#closing.abort(new CatalogError('overloaded', 'the service stops: try again soon'))
@@ -106,7 +116,12 @@ export class JobRunner {
   }
 
   async #do(job: ClaimedJob, hold: JobHold): Promise<void> {
-    await hold.end(await this.#run(job, hold))
+    const ending = await this.#run(job, hold)
+    await hold.end(ending)
+    if (ending.outcome !== 'cancelled') return
+    // Somebody may have asked for it again.
+    const ended = await this.#deps.catalog.jobs.find(job.jobId)
+    if (ended?.state === 'cancelled') await this.tellCancelled(ended)
   }
 
   async #run(job: ClaimedJob, hold: JobHold): Promise<JobEnding> {

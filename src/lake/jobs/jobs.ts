@@ -96,7 +96,8 @@ export class Jobs {
     }
     const job = await catalog.jobs.cancel(cancellation)
     if (job === undefined) throw jobNotFound(jobId)
-    if (job.isCancelled) await this.#runner?.look(jobId)
+    if (job.state === 'cancelled') await this.#runner?.tellCancelled(job)
+    else if (job.isCancelled) await this.#runner?.look(jobId)
     return job
   }
 }

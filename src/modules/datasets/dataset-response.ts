@@ -6,6 +6,7 @@ import { timeOrNull, timeText } from '../../http/common-shapes.ts'
 import { isOrcid, licenseUrl } from './documents/cited-data.ts'
 import { DOCUMENT_KINDS } from './documents/document-kinds.ts'
 import { isLiving } from './end-dataset.ts'
+import { CANCELLED } from './query-dataset.ts'
 
 /** Signposts for programs that land on the page of a dataset (signposting.org). */
 export function signposts(dataset: DatasetRecord): string {
@@ -91,14 +92,18 @@ export function statusToJson(dataset: DatasetRecord, nowMs: number, job?: JobRec
     expires_at: timeOrNull(expiresAtMs),
     dataset_url: url,
     download_url: state === 'ready' ? `${url}/download` : null,
-    problem: problemToJson(problem ?? job?.problem),
+    problem: problemToJson(problem ?? problemOfJob(job)),
   }
 }
 
 /** A job that failed for another reason than its query is asked for again by the next request. */
 function stateOfJob(job: JobRecord | undefined): Shown {
   if (job?.state === 'running') return 'building'
-  return job?.state === 'failed' ? 'failed' : 'queued'
+  return job?.state === 'failed' || job?.state === 'cancelled' ? 'failed' : 'queued'
+}
+
+function problemOfJob(job: JobRecord | undefined): JobProblem | undefined {
+  return job?.state === 'cancelled' ? CANCELLED : job?.problem
 }
 
 function problemToJson(problem: JobProblem | undefined) {

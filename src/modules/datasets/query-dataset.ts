@@ -42,6 +42,12 @@ const SQL_MS_MAX = 60_000
 /** How long a job waits while its caller has enough queries running. */
 const NOT_YET_MS = 2_000
 
+/** Why a dataset has failed whose job was cancelled. */
+export const CANCELLED = {
+  code: 'dataset-cancelled',
+  detail: 'making its rows was cancelled: ask for it again if you want them',
+}
+
 /** What a query asks for, without what it asks. */
 export type DatasetQuery = Omit<StructuredQuery, 'source'>
 
@@ -69,7 +75,9 @@ export async function askForRows(
   asked: AskedRows,
 ): Promise<JobRecord> {
   const input: JobInput = { ...asked, tableUuid }
-  return (await jobs.submit({ kind: KIND, key: tableUuid, input })).job
+  const { asker } = asked
+  const wish = { kind: KIND, key: tableUuid, input }
+  return (await jobs.submit(asker === '' ? wish : { ...wish, asker })).job
 }
 
 /** The job that makes the rows, or was the last to try. */
@@ -114,6 +122,10 @@ export function datasetJob(deps: QueryDatasetDependencies): JobKind<JobInput> {
         }
         throw error
       }
+    },
+    async cancelled({ tableUuid }) {
+      const nowMs = deps.ambient.nowMs()
+      await deps.catalog.datasets.finish({ tableUuid, problem: CANCELLED, nowMs })
     },
   }
 }

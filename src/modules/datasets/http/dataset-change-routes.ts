@@ -20,6 +20,7 @@ import {
   notFound,
   requireNotGone,
 } from '../find-dataset.ts'
+import { stopRows, withdrawDataset } from '../withdraw-dataset.ts'
 import {
   DATASET_FORMS,
   type DatasetForm,
@@ -39,16 +40,25 @@ function changingRoutes(service: DatasetService, form: DatasetForm): readonly Ro
       summary: `Delete the ${which}`,
       description:
         'Needs `own` on its source, or on itself once it is published. Its card stays, and is ' +
-        'what `dataset-gone` shows. Files that nothing else names are deleted after the grace.',
+        'what `dataset-gone` shows. Files that nothing else names are deleted after the grace. ' +
+        'Whoever asked for one whose rows are still to be made cancels that, without `own`: it ' +
+        'has `failed` then with `dataset-cancelled`, unless somebody else waits for it, too.',
       answers: [{ status: 200, description: 'What it was.', shape: DatasetAnswer }],
       problems: GONE,
       curl: `curl -X DELETE ${curl}`,
     },
     async (call) => {
-      const dataset = await findDataset(service, namedBy(call), { ...call, privilege: 'own' })
+      const named = namedBy(call)
+      const asking = { ...call, privilege: 'own' } as const
+      let dataset: DatasetRecord
+      try {
+        dataset = await findDataset(service, named, asking)
+      } catch (refusal) {
+        return againReply(service, await withdrawDataset(service, { named, refusal }, call))
+      }
       requireNotGone(dataset, service.ambient.nowMs())
-      const keep = keepOf(call, dataset)
-      await endDataset(service, dataset, { keep })
+      await endDataset(service, dataset, { keep: keepOf(call, dataset) })
+      if (dataset.state === 'queued') await stopRows(service, dataset)
       return againReply(service, dataset)
     },
     changedAgain(service),

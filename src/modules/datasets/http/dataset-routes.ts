@@ -79,6 +79,7 @@ const make = (service: DatasetService) =>
       problems: [
         ...FINDING_PROBLEMS,
         'dataset-name-taken',
+        'dataset-cancelled',
         'quota-exceeded',
         'query-invalid',
         'filter-invalid',
