@@ -28,7 +28,7 @@ export interface JobStore {
    * that runs as soon as its holder renews. Returns the job as it is then; one that has ended stays
    * as it is.
    */
-  cancel(cancellation: JobCancellation): Promise<JobRecord | undefined>
+  cancel(cancellation: JobCancellation): Promise<CancelledJob | undefined>
   /** Forgets jobs that ended before the instant; returns how many. */
   forget(beforeMs: number): Promise<number>
   /**
@@ -83,6 +83,11 @@ export interface JobRecord {
   readonly endedAtMs: number | undefined
 }
 
+export type CancelledJob = JobRecord & {
+  /** Whether somebody who wanted it no longer does: false of one that had ended. */
+  readonly isWithdrawn: boolean
+}
+
 /** What problem documents are made of. */
 export interface JobProblem {
   readonly code: string
@@ -92,6 +97,7 @@ export interface JobProblem {
 
 export interface JobQuery {
   readonly kind?: string
+  readonly key?: string
   readonly exceptKinds?: readonly string[]
   readonly state?: JobState
   /** Only jobs older than this one in the order. */

@@ -134,9 +134,9 @@ export function describeJobs(catalog: () => Catalog): void {
       const { jobId } = job
       const cancel = (asker?: string) =>
         jobs().cancel({ jobId, nowMs: 1_020, ...(asker !== undefined && { asker }) })
-      expect(await cancel('eve')).toMatchObject({ state: 'waiting' })
-      expect(await cancel('bob')).toMatchObject({ state: 'waiting' })
-      expect(await cancel('bob')).toMatchObject({ state: 'waiting' })
+      expect(await cancel('eve')).toMatchObject({ state: 'waiting', isWithdrawn: false })
+      expect(await cancel('bob')).toMatchObject({ state: 'waiting', isWithdrawn: true })
+      expect(await cancel('bob')).toMatchObject({ state: 'waiting', isWithdrawn: false })
       expect(await cancel('ada')).toMatchObject({ state: 'cancelled', endedAtMs: 1_020 })
       expect(await claim(1_030)).toBeUndefined()
       const other = await submit({ asker: 'ada' })

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type {
+  CancelledJob,
   ClaimedJob,
   HeldJob,
   JobCancellation,
@@ -68,6 +69,7 @@ export class SqlJobs implements JobStore {
 
   async list({
     kind,
+    key,
     exceptKinds = [],
     state,
     before,
@@ -81,6 +83,7 @@ export class SqlJobs implements JobStore {
         .orderBy('job_id', 'desc')
         .limit(limit)
       if (kind !== undefined) query = query.where('kind', '=', kind)
+      if (key !== undefined) query = query.where('unique_key', '=', key)
       if (exceptKinds.length > 0) query = query.where('kind', 'not in', exceptKinds)
       if (state !== undefined) query = query.where('state', '=', state)
       if (before !== undefined) {
@@ -125,12 +128,12 @@ export class SqlJobs implements JobStore {
     })
   }
 
-  async cancel(cancellation: JobCancellation): Promise<JobRecord | undefined> {
-    const row = await write(this.#engine, async (transaction) => {
-      await withdraw(transaction, cancellation)
-      return findRow(transaction, cancellation.jobId)
+  cancel(cancellation: JobCancellation): Promise<CancelledJob | undefined> {
+    return write(this.#engine, async (transaction) => {
+      const isWithdrawn = await withdraw(transaction, cancellation)
+      const row = await findRow(transaction, cancellation.jobId)
+      return row === undefined ? undefined : { ...jobOf(row), isWithdrawn }
     })
-    return row === undefined ? undefined : jobOf(row)
   }
 
   forget(beforeMs: number): Promise<number> {
@@ -299,7 +302,7 @@ function unlessCancelled({ dueAtMs, nowMs }: { dueAtMs: number; nowMs: number })
 async function withdraw(
   transaction: SqlTransaction,
   { jobId, asker, nowMs }: JobCancellation,
-): Promise<void> {
+): Promise<boolean> {
   // Changes nothing, but who asks for it at the same time waits here.
   const open = await transaction
     .updateTable('jobs')
@@ -308,19 +311,19 @@ async function withdraw(
     .where('ended_at_ms', 'is', null)
     .returning('state')
     .executeTakeFirst()
-  if (open === undefined) return
+  if (open === undefined) return false
   let askers = transaction.deleteFrom('job_askers').where('job_id', '=', jobId)
   if (asker !== undefined) askers = askers.where('asker', '=', asker)
   const { numDeletedRows } = await askers.executeTakeFirst()
   if (asker !== undefined) {
-    if (numDeletedRows === 0n) return
+    if (numDeletedRows === 0n) return false
     const [other] = await transaction
       .selectFrom('job_askers')
       .select('asker')
       .where('job_id', '=', jobId)
       .limit(1)
       .execute()
-    if (other !== undefined) return
+    if (other !== undefined) return true
   }
   const ended = { state: 'cancelled', ended_at_ms: instant(nowMs) }
   await transaction
@@ -328,6 +331,7 @@ async function withdraw(
     .set(open.state === 'waiting' ? { ...ended, is_cancelled: 1n } : { is_cancelled: 1n })
     .where('job_id', '=', jobId)
     .execute()
+  return true
 }
 
 async function forgetSome(transaction: SqlTransaction, beforeMs: number): Promise<number> {

@@ -46,6 +46,10 @@ export class JobHold implements JobFence {
     return this.#state
   }
 
+  get isCancelled(): boolean {
+    return this.#state === 'cancelled'
+  }
+
   get token(): bigint {
     return this.#job.fencingToken
   }

@@ -57,6 +57,8 @@ export class JobNotYet extends Error {
 export interface JobFence {
   /** Greater than that of any earlier attempt. */
   readonly token: bigint
+  /** Whether nobody wants the job any more. */
+  readonly isCancelled: boolean
   /**
    * Asked before what must not be done by two: throws unless the job is ours, from now on for a
    * whole lease.

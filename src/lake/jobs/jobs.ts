@@ -1,4 +1,10 @@
-import type { JobQuery, JobRecord, NewJob, SubmittedJob } from '../../catalog/job-store.ts'
+import type {
+  CancelledJob,
+  JobQuery,
+  JobRecord,
+  NewJob,
+  SubmittedJob,
+} from '../../catalog/job-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { pause } from './bell.ts'
 import type { JobDependencies } from './job-hold.ts'
@@ -87,7 +93,7 @@ export class Jobs {
   }
 
   /** Withdraws one asker, or all; the job ends when none is left. Throws `job-not-found`. */
-  async cancel(jobId: string, asker?: string): Promise<JobRecord> {
+  async cancel(jobId: string, asker?: string): Promise<CancelledJob> {
     const { catalog, ambient } = this.#deps
     const cancellation = {
       jobId,

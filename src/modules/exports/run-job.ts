@@ -53,7 +53,8 @@ export function exportJob(deps: ExportJobDependencies): JobKind<ExportInput> {
         const task = await deps.folder.read(input.task)
         return await exportOnce(deps, task, { jobId, log, fence, signal })
       } catch (error) {
-        log.add('failed', { problem: error instanceof CodedError ? error.code : 'internal' })
+        if (fence.isCancelled) log.add('withdrawn')
+        else log.add('failed', { problem: error instanceof CodedError ? error.code : 'internal' })
         throw await failureOf(deps, error, { jobId, task: input.task, attempt })
       }
     },
@@ -138,7 +139,8 @@ export async function recover(deps: ExportJobDependencies, signal: AbortSignal):
       if (await recoverOne(deps, staged, signal)) ended++
     } catch (err) {
       if (signal.aborted) throw err
-      deps.log.warn({ err, staged: staged.location }, 'an export could not be ended')
+      const why = err instanceof CodedError ? { problem: err.message } : { err }
+      deps.log.warn({ ...why, staged: staged.location }, 'an export could not be ended')
     }
   }
   return ended

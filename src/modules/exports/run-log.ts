@@ -21,6 +21,7 @@ const RUN_STEPS = [
   'conflict',
   'empty',
   'failed',
+  'withdrawn',
 ] as const
 
 /**

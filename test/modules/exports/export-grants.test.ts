@@ -95,11 +95,15 @@ test('one who withdraws ends the run for those only who asked for it', async () 
     const { url, job_url } = await must(one.send('post', '/v1/exports/a/runs', {}), 202)
     const isCancelled = async () => (await must(keyed.admin.send('get', job_url))).is_cancelled
     await must(two.send('post', '/v1/exports/a/runs', {}), 202)
-    for (const each of [third, one, one]) {
-      await must(each.send('delete', url))
-      expect(await isCancelled()).toBe(false)
+    for (const [each, status] of [
+      [third, 403] as const,
+      [one, 200] as const,
+      [one, 403] as const,
+    ]) {
+      const { is_cancelled = false } = await must(each.send('delete', url), status)
+      expect([is_cancelled, await isCancelled()]).toEqual([false, false])
     }
-    await must(two.send('delete', url))
+    expect((await must(two.send('delete', url))).is_cancelled).toBe(true)
     expect(await isCancelled()).toBe(true)
     for (;;) {
       const { state } = await must(two.send('get', url))
@@ -107,6 +111,10 @@ test('one who withdraws ends the run for those only who asked for it', async () 
       expect(['waiting', 'running']).toContain(state)
       await sleep(50)
     }
+    // One that has ended stays as it is, whoever asks.
+    expect((await must(third.send('delete', url))).state).toBe('cancelled')
+    const none = url.replace(/[^/]+$/, 'none')
+    expect((await one.send('delete', none)).body.type).toBe('/problems/export-run-not-found')
     const again = await must(one.send('post', '/v1/exports/a/runs', {}), 202)
     const ended = await must(keyed.admin.send('delete', again.url))
     expect(['cancelled', 'running']).toContain(ended.state)

@@ -93,6 +93,29 @@ test('a time that passed in a pause is made up for with catch_up, else left out'
   expect(late.map(({ task }) => task)).toEqual(['b'])
 })
 
+test('runs are listed page by page, the newest first', async () => {
+  for (const name of ['a', 'b']) await newTask(name)
+  const runs: string[] = []
+  for (let n = 0; n < 5; n++) {
+    await post(service, '/exports/a', {})
+    if (n % 2 === 0) await post(service, '/exports/b', {})
+  }
+  const pages: number[] = []
+  for (let token = ''; ; ) {
+    const path = `/v1/exports/a/runs?page_size=2${token && `&page_token=${token}`}`
+    const page = await must(ask(service, path))
+    pages.push(page.runs.length)
+    runs.push(...page.runs.map((run: Json) => `${run.task} ${run.run_id}`))
+    if (page.next_page_token === null) break
+    token = page.next_page_token
+  }
+  expect(pages).toEqual([2, 2, 1])
+  expect(new Set(runs).size).toBe(5)
+  expect(runs.filter((run) => run.startsWith('b'))).toEqual([])
+  const wrong = await ask(service, '/v1/exports/a/runs?page_token=x')
+  expect(wrong.body.type).toBe('/problems/page-token-invalid')
+})
+
 test('several are paused, or none where one is unknown', async () => {
   await newTask('a')
   const { body } = await post(service, '/v1/exports/pause', { tasks: ['a', 'none'] })

@@ -282,6 +282,9 @@ describeWithPostgres('exports', () => {
     await ask(shop.service, run.job_url, { method: 'DELETE' })
     const ended = (await ask(shop.service, `${run.job_url}?wait=30`)).body
     expect(ended.state).toBe('cancelled')
+    const { steps } = (await ask(shop.service, `${run.url}/log`)).body
+    expect(steps.at(-1)).toMatchObject({ step: 'withdrawn' })
+    expect(JSON.stringify(steps)).not.toContain('overloaded')
     await shop.source.query('commit')
     expect(await left()).toBe(300)
     await nothingStaged('cancelled')

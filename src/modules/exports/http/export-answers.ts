@@ -76,6 +76,7 @@ export function runToJson(job: JobRecord) {
     run_id: job.jobId,
     task: job.key,
     state: job.state,
+    is_cancelled: job.isCancelled,
     url: `/v1/exports/${job.key}/runs/${job.jobId}`,
     job_url: `/v1/jobs/${job.jobId}`,
     progress: countsOf(job.progress),

@@ -18,7 +18,9 @@ import {
   ExportFilesAnswer,
   ExportFilesQuery,
   ExportRunAsked,
+  ExportRunPosition,
   ExportRunsAnswer,
+  ExportRunsQuery,
   ExportsAnswer,
   ExportTaskAnswer,
   RunExportRequest,
@@ -35,9 +37,7 @@ export const EXPORTS_TAG: Tag = {
   description: 'Archive rows of other databases, then delete them there.',
 }
 export const TASK_PARAMETER = { task: 'The name of the folder of the task.' }
-const RUNS_MAX = 100
 const READS_AT_ONCE = 16
-const JOBS_READ_MAX = 5_000
 const RETRY_AFTER_SECONDS = 2
 
 export function exportRoutes(service: ExportService): readonly Route[] {
@@ -148,16 +148,26 @@ function runRoutes(service: ExportService): readonly Route[] {
       operationId: 'listExportRuns',
       tag: EXPORTS_TAG,
       summary: 'List the runs of a task, newest first',
-      description: 'The last 100 of the last week; its files are kept for ever.',
+      description: 'Those of the last week; its files are kept for ever.',
       permission: onExport('export'),
-      answers: [{ status: 200, description: 'Runs.', shape: ExportRunsAnswer }],
-      problems: ['export-not-found'],
+      query: ExportRunsQuery,
+      answers: [{ status: 200, description: 'One page of runs.', shape: ExportRunsAnswer }],
+      problems: ['export-not-found', 'page-token-invalid'],
       curl: 'curl $MORAINE/v1/exports/agency/runs',
     },
-    async ({ param }) => {
+    async ({ param, query }) => {
       const task = param('task')
       await describe(service, task)
-      return jsonReply({ runs: (await runsOf(service, task)).map(runToJson) })
+      const { page_size, page_token } = query
+      const found = await service.jobs.list({
+        ...{ kind: EXPORT_KIND, key: task, limit: page_size + 1 },
+        ...(page_token !== undefined && { before: positionOf(page_token) }),
+      })
+      const { items, nextPageToken } = cutPage(found, page_size, (last) => [
+        last.createdAtMs,
+        last.jobId,
+      ])
+      return jsonReply({ runs: items.map(runToJson), next_page_token: nextPageToken })
     },
   )
 
@@ -292,15 +302,7 @@ async function describe(service: ExportService, name: string, paused?: ReadonlyS
   }
 }
 
-async function runsOf({ jobs }: ExportService, task: string): Promise<readonly JobRecord[]> {
-  const runs: JobRecord[] = []
-  let before: JobRecord | undefined
-  for (let read = 0; read < JOBS_READ_MAX && runs.length < RUNS_MAX; ) {
-    const page = await jobs.list({ kind: EXPORT_KIND, limit: 1_000, ...(before && { before }) })
-    runs.push(...page.filter(({ key }) => key === task))
-    before = page.at(-1)
-    read += page.length
-    if (page.length < 1_000) break
-  }
-  return runs.slice(0, RUNS_MAX)
+function positionOf(token: string): Pick<JobRecord, 'createdAtMs' | 'jobId'> {
+  const [createdAtMs, jobId] = parsePageToken(token, ExportRunPosition)
+  return { createdAtMs, jobId }
 }

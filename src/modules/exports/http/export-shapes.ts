@@ -46,6 +46,7 @@ export const ExportRun = z
     run_id: z.string(),
     task: z.string(),
     state: z.enum(RUN_STATES),
+    is_cancelled: z.boolean().meta({ description: 'Nobody wants it: it ends, or has.' }),
     url: z.string().meta({
       description: 'The run; DELETE withdraws the request for it.',
     }),
@@ -69,6 +70,7 @@ export const ExportRun = z
       run_id: '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
       task: 'agency',
       state: 'running',
+      is_cancelled: false,
       url: '/v1/exports/agency/runs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
       job_url: '/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
       progress: { rows: 12_000, bytes: 240_112 },
@@ -233,8 +235,10 @@ export const ExportFilesAnswer = z
 export const ExportFilesQuery = z.strictObject({ ...PageQuery })
 export const ExportFilePosition = z.tuple([z.string().max(300)])
 export const ExportRunsAnswer = z
-  .strictObject({ runs: z.array(ExportRun) })
-  .meta({ id: 'ExportRuns', example: { runs: [] } })
+  .strictObject({ runs: z.array(ExportRun), next_page_token: NextPageToken })
+  .meta({ id: 'ExportRuns', example: { runs: [], next_page_token: null } })
+export const ExportRunsQuery = z.strictObject({ ...PageQuery })
+export const ExportRunPosition = z.tuple([z.int(), z.string().max(100)])
 export const SeedNames = z.strictObject({ exports: z.array(z.string()) })
 export const SeedOk = z.strictObject({ status: z.literal('Ok') })
 export const SeedTask = z.strictObject({ export: z.string() })
