@@ -88,6 +88,15 @@ export interface AnswerDoc {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** Headers that a route sends with every response once it knows the caller, refusals included. */
+export interface StandingHeaders {
+  /** Names and descriptions. */
+  readonly docs: Readonly<Record<string, string>>
+  of(
+    caller: Pick<Call<unknown, unknown>, 'principal' | 'request'>,
+  ): Readonly<Record<string, string>>
+}
+
 /** Everything about a route; serving, documentation and checks all derive from it. */
 export interface RouteSpec<
   Query extends z.ZodObject,
@@ -126,6 +135,7 @@ export interface RouteSpec<
   readonly reservesKey?: true
   /** Shows rows to whoever has another privilege than `select`: the audit has its requests. */
   readonly showsRows?: true
+  readonly standingHeaders?: StandingHeaders
   readonly answers: readonly AnswerDoc[]
   /** Problems besides those of every route. */
   readonly problems: readonly ProblemCode[]

@@ -104,7 +104,7 @@ function operation(dialect: Dialect, route: Route): OperationDoc {
     ...(route.description === undefined ? {} : { description: route.description }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body === undefined ? {} : { requestBody: body }),
-    responses: { ...answers(route), ...problems(dialect, route) },
+    responses: withStanding({ ...answers(route), ...problems(dialect, route) }, route),
     'x-permission': permissionText(route),
     ...(route.curl === undefined
       ? {}
@@ -164,6 +164,21 @@ function requestBody(route: Route): OperationDoc['requestBody'] {
 
 function answers({ answers: documented }: Route): Record<string, ResponseDoc> {
   return Object.fromEntries(documented.map((answer) => [String(answer.status), answerDoc(answer)]))
+}
+
+/** Whoever is not known yet, as with 401, is not told what they have. */
+function withStanding(
+  responses: Record<string, ResponseDoc>,
+  { standingHeaders }: Route,
+): Record<string, ResponseDoc> {
+  if (standingHeaders === undefined) return responses
+  const standing = headerDocs(standingHeaders.docs)
+  return Object.fromEntries(
+    Object.entries(responses).map(([status, response]) => {
+      const headers = { ...response.headers, ...standing }
+      return [status, status === '401' ? response : { ...response, headers }]
+    }),
+  )
 }
 
 function answerDoc(answer: AnswerDoc): ResponseDoc {

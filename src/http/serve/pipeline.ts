@@ -92,6 +92,7 @@ export function serveDialects(dialects: readonly Dialect[], gate: Gate) {
         preflightReply(gate.guard, request) ??
         (await answer(arrivalOf(face, request, response), gate))
       closeIfUnfinished(request, response)
+      setStanding(response)
       await sendReply(request, response, gate.publicPath.seen(reply))
       drain(request)
     } catch (error) {
@@ -129,6 +130,11 @@ async function answer(arrived: Omit<Arrival, 'permissions'>, gate: Gate): Promis
     route.permission === 'public' ? ANONYMOUS : gate.authenticator.authenticate(arrived.request)
   const principal = caller instanceof Promise ? await caller : caller
   const permissions = new CallPermissions(gate.authorizer, principal)
+  const standing = route.standingHeaders
+  if (standing !== undefined) {
+    const { request } = arrived
+    arrived.response.locals['standing'] = () => standing.of({ principal, request })
+  }
   facts.principal = nameOfPrincipal(principal)
   facts.permissions = permissions
   let arrival: Arrival = { ...arrived, permissions }
@@ -322,6 +328,13 @@ async function handle(
   return reply
 }
 
+/** What the route sends with every response, as it is now; the response's own headers win. */
+function setStanding(response: Response): void {
+  const standing = response.locals['standing'] as (() => Record<string, string>) | undefined
+  if (standing === undefined || response.headersSent) return
+  for (const [name, value] of Object.entries(standing())) response.setHeader(name, value)
+}
+
 function closingOf(response: Response): AbortSignal {
   const controller = new AbortController()
   // As many may wait in one request as it runs exports.
@@ -370,6 +383,7 @@ function sendFailure(
   }
   for (const name of ['Content-Type', 'Content-Length', 'Location']) response.removeHeader(name)
   closeIfUnfinished(request, response)
+  setStanding(response)
   // A short body is sent before this returns.
   void sendReply(request, response, publicPath.seen(refusalOf(dialect, request, error)))
   drain(request)

@@ -65,11 +65,24 @@ export class StatisticsOfColumns {
     this.#deps = deps
   }
 
-  async describe({ table, column, selector, onRead }: Described): Promise<DescribedColumn> {
+  /** What is known of the column already, and costs nothing. */
+  async findKnown(asked: Omit<Described, 'onRead'>): Promise<DescribedColumn | undefined> {
+    const { source, type, key } = await this.#find(asked)
+    const known = this.#kept.get(key)
+    return known && { source, name: asked.column, type, statistics: await known }
+  }
+
+  async #find({ table, column, selector }: Omit<Described, 'onRead'>) {
     const source = await findSource(this.#deps, table, selector)
     const { fieldId, type } = resolve(source, column)
     const { state, schema } = source
     const key = [state.definition.tableUuid, snapshotIdOf(source), schema.schemaId, fieldId].join()
+    return { source, fieldId, type, key }
+  }
+
+  async describe({ onRead, ...asked }: Described): Promise<DescribedColumn> {
+    const { source, fieldId, type, key } = await this.#find(asked)
+    const { column } = asked
     const known = this.#kept.get(key)
     if (known !== undefined) return { source, name: column, type, statistics: await known }
     const found = readHeld(this.#deps, [source], (held) =>

@@ -115,6 +115,7 @@ const diff = (deps: LimitedDependencies) =>
         'again counts for both sides. With `rows=true` the rows that differ are read, each with ' +
         '`_change`, `insert` or `delete`; those that were only written again are left out.',
       query: DiffQuery,
+      standingHeaders: deps.limits.headers,
       answers: [
         {
           status: 200,

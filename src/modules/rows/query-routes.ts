@@ -67,6 +67,7 @@ const query = (deps: QueryDependencies) =>
       query: QueryParameters,
       body: QueryRequestShape,
       changesNothing: true,
+      standingHeaders: deps.limits.headers,
       answers: [ANSWER, LATER],
       problems: READING_PROBLEMS,
       curl:
@@ -146,6 +147,7 @@ const estimate = (deps: LimitedDependencies) =>
       description: 'From manifests: no data file is read.',
       body: QueryRequestShape,
       changesNothing: true,
+      standingHeaders: deps.limits.headers,
       answers: [{ status: 200, description: 'The estimate.', shape: EstimateAnswer }],
       problems: [
         'table-not-found',

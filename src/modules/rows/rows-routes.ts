@@ -63,6 +63,7 @@ const rows = (deps: LimitedDependencies) =>
         'Exactly the rows that match, page by page. The snapshot is fixed by the first page, so ' +
         'no row is skipped or repeated whatever is committed in between.',
       query: RowsQuery,
+      standingHeaders: deps.limits.headers,
       answers: [ANSWER],
       problems: [...READING_PROBLEMS, 'page-token-invalid'],
       curl:

@@ -92,6 +92,7 @@ const columnStatistics = (columns: StatisticsOfColumns, limits: QueryLimits) =>
       description:
         'Of a snapshot they never change: they are computed once, and kept in memory by its id.',
       query: StatisticsQuery,
+      standingHeaders: limits.headers,
       answers: [{ status: 200, description: 'The statistics.', shape: StatisticsAnswer }],
       problems: READING_PROBLEMS.filter((code) => code !== 'not-acceptable'),
       curl: 'curl $MORAINE/v1/tables/aviation.flights/columns/origin/statistics',
@@ -100,8 +101,11 @@ const columnStatistics = (columns: StatisticsOfColumns, limits: QueryLimits) =>
       const { param, query } = call
       call.requireOwnSite()
       const table = param('table_identifier')
+      const asked = { table, column: param('column'), selector: selectorOf(query) }
+      const known = await columns.findKnown(asked)
+      if (known !== undefined) return jsonReply(statisticsJson(known))
       const { value: found, headers } = await limits.inTurn(call, 0, (onRead) =>
-        columns.describe({ table, column: param('column'), selector: selectorOf(query), onRead }),
+        columns.describe({ ...asked, onRead }),
       )
       return jsonReply(statisticsJson(found), { headers })
     },

@@ -224,6 +224,56 @@ describe('of a service', () => {
     await must(post(service, '/v1/query/estimate', { sql }))
   })
 
+  test('statistics that are known are told to who has no bytes left', async () => {
+    const statistics = (column: string) =>
+      ask(service, `/v1/tables/wide/columns/${column}/statistics`)
+    await must(statistics('id'))
+    const { converter } = service.deps
+    const { queryEngine: engine } = converter.options
+    const query = engine.query.bind(engine)
+    engine.query = (job, options) =>
+      query(job, { ...options, onRead: () => options?.onRead?.(ALL) })
+    await must(ask(service, '/v1/tables/sky/rows'))
+    engine.query = query
+    expect((await statistics('name')).status).toBe(429)
+    const { status, headers } = await statistics('id')
+    expect([status, headers.get('ratelimit')]).toEqual([200, expect.stringMatching(/"bytes";r=0;/)])
+  })
+
+  test('every response of these routes has the headers, whatever its status', async () => {
+    const json = { source: { table: 'sky' }, filter: 'id > -7' }
+    const long = { ...json, filter: 'id >' }
+    const asked: [number, () => Promise<Answer>][] = [
+      [400, () => post(service, '/v1/query', {})],
+      [400, () => post(service, '/v1/query', long)],
+      [404, () => post(service, '/v1/query', { source: { table: 'nobody' } })],
+      [200, () => post(service, '/v1/query/estimate', json)],
+      [404, () => ask(service, '/v1/tables/nobody/rows')],
+      [400, () => ask(service, '/v1/tables/sky/rows?filter=id')],
+      [200, () => ask(service, '/v1/tables/sky/diff?from=main')],
+      [400, () => post(service, '/v1/datasets', {})],
+      [201, () => post(service, '/v1/datasets', { name: 'told', source: { table: 'sky' } })],
+    ]
+    for (const [expected, asking] of asked) {
+      const { status, headers } = await asking()
+      expect([status, headers.get('ratelimit')]).toEqual([
+        expected,
+        expect.stringMatching(/^"queries";r=\d, "bytes";r=\d+;t=\d+$/),
+      ])
+      expect(headers.get('ratelimit-policy')).toContain('"queries";q=2;')
+    }
+    const headers = { Prefer: 'respond-async' }
+    const later = await ask(service, '/v1/datasets', {
+      method: 'POST',
+      json: { query: json },
+      headers,
+    })
+    expect([later.status, later.headers.has('ratelimit')]).toEqual([202, true])
+    const status = later.headers.get('location') ?? ''
+    await eventually(async () => (await must(ask(service, status))).state === 'ready')
+    expect((await ask(service, '/health')).headers.has('ratelimit')).toBe(false)
+  })
+
   test('a dataset is charged what its job has read', async () => {
     await must(post(service, '/v1/datasets', { query }), 201)
     const after = await left(ask(service, '/v1/tables/sky/columns/name/statistics'))

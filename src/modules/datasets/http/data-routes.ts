@@ -47,6 +47,7 @@ const materialise = (service: DataService) =>
       summary: 'Make a dataset of the rows of a table, as an older service did',
       description: 'As `POST /v1/datasets`, without a name; the response never waits.',
       query: MaterialiseQuery,
+      standingHeaders: service.limits.headers,
       answers: [
         {
           status: 202,

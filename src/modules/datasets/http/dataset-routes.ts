@@ -66,6 +66,7 @@ const make = (service: DatasetService) =>
         'the dataset lives: a week by default, for ever once it is published. Who asks for the ' +
         'same again gets the same dataset, which then lives as long as the longer of the two.',
       body: MakeDatasetRequest,
+      standingHeaders: service.limits.headers,
       answers: [
         { status: 201, description: 'It is ready.', shape: DatasetAnswer, headers: HEADERS },
         { status: 200, description: 'It was there.', shape: DatasetAnswer, headers: HEADERS },

@@ -49,6 +49,7 @@ export function verifyRoutes(service: VerifyService): readonly Route[] {
           'has, and each must be there with its size. The query of a dataset is run again, and ' +
           'must give its very rows.',
         changesNothing: true,
+        standingHeaders: service.limits.headers,
         answers: [{ status: 200, description: 'What came out.', shape: DatasetVerification }],
         problems: [
           ...FINDING_PROBLEMS,

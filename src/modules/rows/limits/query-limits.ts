@@ -1,6 +1,6 @@
 import { BoundedMap } from '../../../core/bounded-map.ts'
 import { nameOfPrincipal } from '../../../http/authorizer.ts'
-import type { Call } from '../../../http/route.ts'
+import type { Call, StandingHeaders } from '../../../http/route.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import { callerAddress } from './caller-address.ts'
 import { type QueryAccount, QueryCharge } from './query-charge.ts'
@@ -75,6 +75,20 @@ export class QueryLimits {
 
   constructor(deps: QueryLimitsDependencies) {
     this.#deps = deps
+  }
+
+  /** What every response of a route with limits has. */
+  get headers(): StandingHeaders {
+    return {
+      docs: {
+        'RateLimit-Policy': 'The limits of the caller: queries at once, and bytes in a day.',
+        RateLimit: 'What is left of them: `r`, and the seconds until it is whole again: `t`.',
+      },
+      of: (caller) => {
+        const asker = this.#askerOf(askerOf(caller))
+        return this.#headersOf(asker, takenBy(asker))
+      },
+    }
   }
 
   /**
