@@ -1,7 +1,7 @@
 import type { Privilege } from '../core/access/privilege.ts'
 import type { Visibility } from '../core/access/visibility.ts'
 import type { NamespacedName } from '../core/table/table-name.ts'
-import type { TablePolicy } from '../core/table/table-policy.ts'
+import type { HeldPolicy } from '../core/table/table-policy.ts'
 
 /** The caller: nobody in particular, or whoever has signed in. */
 export type Principal = AnonymousPrincipal | KnownPrincipal
@@ -67,7 +67,7 @@ export interface Authorizer {
   /** What lists show the principal; `undefined`: everything. */
   visibilityOf(principal: Principal): Visibility | undefined
   /** The policy on the table, if it holds for the principal. */
-  policyOn(principal: Principal, tableUuid: string): TablePolicy | undefined
+  policyOn(principal: Principal, tableUuid: string): HeldPolicy | undefined
   /** As `RequirePaths`. */
   requirePaths(
     principal: Principal,

@@ -3,7 +3,7 @@ import type { RequirePaths } from '../core/access/require-paths.ts'
 import type { Visibility } from '../core/access/visibility.ts'
 import { CatalogError } from '../core/errors.ts'
 import { shown, shownName, shownNamespace } from '../core/table/shown-name.ts'
-import type { TablePolicy } from '../core/table/table-policy.ts'
+import type { HeldPolicy } from '../core/table/table-policy.ts'
 import { ProblemError } from '../problem/problems.ts'
 import type {
   Authorizer,
@@ -20,14 +20,19 @@ export interface TargetCall<Query, Parameter extends string> {
   param(name: Parameter): string
 }
 
+/**
+ * How a route keeps to the policies on tables by itself, so that they do not refuse it: it shows of
+ * rows what `Call.policyOn` leaves, or tells that to engines which are trusted, and to nobody else.
+ */
+export type RowsShown = 'filtered' | 'told'
+
 /** One privilege on one thing, named by path and query. */
 export type Requirement<Query = unknown, Parameter extends string = string> = {
   readonly [On in Securable]: {
     readonly privilege: Privilege
     readonly on: On
     target(call: TargetCall<Query, Parameter>): TargetName<On>
-    /** The route shows of rows what `Call.policyOn` leaves, so policies do not refuse it. */
-    readonly rows?: 'filtered'
+    readonly rows?: RowsShown
   }
 }[Securable]
 
@@ -41,7 +46,7 @@ export type Permission<Query = unknown, Parameter extends string = string> =
   | Requirement<Query, Parameter>
 
 /** A privilege on the table of the path. */
-export function onTable(privilege: Privilege, rows?: 'filtered') {
+export function onTable(privilege: Privilege, rows?: RowsShown) {
   return {
     privilege,
     ...(rows !== undefined && { rows }),
@@ -84,7 +89,7 @@ export interface Asked {
 const ASKED_KEPT_MAX = 50
 
 /** For a table of which nobody says what is left, though a policy holds for the caller. */
-const SHOWS_NOTHING: TablePolicy = { rowFilter: null, except: [] }
+const SHOWS_NOTHING: HeldPolicy = { rowFilter: null, except: [], isTrusted: false }
 
 /** The permission checks of one call. */
 export class CallPermissions {
@@ -130,7 +135,7 @@ export class CallPermissions {
     const decision = this.#authorizer.authorize(this.principal, privilege, target)
     const decide = (made: Decision) => {
       if (made === 'allowed') return undefined
-      if (made === 'restricted' && rows === 'filtered') {
+      if (made === 'restricted' && rows !== undefined) {
         this.#isRestricted = true
         return undefined
       }
@@ -146,7 +151,7 @@ export class CallPermissions {
   }
 
   /** The policy on the table, if it holds for the principal. */
-  policyOn(tableUuid: string): TablePolicy | undefined {
+  policyOn(tableUuid: string): HeldPolicy | undefined {
     const policy = this.#authorizer.policyOn(this.principal, tableUuid)
     return policy ?? (this.#isRestricted ? SHOWS_NOTHING : undefined)
   }

@@ -5,11 +5,11 @@ import type { RequirePaths } from '../core/access/require-paths.ts'
 import type { Visibility } from '../core/access/visibility.ts'
 import type { EventOrigin } from '../core/event-origin.ts'
 import type { AnswerKeeper } from '../core/replay.ts'
-import type { TablePolicy } from '../core/table/table-policy.ts'
+import type { HeldPolicy } from '../core/table/table-policy.ts'
 import type { ProblemCode } from '../problem/problems.ts'
 import type { Principal, Target } from './authorizer.ts'
 import { type BodyLimits, ORDINARY_BODY } from './body-limits.ts'
-import type { Permission } from './permission.ts'
+import type { Permission, RowsShown } from './permission.ts'
 import type { Reply } from './reply.ts'
 
 /** One validated request. */
@@ -37,14 +37,14 @@ export interface Call<Query, Body, Parameter extends string = string> {
    * Throws `permission-denied` unless the principal has the privilege on all of these. A route
    * whose permission is `in-use-case` must call it before it returns.
    */
-  authorize(privilege: Privilege, targets: readonly Target[], rows?: 'filtered'): Promise<void>
+  authorize(privilege: Privilege, targets: readonly Target[], rows?: RowsShown): Promise<void>
   /** Whether the principal has the privilege, where another answer than a refusal follows. */
   may(privilege: Privilege, target: Target): Promise<boolean>
   /**
    * The policy on a table, if it holds for the principal: for routes whose permission has
    * `rows: 'filtered'`.
    */
-  policyOn(tableUuid: string): TablePolicy | undefined
+  policyOn(tableUuid: string): HeldPolicy | undefined
   /** Whoever is given paths of files asks before it looks at any of them. */
   readonly requirePaths: RequirePaths
   /**

@@ -68,7 +68,7 @@ export function bindRestriction(
     filter,
     filterFields: filter === undefined ? [] : topFieldsOf(now.fields, fieldsOfFilter(filter)),
     actions,
-    policy: { ...policy, except: [] },
+    policy: { ...policy, except: [], trustedEngines: [] },
     text: JSON.stringify([rowFilter, [...actions].sort(byId), schemaId, now.schemaId]),
   }
 }

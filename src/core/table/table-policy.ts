@@ -6,11 +6,19 @@ export interface TablePolicy {
   readonly columns?: readonly ColumnRule[]
   /** Principals and roles for whom the policy does not hold. */
   readonly except: readonly string[]
+  /** Principals and roles of engines that get at all of it, and apply the policy themselves. */
+  readonly trustedEngines?: readonly string[]
   /**
    * The table and the schema by which columns are named here; then they are followed by field id.
    * Without it, or of another table, the policy shows nothing.
    */
   readonly names?: { readonly tableUuid: string; readonly schemaId: number }
+}
+
+/** A policy that holds for a caller. */
+export interface HeldPolicy extends TablePolicy {
+  /** The caller is an engine that the policy trusts to apply it. */
+  readonly isTrusted: boolean
 }
 
 export interface ColumnRule {

@@ -68,6 +68,7 @@ const EXAMPLE_POLICY = {
   row_filter: "origin = 'LAX'",
   columns: [{ column: 'tail_number', action: 'show-last-4' }],
   except: ['role:staff'],
+  trusted_engines: [],
 }
 
 const PolicyColumn = z
@@ -91,6 +92,13 @@ export const PolicyBody = z
     except: boundedArray(PrincipalName, { max: CHANGES_MAX }).optional().meta({
       description: 'For whom the policy does not hold.',
     }),
+    trusted_engines: boundedArray(PrincipalName, { max: CHANGES_MAX })
+      .optional()
+      .meta({
+        description:
+          'Engines that read all of it, and apply the policy as `read-restrictions` of ' +
+          'Iceberg REST say. Name none that does not: it would show everything.',
+      }),
   })
   .meta({ id: 'TablePolicy', example: EXAMPLE_POLICY })
 
@@ -99,6 +107,7 @@ export const PolicyAnswer = z
     row_filter: z.string().nullable(),
     columns: z.array(PolicyColumn),
     except: z.array(z.string()),
+    trusted_engines: z.array(z.string()),
   })
   .meta({
     id: 'TablePolicyAnswer',

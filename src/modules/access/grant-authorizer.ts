@@ -2,7 +2,7 @@ import { CATALOG_SECURABLE, exportSecurable, type Place } from '../../catalog/gr
 import { BIT_OF, bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
 import type { Visibility } from '../../core/access/visibility.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
-import type { TablePolicy } from '../../core/table/table-policy.ts'
+import type { HeldPolicy } from '../../core/table/table-policy.ts'
 import {
   type Authorizer,
   type Decision,
@@ -72,7 +72,7 @@ export class GrantAuthorizer implements Authorizer {
     return { principals: book.namesOf(principal) }
   }
 
-  policyOn(principal: Principal, tableUuid: string): TablePolicy | undefined {
+  policyOn(principal: Principal, tableUuid: string): HeldPolicy | undefined {
     const { book } = this.#keeper
     return book.policyFor(book.namesOf(principal), tableUuid)
   }

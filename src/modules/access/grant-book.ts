@@ -7,7 +7,7 @@ import {
 } from '../../catalog/grant-store.ts'
 import { EVERYONE } from '../../core/access/principal-name.ts'
 import { BIT_OF, bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
-import type { TablePolicy } from '../../core/table/table-policy.ts'
+import type { HeldPolicy, TablePolicy } from '../../core/table/table-policy.ts'
 import { nameOfPrincipal, type Principal } from '../../http/authorizer.ts'
 
 /** A privilege, by whom it is had, and what it was given on. */
@@ -102,13 +102,19 @@ export class GrantBook {
   }
 
   /** The policy on the table, if it holds for whoever has these names. */
-  policyFor(names: readonly string[], tableUuid: string | undefined): TablePolicy | undefined {
+  policyFor(names: readonly string[], tableUuid: string | undefined): HeldPolicy | undefined {
+    const policy = this.#policyHeld(names, tableUuid)
+    const { trustedEngines = [] } = policy ?? {}
+    return policy && { ...policy, isTrusted: trustedEngines.some((name) => names.includes(name)) }
+  }
+
+  #policyHeld(names: readonly string[], tableUuid: string | undefined): TablePolicy | undefined {
     const policy = tableUuid === undefined ? undefined : this.#policies.get(tableUuid)
     return policy?.except.some((name) => names.includes(name)) === true ? undefined : policy
   }
 
   isRestricted(names: readonly string[], tableUuid: string | undefined): boolean {
-    return this.policyFor(names, tableUuid) !== undefined
+    return this.#policyHeld(names, tableUuid) !== undefined
   }
 
   get securables(): readonly string[] {

@@ -46,7 +46,8 @@ const setPolicy = (platform: AccessPlatform) =>
       description:
         'All who are not excepted have of the table what is left in its dumps: rows that do ' +
         'not match are left out, and columns are changed. They are refused everything else: ' +
-        'files, statistics, credentials, and every change of it.',
+        'files, statistics, credentials, and every change of it. Trusted engines load it over ' +
+        'Iceberg REST with `read-restrictions`, and apply them.',
       body: PolicyBody,
       changesNothing: true,
       answers: [{ status: 200, description: 'The policy as it is now.', shape: PolicyAnswer }],
@@ -58,7 +59,8 @@ const setPolicy = (platform: AccessPlatform) =>
     },
     async ({ param, body, keeper }) => {
       const { row_filter: rowFilter = null, columns = [], except = [] } = body
-      const policy = { rowFilter, columns, except }
+      const { trusted_engines: trustedEngines = [] } = body
+      const policy = { rowFilter, columns, except, trustedEngines }
       return change(platform, param('table_identifier'), { keeper, policy })
     },
   )
@@ -99,6 +101,7 @@ async function change(
 }
 
 function shown(policy: TablePolicy | undefined): Reply {
-  const { rowFilter = null, columns = [], except = [] } = policy ?? {}
-  return jsonReply({ row_filter: rowFilter, columns, except })
+  const { rowFilter = null, columns = [], except = [], trustedEngines = [] } = policy ?? {}
+  const told = { row_filter: rowFilter, columns, except, trusted_engines: trustedEngines }
+  return jsonReply(told)
 }

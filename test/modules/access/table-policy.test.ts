@@ -68,11 +68,12 @@ describe('a policy on a table', () => {
       row_filter: 'id > 1',
       columns: [],
       except: ['role:staff'],
+      trusted_engines: [],
     })
     await must(admin.send('delete', POLICY))
     await must(admin.send('get', TABLE))
     expect((await admin.send('get', POLICY)).body).toEqual({
-      ...{ row_filter: null, columns: [], except: [] },
+      ...{ row_filter: null, columns: [], except: [], trusted_engines: [] },
     })
   })
 

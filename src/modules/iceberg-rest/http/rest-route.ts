@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Privilege } from '../../../core/access/privilege.ts'
 import type { NamespacedName } from '../../../core/table/table-name.ts'
+import type { RowsShown } from '../../../http/permission.ts'
 import type { Reply } from '../../../http/reply.ts'
 import type { Call, Route, RouteSpec, Tag } from '../../../http/route.ts'
 
@@ -70,8 +71,8 @@ export function onNamespace(privilege: Privilege) {
 }
 
 /** A privilege on the table of the path. */
-export function onRestTable(privilege: Privilege) {
-  return { privilege, on: 'table' as const, target: tableName }
+export function onRestTable(privilege: Privilege, rows?: RowsShown) {
+  return { privilege, ...(rows && { rows }), on: 'table' as const, target: tableName }
 }
 
 /** A privilege on the view of the path. */

@@ -16,6 +16,7 @@ import {
   tableDoesNotExist,
   tableTag,
 } from '../load-table.ts'
+import { readRestrictionsFor } from '../read-restrictions.ts'
 import type { RestServices } from '../rest-services.ts'
 import {
   type AccessDependencies,
@@ -27,6 +28,7 @@ import { askedAccess, askedByMaker } from './asked-access.ts'
 import { flag, knowsTag, pageRequest, snapshotMode } from './rest-query.ts'
 import {
   defineRestRoute,
+  type IcebergCall,
   NAMESPACE,
   NO_CONTENT_REPLY,
   namespaceOf,
@@ -128,13 +130,14 @@ function readingRoutes(deps: LoadDependencies & AccessDependencies): readonly Ro
         method: 'get',
         path: TABLE,
         operationId: 'icebergLoadTable',
-        permission: onRestTable('select'),
+        permission: onRestTable('select', 'told'),
         summary: 'Load a table',
         description:
           'Its newest metadata, with all snapshots or only those of branches and tags. For ' +
           'tables in S3, `config` says where the store is. Where the service vends ' +
           '(MORAINE_VEND) and X-Iceberg-Access-Delegation asks for `vended-credentials` or ' +
-          '`remote-signing`, the answer has them.',
+          '`remote-signing`, the answer has them. An engine that a policy on the table trusts ' +
+          'gets the `read-restrictions` that it must apply.',
         query: LoadTableQuery,
         answers: [
           { status: 200, description: 'The table.', shape: LoadTableAnswer, headers: ETAG },
@@ -146,8 +149,10 @@ function readingRoutes(deps: LoadDependencies & AccessDependencies): readonly Ro
       async (call) => {
         const mode = snapshotMode(call)
         const state = await getRestTable(deps, tableName(call))
+        const restrictions = readRestrictionsFor(state, call.policyOn)
         const asked = await askedAccess(call)
         const access = await accessTo(deps, state, asked)
+        if (restrictions !== undefined) return restrictedReply(deps, call, state, { mode, access })
         const tag = tableTag(state, mode, access)
         if (access.credentials !== undefined || !knowsTag(call, tag)) {
           return loadedReply(deps, state, { mode, access })
@@ -240,6 +245,18 @@ async function loadedReply(
   const loaded = await loadTable(deps, state, shown.mode)
   if (loaded === undefined) throw tableDoesNotExist(state)
   return tableReply(loaded, shown)
+}
+
+/** The restrictions are those of the state that is shown, which may be newer. */
+async function restrictedReply(
+  deps: LoadDependencies,
+  { policyOn }: Pick<IcebergCall, 'policyOn'>,
+  state: TableState,
+  shown: { readonly mode: SnapshotMode; readonly access: TableAccess },
+): Promise<Reply> {
+  const loaded = await loadTable(deps, state, shown.mode)
+  if (loaded === undefined) throw tableDoesNotExist(state)
+  return tableReply(loaded, { ...shown, restrictions: readRestrictionsFor(loaded.state, policyOn) })
 }
 
 /**

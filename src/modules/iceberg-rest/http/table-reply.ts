@@ -3,6 +3,7 @@ import { aroundMember } from '../../../formats/json/json-text.ts'
 import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
 import type { CreatedTable } from '../create-table.ts'
 import { type LoadedTable, type SnapshotMode, tableTag } from '../load-table.ts'
+import type { ReadRestrictions } from '../read-restrictions.ts'
 import {
   type AccessDependencies,
   type AskedAccess,
@@ -11,23 +12,35 @@ import {
 } from '../vending/table-access.ts'
 
 /**
- * A `LoadTableResult` of the Iceberg REST specification. One with credentials has no tag: a client
- * that knew it would go on with credentials that have ended.
+ * A `LoadTableResult` of the Iceberg REST specification. One with credentials or restrictions has
+ * no tag: a client that knew it would go on with those that have ended.
  */
 export function tableReply(
   { state, metadataLocation, json }: CreatedTable,
-  { mode, access }: { readonly mode: SnapshotMode; readonly access: TableAccess },
+  {
+    mode,
+    access,
+    restrictions,
+  }: {
+    readonly mode: SnapshotMode
+    readonly access: TableAccess
+    readonly restrictions?: ReadRestrictions | undefined
+  },
 ): Reply {
   const { config, credentials } = access
   const { head, end } = aroundMember('metadata', {
     before: { 'metadata-location': metadataLocation },
-    after: { config, ...(credentials !== undefined && { 'storage-credentials': credentials }) },
+    after: {
+      config,
+      ...(credentials !== undefined && { 'storage-credentials': credentials }),
+      ...(restrictions !== undefined && { 'read-restrictions': restrictions }),
+    },
   })
   return {
     status: 200,
     mediaType: JSON_MEDIA_TYPE,
     body: { pieces: [utf8(head), ...json, utf8(end)] },
-    ...(credentials !== undefined
+    ...(credentials !== undefined || restrictions !== undefined
       ? { headers: { 'Cache-Control': 'no-store' }, isSecret: true }
       : metadataLocation !== undefined && {
           headers: { ETag: tableTag(state, mode, access) },

@@ -3,6 +3,7 @@ import { foldersOf } from '../../../core/table/metadata-folder.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
 import { getRestTable } from '../load-table.ts'
+import { readRestrictionsFor } from '../read-restrictions.ts'
 import { readSignRequest } from '../requests/sign-request-json.ts'
 import { type AccessDependencies, credentialsOf } from '../vending/table-access.ts'
 import { lentTo } from './asked-access.ts'
@@ -18,7 +19,7 @@ export function vendingRoutes(deps: Stores<'tables'> & AccessDependencies): read
         method: 'get',
         path: `${TABLE}/credentials`,
         operationId: 'icebergLoadCredentials',
-        permission: onRestTable('select'),
+        permission: onRestTable('select', 'told'),
         summary: 'Get credentials for the files of a table',
         description:
           'An empty list for a table that is not in S3, or where the service gives none ' +
@@ -29,6 +30,7 @@ export function vendingRoutes(deps: Stores<'tables'> & AccessDependencies): read
       async (call) => {
         call.requireOwnSite()
         const state = await getRestTable(deps, tableName(call))
+        readRestrictionsFor(state, call.policyOn)
         const credentials = await credentialsOf(deps, state, await lentTo(call, tableName(call)))
         const reply = jsonReply(
           { 'storage-credentials': credentials },
@@ -57,9 +59,11 @@ export function vendingRoutes(deps: Stores<'tables'> & AccessDependencies): read
         const request = readSignRequest(call.body)
         const isReading = request.method === 'GET' || request.method === 'HEAD'
         const target = { on: 'table' as const, name: tableName(call) }
-        await call.authorize(isReading ? 'select' : 'modify', [target])
-        const { definition } = await getRestTable(deps, target.name)
-        const signed = await deps.vending.sign(foldersOf(definition), request)
+        if (isReading) await call.authorize('select', [target], 'told')
+        else await call.authorize('modify', [target])
+        const state = await getRestTable(deps, target.name)
+        if (isReading) readRestrictionsFor(state, call.policyOn)
+        const signed = await deps.vending.sign(foldersOf(state.definition), request)
         const { uri, headers, isReusable } = signed
         const caching = { 'Cache-Control': isReusable ? 'private' : 'no-cache' }
         return { ...jsonReply({ uri, headers }, { headers: caching }), isSecret: true }

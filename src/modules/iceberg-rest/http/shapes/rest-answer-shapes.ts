@@ -110,6 +110,14 @@ export const LoadTableAnswer = z
       .array(Credential)
       .optional()
       .meta({ description: 'Where the client asks for them and the service gives them.' }),
+    'read-restrictions': z
+      .record(z.string(), z.unknown())
+      .optional()
+      .meta({
+        description:
+          'What an engine that a policy trusts must apply: `required-row-filter`, then ' +
+          '`required-column-projections`.',
+      }),
   })
   .meta({
     id: 'IcebergTable',
