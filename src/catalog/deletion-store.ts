@@ -35,6 +35,13 @@ export interface DeletionStore {
    * back, if they were due before this instant. Returns how many.
    */
   forgetVoid(beforeMs: number): Promise<number>
+  /**
+   * Dropped tables of which a purge was written down, by when all of its files were due; until they
+   * are settled, or come back.
+   */
+  listPurged(query: PurgedQuery): Promise<readonly PurgedTable[]>
+  /** Lists the table again from this instant on, or, with `undefined`, no more. */
+  settlePurged(tableUuid: string, dueAtMs: number | undefined): Promise<void>
 }
 
 /** Why a file is deleted. */
@@ -68,6 +75,18 @@ export interface DueDeletionsQuery {
   /** Only of this table. */
   readonly tableUuid?: string
   readonly limit: number
+}
+
+export interface PurgedQuery {
+  /** Those that are listed from this instant on, or earlier. */
+  readonly dueAtMs: number
+  readonly limit: number
+}
+
+export interface PurgedTable {
+  readonly tableUuid: string
+  /** Verbatim, in no order; none if all were given to others. */
+  readonly locations: readonly string[]
 }
 
 export interface UnlinkRequest {

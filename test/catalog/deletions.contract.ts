@@ -207,6 +207,43 @@ export function describeDeletions(catalog: () => Catalog): void {
       await expect(catalog().tables.create(again)).rejects.toBeInstanceOf(FilesDeletedError)
     })
 
+    test('a purged table is listed from when its files are due until it is settled', async () => {
+      const purged = (dueAtMs = NOW_MS, limit = 9) =>
+        catalog().deletions.listPurged({ dueAtMs, limit })
+      const state = await create(catalog(), 'planets')
+      const { location, tableUuid } = state.definition
+      const deletions = [NOW_MS - 5, NOW_MS, NOW_MS - 1].map((dueAtMs, i) =>
+        doomed(`file:///${i}`, { tableUuid, dueAtMs }),
+      )
+      // Not dropped: it names its files.
+      await catalog().deletions.add(deletions)
+      expect(await purged()).toEqual([])
+      await catalog().tables.drop({ tableUuid, expectedVersion: 0, deletions })
+      expect(await purged(NOW_MS - 1)).toEqual([])
+      expect(await purged()).toEqual([{ tableUuid, locations: [location] }])
+      await catalog().deletions.add([doomed('file:///x', { tableUuid, mark: 'late', dueAtMs: 0 })])
+      expect(await purged(NOW_MS - 1)).toEqual([])
+      await catalog().deletions.add([doomed('file:///y', { tableUuid: 'older', dueAtMs: 1 })])
+      expect(await purged(NOW_MS, 1)).toEqual([{ tableUuid: 'older', locations: [] }])
+      await catalog().deletions.settlePurged('older', undefined)
+      await catalog().deletions.settlePurged(tableUuid, NOW_MS + 1)
+      expect(await purged()).toEqual([])
+      expect(await purged(NOW_MS + 1)).toHaveLength(1)
+      const again = newTable({ ...state, version: state.version + 1 })
+      expect(await catalog().tables.create(again)).toBe('created')
+      await catalog().deletions.settlePurged(tableUuid, NOW_MS)
+      expect(await purged()).toEqual([])
+    })
+
+    test('a drop without a purge lists no table', async () => {
+      const state = await create(catalog(), 'planets')
+      const { tableUuid } = state.definition
+      await catalog().tables.drop({ tableUuid, expectedVersion: 0 })
+      await catalog().deletions.add([doomed('file:///x', { tableUuid, reason: 'upload' })])
+      const query = { dueAtMs: NOW_MS * 2, limit: 9 }
+      expect(await catalog().deletions.listPurged(query)).toEqual([])
+    })
+
     test('a table that is registered again keeps the rows of files that are deleted', async () => {
       const state = stateOf('planets')
       const { tableUuid } = state.definition

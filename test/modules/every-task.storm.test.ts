@@ -19,6 +19,7 @@ const TASKS = [
   'forget usage',
   'forget what large tables left in the catalog',
   'key known paths',
+  'look through folders of purged tables',
   'note namespaces',
   'schedule exports',
   'seal the audit',

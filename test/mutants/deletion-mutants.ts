@@ -3,6 +3,7 @@ import type { MutantGroup } from './mutant.ts'
 const KEPT = 'test/lake/deletion/kept-files.test.ts'
 const PURGE = [KEPT, 'test/lake/deletion/purge.test.ts']
 const SWEEPS = ['test/lake/deletion/sweeps.test.ts']
+const PURGED = ['test/lake/deletion/sweep-purged.test.ts']
 const SLICES = ['test/catalog/sqlite/sqlite-slices.test.ts']
 const FOREIGN = ['test/modules/iceberg-rest/http/foreign-metadata.test.ts']
 
@@ -16,7 +17,10 @@ export const DELETION: readonly MutantGroup[] = [
       ['    if (state !== undefined) await addNamed(deps, use, { state, keys })\n', ''],
       ['  await addPlaced(deps, use, { paths, exceptTableUuid })\n', ''],
       ['      if (keys.has(key)) use.add(key, { ...holder, kind })\n', ''],
-      ['ids.every((id) => !this.#isTable(id))', 'ids.some((id) => !this.#isTable(id))'],
+      [
+        'ids.every((id) => !isOfTable(this.#holders.get(id)))',
+        'ids.some((id) => !isOfTable(this.#holders.get(id)))',
+      ],
       ['ids.length > 0 && ids.every', 'ids.every'],
       ['    if (tableUuid === exceptTableUuid) continue\n', ''],
     ],
@@ -84,6 +88,29 @@ export const DELETION: readonly MutantGroup[] = [
     file: 'src/lake/deletion/purge.ts',
     tests: SWEEPS,
     edits: [['      await this.#addIncoming(state)\n', '']],
+  },
+  {
+    file: 'src/lake/deletion/purge.ts',
+    tests: PURGED,
+    edits: [
+      ['[...this.#doomed, markOf(state.definition)]', 'this.#doomed'],
+      ['gone.size > 0 ? [...this.#kept] : []', '[]'],
+      ['        else this.#kept.add(path)\n', ''],
+      ['!isOfTable(holder) || !gone.has(holder.tableUuid)', 'true'],
+    ],
+  },
+  {
+    file: 'src/lake/deletion/sweep-purged.ts',
+    tests: PURGED,
+    edits: [
+      ['!location.endsWith(`-${tableUuid}`) || ', ''],
+      ['      if (file.modifiedAtMs >= beforeMs) continue\n', ''],
+      ['deletable.has(path) && !use.isUsed(path)', 'deletable.has(path)'],
+      ['? AGAIN_MS : undefined', '? undefined : undefined'],
+      ['    return RETRY_MS\n', '    return undefined\n'],
+      ['      isLeft = true\n', ''],
+      ['dueAtMs: nowMs - WRITTEN_MS, limit', 'dueAtMs: nowMs - 30 * DAY_MS, limit'],
+    ],
   },
   {
     file: 'src/lake/deletion/sweep-unfinished.ts',
@@ -239,6 +266,21 @@ export const DELETION: readonly MutantGroup[] = [
       ['  await endPurge(transaction, tableUuid)\n', ''],
       ['  await noteLeftovers(transaction, tableUuid)\n', ''],
       ['  for (const purge of deletions?.purges ?? []) await notePurge(transaction, purge)\n', ''],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/paths/sql-purges.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'a file file deletions (a purged table|a drop without)',
+    edits: [
+      [
+        "for (const name of ['purges', 'purged_tables'] as const)",
+        "for (const name of ['purges'] as const)",
+      ],
+      ['Math.max(due, purges.get(id)?.dueAtMs ?? due)', 'due'],
+      ["    if (reason !== 'purge') continue\n", ''],
+      [`    .orderBy('due_at_ms')\n    .limit(limit)`, '    .limit(limit)'],
+      ['  if (dueAtMs === undefined) {', '  if (false as boolean) {'],
     ],
   },
   {

@@ -15,6 +15,10 @@ export interface StormSetting {
   readonly ready?: () => Promise<void>
   /** Tables of another storm to clone, and files that they name, to add to tables of this one. */
   readonly others?: { readonly tables: readonly string[]; paths(): readonly string[] }
+  /** How many tables it makes and clones: fewer clients meet more often in few. */
+  readonly tables?: number
+  /** Whether every drop purges. */
+  readonly purgesAll?: boolean
   /** What `bytes` has; `n`, a long, when absent. */
   readonly columns?: readonly { readonly name: string; readonly type: string }[]
 }
@@ -56,6 +60,7 @@ const ANSWER_MS_MAX = 30_000
 class Client {
   readonly #setting: StormSetting
   readonly #paths: string[]
+  readonly #tables: readonly string[]
   readonly #beganMs = performance.now()
   readonly counts: Record<string, number>
   readonly surprises: Surprise[]
@@ -67,6 +72,7 @@ class Client {
   ) {
     this.#setting = setting
     this.#paths = paths
+    this.#tables = TABLES.slice(0, setting.tables)
     this.counts = shared.counts
     this.surprises = shared.surprises
   }
@@ -84,7 +90,7 @@ class Client {
   }
 
   async #upload(): Promise<void> {
-    const table = pick(TABLES)
+    const table = pick(this.#tables)
     const { columns = [{ name: 'n', type: 'long' }] } = this.#setting
     await this.#ask('create', '/v1/tables', { json: { name: table, schema: { columns } } })
     const { body } = await this.#ask('upload', `/v1/tables/${table}/files`, {
@@ -96,7 +102,7 @@ class Client {
 
   async #add(): Promise<void> {
     const files = [{ path: this.#path() }]
-    await this.#ask('add', `/v1/tables/${pick(TABLES)}/files`, { json: { files } })
+    await this.#ask('add', `/v1/tables/${pick(this.#tables)}/files`, { json: { files } })
   }
 
   async #stage(): Promise<void> {
@@ -104,40 +110,41 @@ class Client {
     const { transaction_id } = body ?? {}
     if (transaction_id === undefined) return
     const json = { transaction_id, files: [{ path: this.#path() }] }
-    await this.#ask('stage', `/v1/tables/${pick(TABLES)}/files`, { json })
+    await this.#ask('stage', `/v1/tables/${pick(this.#tables)}/files`, { json })
     const end = pick(['commit', 'commit', 'commit', 'abort'])
     await this.#ask(end, `/v1/transactions/${end}`, { json: { transaction_id } })
   }
 
   async #clone(): Promise<void> {
     const json = { name: pick(CLONES) }
-    const sources = [...TABLES, ...CLONES, ...(this.#setting.others?.tables ?? [])]
+    const sources = [...this.#tables, ...CLONES, ...(this.#setting.others?.tables ?? [])]
     await this.#ask('clone', `/v1/tables/${pick(sources)}/clone`, { json })
   }
 
   async #remove(): Promise<void> {
     const json = { files: [{ path: this.#path() }] }
-    await this.#ask('remove', `/v1/tables/${pick(TABLES)}/files/remove`, { json })
+    await this.#ask('remove', `/v1/tables/${pick(this.#tables)}/files/remove`, { json })
   }
 
   async #drop(): Promise<void> {
-    const purge = pick(['now', 'now', 'true', 'false'])
-    const table = pick([...TABLES, ...CLONES])
+    const others = this.#setting.purgesAll === true ? [] : ['false']
+    const purge = pick(['now', 'now', 'true', ...others])
+    const table = pick([...this.#tables, ...CLONES])
     await this.#ask(`drop ${purge}`, `/v1/tables/${table}?purge=${purge}`, { method: 'DELETE' })
   }
 
   async #dump(): Promise<void> {
     // What is dropped or purged meanwhile ends in the middle.
-    await this.#ask('dump', `/v1/tables/${pick([...TABLES, ...CLONES])}/dump?format=csv`, {})
+    await this.#ask('dump', `/v1/tables/${pick([...this.#tables, ...CLONES])}/dump?format=csv`, {})
   }
 
   /** Whoever reads comes to an end, or finds no table. */
   async #read(): Promise<void> {
-    await this.#ask('read', `/v1/tables/${pick([...TABLES, ...CLONES])}/rows?limit=5`, {})
+    await this.#ask('read', `/v1/tables/${pick([...this.#tables, ...CLONES])}/rows?limit=5`, {})
   }
 
   async #query(): Promise<void> {
-    const sql = `SELECT count(*) FROM ${pick([...TABLES, ...CLONES])}`
+    const sql = `SELECT count(*) FROM ${pick([...this.#tables, ...CLONES])}`
     await this.#ask('query', '/v1/query', { json: { sql } })
   }
 
@@ -176,6 +183,28 @@ export async function stormPurges(setting: StormSetting): Promise<StormResult> {
   const clients = Array.from({ length: setting.clients }, () => new Client(setting, shared, paths))
   await Promise.all(clients.map((client) => client.run()))
   return shared
+}
+
+/** Kinds of work that a storm was to do, by operation and status, and has not. */
+export function neverDone(
+  some: readonly string[],
+  counts: StormResult['counts'],
+): readonly string[] {
+  return some.filter((key) => (counts[key] ?? 0) === 0)
+}
+
+/** However slow the machine is, each kind of work is done: storms go on for so long until then. */
+export function endsWithSome(
+  some: readonly string[],
+  isOver: () => boolean,
+  patienceMs = 120_000,
+): StormSetting['isOver'] {
+  let latest = Number.POSITIVE_INFINITY
+  return (counts) => {
+    if (!isOver()) return false
+    latest = Math.min(latest, performance.now() + patienceMs)
+    return neverDone(some, counts).length === 0 || performance.now() > latest
+  }
 }
 
 export interface Loss {

@@ -1,12 +1,17 @@
 import type { Recorder } from '../serializability/recorder.ts'
 import { TABLES } from '../serializability/storm.ts'
-import { findLosses, type StormResult, stormPurges } from './purge-storm.ts'
+import {
+  endsWithSome,
+  findLosses,
+  neverDone,
+  type StormResult,
+  stormPurges,
+} from './purge-storm.ts'
 
 const CLIENTS = 4
+const MADE = 3
 /** Else there were none beside the storm. */
 const SOME = ['add 200', 'clone 201', 'drop now 200']
-/** How long they go on by themselves until then. */
-const PATIENCE_MS = 120_000
 
 export interface PurgesBeside {
   urls(): readonly string[]
@@ -25,17 +30,9 @@ export interface PurgesBeside {
  */
 export function purgeBeside({ recorder, ...setting }: PurgesBeside): Promise<StormResult> {
   const paths = () => committedPaths(recorder)
-  let latest = Number.POSITIVE_INFINITY
-  const isOver = (counts: StormResult['counts']) => {
-    if (!setting.isOver()) return false
-    latest = Math.min(latest, performance.now() + PATIENCE_MS)
-    return neverDone(counts).length === 0 || performance.now() > latest
-  }
-  return stormPurges({ ...setting, isOver, clients: CLIENTS, others: { tables: TABLES, paths } })
-}
-
-function neverDone(counts: StormResult['counts']): readonly string[] {
-  return SOME.filter((key) => (counts[key] ?? 0) === 0)
+  const isOver = endsWithSome(SOME, setting.isOver)
+  const others = { tables: TABLES, paths }
+  return stormPurges({ ...setting, isOver, clients: CLIENTS, tables: MADE, others })
 }
 
 /** A table above the files of the storm: without one nobody would delete them. */
@@ -56,7 +53,7 @@ export async function wrongAfter(
 ): Promise<readonly unknown[]> {
   process.stdout.write(`purges beside it: ${JSON.stringify(counts)}\n`)
   const { losses } = await findLosses(url, TABLES)
-  return [...surprises, ...losses, ...neverDone(counts).map((key) => `never: ${key}`)]
+  return [...surprises, ...losses, ...neverDone(SOME, counts).map((key) => `never: ${key}`)]
 }
 
 /** The last ones: older ones were tried. */

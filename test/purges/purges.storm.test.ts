@@ -1,13 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
+import { doHousekeeping } from '../crash/a-month-later.ts'
 import { buildService, removeBuild } from '../crash/killable-service.ts'
 import { ServiceGroup } from '../crash/service-group.ts'
 import { writeParquet } from '../parquet-files.ts'
-import { findLosses, stormPurges } from './purge-storm.ts'
+import { findLosses, neverDone, PURGED_TABLES, stormPurges } from './purge-storm.ts'
 
 /** Length of each storm; TEST_STORM_SECONDS makes it longer. */
 const SECONDS = Number(process.env['TEST_STORM_SECONDS'] ?? 6)
@@ -74,15 +75,24 @@ async function expectNoLoss({ processes, kills = 0, catalog }: Setting): Promise
     MORAINE_HOME: mkdtempSync(join(home, 'moraine-')),
     ...(catalog !== undefined && { MORAINE_CATALOG: catalog }),
   }
+  // Then nothing is left of what kills cut off, either.
+  const purgesAll = kills > 0
   const group = await ServiceGroup.start(environment, processes)
   const beganMs = performance.now()
   let endMs = beganMs + SECONDS * 1_000
   let isKilling = kills > 0
   const storming = stormPurges({
-    ...{ bytes, clients: CLIENTS, hasKills: kills > 0, urls: group.urls, ready: group.ready },
+    ...{
+      bytes,
+      clients: CLIENTS,
+      hasKills: kills > 0,
+      purgesAll,
+      urls: group.urls,
+      ready: group.ready,
+    },
     // However slow the machine is, each kind of work was done.
     isOver: (counts) => {
-      const isDone = neverDone(counts).length === 0
+      const isDone = neverDone(SOME, counts).length === 0
       const isLate = performance.now() > beganMs + PATIENCE_SECONDS * 1_000
       return !isKilling && performance.now() > endMs && (isDone || isLate)
     },
@@ -95,17 +105,34 @@ async function expectNoLoss({ processes, kills = 0, catalog }: Setting): Promise
   endMs = Math.max(endMs, performance.now() + 1_000)
   const { counts, surprises } = await storming
   const { losses, files } = await findLosses(group.url)
+  if (purgesAll) await purgeTables(group.url)
   const { complaints } = group
   const codes = await group.stop()
+  const leaked = purgesAll ? await findLeaks(environment) : []
   process.stdout.write(`${JSON.stringify({ processes, kills, files, counts })}\n`)
-  if (surprises.length > 0 || neverDone(counts).length > 0) {
+  if (surprises.length > 0 || neverDone(SOME, counts).length > 0) {
     process.stdout.write(`${JSON.stringify({ surprises, complaints }, undefined, 1)}\n`)
   }
   expect({ losses, surprises }).toEqual({ losses: [], surprises: [] })
-  expect(neverDone(counts)).toEqual([])
+  expect(leaked).toEqual([])
+  expect(neverDone(SOME, counts)).toEqual([])
   expect(codes).toEqual(codes.map(() => 0))
 }
 
-function neverDone(counts: Record<string, number>): readonly string[] {
-  return SOME.filter((key) => (counts[key] ?? 0) === 0)
+async function purgeTables(url: string): Promise<void> {
+  for (const table of PURGED_TABLES) {
+    const { status } = await fetch(`${url}/v1/tables/${table}?purge=now`, { method: 'DELETE' })
+    expect([200, 404]).toContain(status)
+  }
+}
+
+/** Files of tables that are gone, after the tasks of two months: one finds, the next deletes. */
+async function findLeaks(environment: Record<string, string>): Promise<readonly string[]> {
+  for (const days of [40, 60]) await doHousekeeping(environment, days)
+  const warehouse = join(environment['MORAINE_HOME'] ?? '', 'warehouse')
+  const files = readdirSync(warehouse, { recursive: true, withFileTypes: true })
+  return files
+    .filter((file) => file.isFile())
+    .map((file) => join(file.parentPath, file.name).slice(warehouse.length))
+    .filter((path) => !path.startsWith('/.'))
 }

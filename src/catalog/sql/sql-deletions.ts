@@ -7,6 +7,8 @@ import {
   type FileDeletion,
   FilesDeletedError,
   type NewDeletion,
+  type PurgedQuery,
+  type PurgedTable,
   type UnlinkRequest,
 } from '../deletion-store.ts'
 import {
@@ -26,8 +28,10 @@ import {
   endPurge,
   forgetSomePurges,
   forgetSomeVoid,
+  listPurged,
   notePurge,
   purgesOf,
+  settlePurged,
   VOID_AT_ONCE,
 } from './paths/sql-purges.ts'
 import { pathHash, pathKey } from './rows/sql-keys.ts'
@@ -114,6 +118,14 @@ export class SqlDeletions implements DeletionStore {
       forgetSomePurges(transaction, this.#engine),
     )
     return forgotten
+  }
+
+  listPurged(query: PurgedQuery): Promise<readonly PurgedTable[]> {
+    return read(this.#engine, (connection) => listPurged(connection, query))
+  }
+
+  async settlePurged(tableUuid: string, dueAtMs: number | undefined): Promise<void> {
+    await write(this.#engine, (transaction) => settlePurged(transaction, tableUuid, dueAtMs))
   }
 
   async forget(deletions: readonly FileDeletion[]): Promise<void> {

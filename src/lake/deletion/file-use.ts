@@ -50,7 +50,7 @@ export class FileUse {
   /** Used only while a transaction is open, something made of a table is there, or one reads. */
   isUsedForNow(path: string): boolean {
     const ids = [...(this.#byKey.get(locationKey(path)) ?? [])]
-    return ids.length > 0 && ids.every((id) => !this.#isTable(id))
+    return ids.length > 0 && ids.every((id) => !isOfTable(this.#holders.get(id)))
   }
 
   /** Everything that holds a file, for each file. */
@@ -59,10 +59,11 @@ export class FileUse {
       for (const id of ids) yield { id, key, holder: this.#holders.get(id) as FileHolder }
     }
   }
+}
 
-  #isTable(id: string): boolean {
-    return ['table', 'branch', 'tag'].includes(this.#holders.get(id)?.kind ?? '')
-  }
+/** Whether it names files for as long as its table is there. */
+export function isOfTable(holder: FileHolder | undefined): boolean {
+  return ['table', 'branch', 'tag'].includes(holder?.kind ?? '')
 }
 
 export interface CountedHolder extends FileHolder {

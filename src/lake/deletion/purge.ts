@@ -5,8 +5,9 @@ import type { TableState } from '../../core/table/table.ts'
 import { keepsFiles } from '../../core/table-properties.ts'
 import { Turns } from '../../core/turns.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
+import { markOf } from '../table/drop-mark.ts'
 import { findDeletable } from './deletable-files.ts'
-import { type CountedHolder, findUse, HolderCounts } from './file-use.ts'
+import { type CountedHolder, findUse, HolderCounts, isOfTable } from './file-use.ts'
 import { incomingUploads } from './incoming-uploads.ts'
 import { PendingUploads } from './pending-uploads.ts'
 import { TableFiles, type TableFilesDependencies } from './table-files.ts'
@@ -40,6 +41,8 @@ export class Purge {
   readonly #files: TableFiles
   readonly #dueAtMs: number
   readonly #doomed: string[] = []
+  /** What others name. */
+  readonly #kept = new Set<string>()
   readonly #holders = new HolderCounts()
   readonly #turns = new Turns()
 
@@ -60,7 +63,9 @@ export class Purge {
     const { tableUuid } = state.definition
     // One by one: arguments of a call have a limit.
     for (const path of await this.#free(tableUuid, paths)) this.#doomed.push(path)
-    return this.#deletionsOf(tableUuid, this.#doomed, markOfDrop(state))
+    // Written after the drop, perhaps by a process that is then killed.
+    const doomed = [...this.#doomed, markOf(state.definition)]
+    return this.#deletionsOf(tableUuid, doomed, markOfDrop(state))
   }
 
   /** The report, so far as it is known when the table is dropped. */
@@ -82,8 +87,11 @@ export class Purge {
     const { catalog } = this.#deps
     const { tableUuid, properties } = state.definition
     const late = await this.#files.collectMetadata(state)
+    const gone = await this.#goneHolders()
     if (!keepsFiles(properties)) {
-      const free = await this.#free(tableUuid, late)
+      // Two that are purged at once find each other there; the later one finds the other gone.
+      const again = gone.size > 0 ? [...this.#kept] : []
+      const free = await this.#free(tableUuid, [...late, ...again])
       const mark = this.#deps.ambient.newUuid()
       await catalog.deletions.add(this.#deletionsOf(tableUuid, free, mark))
       await this.#addIncoming(state)
@@ -99,7 +107,21 @@ export class Purge {
     }
     const scheduledFiles = await catalog.deletions.count(tableUuid)
     const keptFiles = Math.max(0, this.#files.count - deletedFiles - scheduledFiles)
-    return { deletedFiles, scheduledFiles, keptFiles, holders: this.#holders.list() }
+    const holders = this.#holders
+      .list()
+      .filter((holder) => !isOfTable(holder) || !gone.has(holder.tableUuid))
+    return { deletedFiles, scheduledFiles, keptFiles, holders }
+  }
+
+  /** UUIDs of the tables that named files when this one was dropped, and are gone now. */
+  async #goneHolders(): Promise<ReadonlySet<string>> {
+    const tables = this.#holders.list().filter(isOfTable)
+    const gone = new Set<string>()
+    for (const tableUuid of new Set(tables.map((holder) => holder.tableUuid))) {
+      const state = await this.#deps.catalog.tables.find({ tableUuid })
+      if (state === undefined) gone.add(tableUuid)
+    }
+    return gone
   }
 
   /**
@@ -131,6 +153,7 @@ export class Purge {
       for (const path of page) {
         const isFree = !use.isUsed(path) || use.isUsedForNow(path)
         if (isFree && deletable.has(path)) free.push(path)
+        else this.#kept.add(path)
       }
     }
     return free

@@ -67,6 +67,7 @@ export async function droppedBy(
   }
 }
 
-function markOf({ tableUuid, location }: Marked): string {
+/** The file that `markDropped` writes. */
+export function markOf({ tableUuid, location }: Marked): string {
   return `${location}/metadata/dropped-${tableUuid}.json`
 }

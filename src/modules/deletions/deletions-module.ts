@@ -1,4 +1,5 @@
 import { type KeyDependencies, keyAllPaths } from '../../lake/deletion/key-paths.ts'
+import { type SweepPurgedDependencies, sweepPurged } from '../../lake/deletion/sweep-purged.ts'
 import { type SweepDependencies, sweepUnfinished } from '../../lake/deletion/sweep-unfinished.ts'
 import { type UnlinkDependencies, unlinkDue } from '../../lake/deletion/unlinker.ts'
 import {
@@ -13,7 +14,11 @@ const VOID_MS = 24 * HOUR_MS
 
 /** Deletes the files that nothing names any more, and what was never finished. */
 export function deletionsModule(
-  platform: UnlinkDependencies & KeyDependencies & SweepDependencies & OldMetadataDependencies,
+  platform: UnlinkDependencies &
+    KeyDependencies &
+    SweepDependencies &
+    SweepPurgedDependencies &
+    OldMetadataDependencies,
 ): Module {
   return {
     name: 'deletions',
@@ -46,6 +51,11 @@ export function deletionsModule(
         name: 'delete unfinished files',
         everyMs: HOUR_MS,
         run: (signal) => sweepUnfinished(platform, signal),
+      },
+      {
+        name: 'look through folders of purged tables',
+        everyMs: HOUR_MS,
+        run: (signal) => sweepPurged(platform, signal),
       },
     ],
   }

@@ -46,6 +46,8 @@ export interface Database {
   file_deletions: DeletionRow
   /** Those that have dropped their table. */
   purges: { table_uuid: string; mark: string }
+  /** Those whose folders may have files that are to go. */
+  purged_tables: { table_uuid: string; due_at_ms: bigint }
   /** Without who started it where that does not matter. */
   transactions: TransactionRow & { principal: Nullable<string> }
   transaction_tables: {

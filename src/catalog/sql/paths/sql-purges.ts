@@ -1,6 +1,11 @@
 import { type Expression, type SqlBool, sql } from 'kysely'
-import type { NewDeletion } from '../../deletion-store.ts'
-import { lockUuid, type SqlEngine, type SqlTransaction } from '../engine/sql-engine.ts'
+import type { NewDeletion, PurgedQuery, PurgedTable } from '../../deletion-store.ts'
+import {
+  type Connection,
+  lockUuid,
+  type SqlEngine,
+  type SqlTransaction,
+} from '../engine/sql-engine.ts'
 import { findTableVersion } from '../find/find-table.ts'
 
 export const VOID_AT_ONCE = 500
@@ -13,23 +18,35 @@ export function counts(): Expression<SqlBool> {
   ))`
 }
 
-export type PurgeOfTable = Pick<NewDeletion, 'tableUuid' | 'mark'>
+/** `dueAtMs`: the latest of its deletions. */
+export type PurgeOfTable = Pick<NewDeletion, 'tableUuid' | 'mark' | 'dueAtMs'>
 
 /** Those that these deletions are of. */
 export function purgesOf(deletions: readonly NewDeletion[]): readonly PurgeOfTable[] {
   const purges = new Map<string, PurgeOfTable>()
-  for (const { reason, tableUuid, mark } of deletions) {
-    if (reason === 'purge') purges.set(`${tableUuid} ${mark}`, { tableUuid, mark })
+  for (const { reason, tableUuid, mark, dueAtMs: due } of deletions) {
+    if (reason !== 'purge') continue
+    const id = `${tableUuid} ${mark}`
+    const dueAtMs = Math.max(due, purges.get(id)?.dueAtMs ?? due)
+    purges.set(id, { tableUuid, mark, dueAtMs })
   }
   return [...purges.values()]
 }
 
-/** Lets the deletions of a purge count, unless the table is there: then it names its files. */
+/**
+ * Lets the deletions of a purge count, and has the folders of the table looked at when they are
+ * due, unless the table is there: then it names its files.
+ */
 export async function notePurge(
   transaction: SqlTransaction,
-  { tableUuid, mark }: PurgeOfTable,
+  { tableUuid, mark, dueAtMs }: PurgeOfTable,
 ): Promise<void> {
   if ((await findTableVersion(transaction, tableUuid)) !== undefined) return
+  await transaction
+    .insertInto('purged_tables')
+    .values({ table_uuid: tableUuid, due_at_ms: BigInt(Math.ceil(dueAtMs)) })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute()
   await transaction
     .insertInto('purges')
     .values({ table_uuid: tableUuid, mark })
@@ -39,7 +56,51 @@ export async function notePurge(
 
 /** What purges have doomed of the table counts no longer. */
 export async function endPurge(transaction: SqlTransaction, tableUuid: string): Promise<void> {
-  await transaction.deleteFrom('purges').where('table_uuid', '=', tableUuid).execute()
+  for (const name of ['purges', 'purged_tables'] as const) {
+    await transaction.deleteFrom(name).where('table_uuid', '=', tableUuid).execute()
+  }
+}
+
+/** With all locations of each. */
+export async function listPurged(
+  connection: Connection,
+  { dueAtMs, limit }: PurgedQuery,
+): Promise<readonly PurgedTable[]> {
+  const tables = await connection
+    .selectFrom('purged_tables')
+    .selectAll()
+    .where('due_at_ms', '<=', BigInt(Math.floor(dueAtMs)))
+    .orderBy('due_at_ms')
+    .limit(limit)
+    .execute()
+  if (tables.length === 0) return []
+  const uuids = tables.map(({ table_uuid }) => table_uuid)
+  const places = await connection
+    .selectFrom('table_locations')
+    .select(['table_uuid', 'location'])
+    .where('table_uuid', 'in', uuids)
+    .execute()
+  return uuids.map((tableUuid) => {
+    const own = places.filter(({ table_uuid }) => table_uuid === tableUuid)
+    return { tableUuid, locations: own.map(({ location }) => location) }
+  })
+}
+
+/** Does nothing if the table is back. */
+export async function settlePurged(
+  transaction: SqlTransaction,
+  tableUuid: string,
+  dueAtMs: number | undefined,
+): Promise<void> {
+  if (dueAtMs === undefined) {
+    await transaction.deleteFrom('purged_tables').where('table_uuid', '=', tableUuid).execute()
+    return
+  }
+  await transaction
+    .updateTable('purged_tables')
+    .set({ due_at_ms: BigInt(Math.ceil(dueAtMs)) })
+    .where('table_uuid', '=', tableUuid)
+    .execute()
 }
 
 /** Returns how many. */

@@ -1,0 +1,10 @@
+-- Purged tables whose folders may still have files: what a kill or another purge at the same time left
+-- is found there, from due_at_ms on. A table that comes back has no row.
+create table purged_tables (
+  table_uuid text not null primary key,
+  due_at_ms integer not null
+) strict, without rowid;
+
+create index purged_tables_by_time on purged_tables (due_at_ms);
+
+insert into purged_tables (table_uuid, due_at_ms) select distinct table_uuid, 0 from purges;
