@@ -93,7 +93,7 @@ function check(models: fc.Arbitrary<Model>, numRuns: number) {
   return counts
 }
 
-test('expressions show the rows for which a predicate is true, whatever readers do of nulls', () => {
+test('expressions show the rows where a predicate is true, whatever readers do of nulls', () => {
   const { said, shown, hidden } = check(LEAVES, 3_000)
   expect(said).toBeGreaterThan(2_500)
   expect(Math.min(shown, hidden)).toBeGreaterThan(1_000)
