@@ -105,9 +105,13 @@ class SqlChecker {
     if (name === undefined) return
     const isOurs = ['', 'main', undefined].includes(schema as string) && !catalog
     if (!isOurs || !SQL_FUNCTIONS.has(lower(name))) {
-      throw new CatalogError('query-invalid', `queries have no function ${shown(name)}`, {
-        facts: { function: shown(name) },
-      })
+      throw new CatalogError(
+        'query-invalid',
+        `queries have no function ${shown(name)}; docs/rows.md lists those that there are`,
+        {
+          facts: { function: shown(name) },
+        },
+      )
     }
   }
 
