@@ -93,6 +93,35 @@ test('a time that passed in a pause is made up for with catch_up, else left out'
   expect(late.map(({ task }) => task)).toEqual(['b'])
 })
 
+test('a run is waited for no longer than its client says', async () => {
+  await newTask('a')
+  const sent = { method: 'POST', json: {}, headers: { Prefer: 'wait=60' } }
+  const { status, body, headers } = await ask(service, '/v1/exports/a/runs', sent)
+  expect([status, body.state, body.problem.code]).toEqual([200, 'failed', 'table-not-found'])
+  expect(headers.get('preference-applied')).toBe('wait=60')
+  expect(headers.get('location')).toBe(body.url)
+  const got = await ask(service, body.url, { headers: { Prefer: 'wait=999' } })
+  expect([got.body, got.headers.get('preference-applied')]).toEqual([body, 'wait=60'])
+
+  // In a process that does no jobs it never ends.
+  const { job } = await service.deps.jobs.submit({
+    ...{ kind: 'export', key: 'a', input: { task: 'a' }, asker: 'x' },
+    notBeforeMs: Date.now() + 600_000,
+  })
+  const waiting = await ask(service, '/v1/exports/a/runs', {
+    ...sent,
+    headers: { Prefer: 'wait=1' },
+  })
+  expect([waiting.status, waiting.body.run_id]).toEqual([202, job.jobId])
+  expect(waiting.headers.get('preference-applied')).toBe('wait=1')
+  const url = `/v1/exports/a/runs/${job.jobId}`
+  const late = ask(service, url, { headers: { Prefer: 'wait=60' } })
+  await must(ask(service, url, { method: 'DELETE' }))
+  expect((await must(late)).state).toBe('cancelled')
+  const plain = await ask(service, url)
+  expect(plain.headers.get('preference-applied')).toBeNull()
+})
+
 test('runs are listed page by page, the newest first', async () => {
   for (const name of ['a', 'b']) await newTask(name)
   const runs: string[] = []

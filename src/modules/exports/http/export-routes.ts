@@ -13,7 +13,7 @@ import { askForRun } from './asked-export.ts'
 import { fileReply, fileToJson, runToJson } from './export-answers.ts'
 import { FOR_SOME_TASKS, namedTasks, permittedTasks } from './export-permission.ts'
 import {
-  ExportDryRun,
+  ExportEnded,
   ExportFilePosition,
   ExportFilesAnswer,
   ExportFilesQuery,
@@ -27,6 +27,7 @@ import {
   RunExportsRequest,
   RunsOfAll,
 } from './export-shapes.ts'
+import { runWait, WAIT_DESCRIPTION } from './wait-for-run.ts'
 
 export interface ExportService extends ExportJobDependencies, Stores<'events'> {
   readonly streams: DumpStreams
@@ -43,8 +44,7 @@ const RETRY_AFTER_SECONDS = 2
 export function exportRoutes(service: ExportService): readonly Route[] {
   return [
     ...taskRoutes(service),
-    ...runRoutes(service),
-    runOfAllRoute(service),
+    ...[runRoute(service), runsRoute(service), runOfAllRoute(service)],
     ...fileRoutes(service),
   ]
 }
@@ -95,9 +95,9 @@ function taskRoutes(service: ExportService): readonly Route[] {
   return [listExports, getExport]
 }
 
-function runRoutes(service: ExportService): readonly Route[] {
+function runRoute(service: ExportService): Route {
   const { folder } = service
-  const runExport = defineRoute(
+  return defineRoute(
     {
       method: 'post',
       path: '/v1/exports/{task}/runs',
@@ -107,23 +107,29 @@ function runRoutes(service: ExportService): readonly Route[] {
       summary: 'Run an export task',
       description:
         'Copies the rows of the task to a file, deletes them in the same transaction, and gives ' +
-        'the file its name once that is committed. A task that runs already is joined.',
+        'the file its name once that is committed. A task that runs already is joined. ' +
+        WAIT_DESCRIPTION,
       permission: onExport('export'),
       reservesKey: true,
       body: RunExportRequest,
       isBodyOptional: true,
       answers: [
         { status: 202, description: 'The run.', shape: ExportRunAsked },
-        { status: 200, description: 'What a run would do.', shape: ExportDryRun },
+        {
+          status: 200,
+          description: 'What a run would do, or the run, if it was waited for and has ended.',
+          shape: ExportEnded,
+        },
       ],
       problems: [
         ...['export-not-found', 'export-task-unusable', 'export-task-invalid'],
         ...['source-refused', 'overloaded', 'table-not-found'],
       ] as const,
-      curl: 'curl -X POST $MORAINE/v1/exports/agency/runs',
+      curl: `curl -X POST -H 'Prefer: wait=30' $MORAINE/v1/exports/agency/runs`,
     },
     async (call) => {
       const { param, body, keeper, closed } = call
+      const waitFor = runWait(call)
       if (body.dry_run === true) {
         const task = await folder.read(param('task'))
         const rows = await countRows(service, task, closed)
@@ -131,16 +137,25 @@ function runRoutes(service: ExportService): readonly Route[] {
         await keeper.withoutEffect({ status: 200, value: counted })
         return jsonReply(counted)
       }
-      const asked = runToJson(await askForRun(service, call, param('task')))
-      const { run_id, task, url, job_url, created_at } = asked
+      const asked = await askForRun(service, call, param('task'))
+      const { job, headers: applied } = await waitFor(service, asked)
+      const value = runToJson(job)
+      const { run_id, task, url, job_url, created_at, ended_at } = value
+      if (ended_at !== null) {
+        const ended = { Location: url, ...applied }
+        await keeper.withoutEffect({ status: 200, headers: ended, value })
+        return jsonReply(value, { headers: ended })
+      }
       const run = { run_id, task, url, job_url, created_at }
-      const headers = { Location: url, 'Retry-After': String(RETRY_AFTER_SECONDS) }
+      const headers = { Location: url, 'Retry-After': String(RETRY_AFTER_SECONDS), ...applied }
       await keeper.withoutEffect({ status: 202, headers, value: run })
       return jsonReply(run, { status: 202, headers })
     },
   )
+}
 
-  const listExportRuns = defineRoute(
+function runsRoute(service: ExportService): Route {
+  return defineRoute(
     {
       method: 'get',
       path: '/v1/exports/{task}/runs',
@@ -170,8 +185,6 @@ function runRoutes(service: ExportService): readonly Route[] {
       return jsonReply({ runs: items.map(runToJson), next_page_token: nextPageToken })
     },
   )
-
-  return [runExport, listExportRuns]
 }
 
 function runOfAllRoute(service: ExportService): Route {

@@ -141,7 +141,7 @@ export const RunExportRequest = z
   })
   .meta({ id: 'RunExportRequest', example: { dry_run: true } })
 
-export const ExportDryRun = z
+const ExportDryRun = z
   .strictObject({
     task: z.string(),
     dry_run: z.literal(true),
@@ -152,6 +152,11 @@ export const ExportDryRun = z
     id: 'ExportDryRun',
     example: { task: 'agency', dry_run: true, mode: 'atomic', rows: 63_300 },
   })
+
+export const ExportEnded = z.union([ExportDryRun, ExportRun]).meta({
+  id: 'ExportEnded',
+  example: { task: 'agency', dry_run: true, mode: 'atomic', rows: 63_300 },
+})
 
 const someTasks = {
   tasks: boundedArray(z.string().max(100), { max: 10_000 })

@@ -17,6 +17,7 @@ import {
   ExportRun,
   ExportRunLog,
 } from './export-shapes.ts'
+import { runWait, WAIT_DESCRIPTION } from './wait-for-run.ts'
 
 const PARAMETERS = { ...TASK_PARAMETER, run: 'The `run_id` of the run.' }
 const EXAMPLE = 'curl $MORAINE/v1/exports/agency/runs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11'
@@ -31,12 +32,17 @@ export function runHistoryRoutes(service: ExportService): readonly Route[] {
       ...{ ...common, permission, path: '/v1/exports/{task}/runs/{run}' },
       operationId: 'getExportRun',
       summary: 'Get one run of a task',
-      description: 'Runs are kept for a week after they ended.',
+      description: `Runs are kept for a week after they ended. ${WAIT_DESCRIPTION}`,
       answers: [{ status: 200, description: 'The run.', shape: ExportRun }],
       problems: ['export-run-not-found'],
       curl: EXAMPLE,
     },
-    async ({ param }) => jsonReply(runToJson(await getRun(service, param('task'), param('run')))),
+    async (call) => {
+      const waitFor = runWait(call)
+      const found = await getRun(service, call.param('task'), call.param('run'))
+      const { job, headers } = await waitFor(service, found)
+      return jsonReply(runToJson(job), { headers })
+    },
   )
 
   const getExportRunLog = defineRoute(
