@@ -234,7 +234,8 @@ export class Converter {
           described.push({ schema: readAs, sources: files })
         }
         const target = { path, format, compression: 'none' as const, header }
-        return await place(await run(described, target, optionsOf(limits)), path)
+        const onRead = ofFiles(tables, limits.onRead)
+        return await place(await run(described, target, optionsOf({ ...limits, onRead })), path)
       })
     } finally {
       await this.options.removeLocalFile(path)
@@ -351,6 +352,22 @@ export class Converter {
 
 function partOf(part: ResultPart | undefined): { readonly part?: ResultPart } {
   return part === undefined ? {} : { part }
+}
+
+/**
+ * A child reads more than data files, its own code above all: no more than what these have counts,
+ * once for each time that a query names their table.
+ */
+function ofFiles(
+  tables: readonly QueriedTable[],
+  onRead: JobOptions['onRead'],
+): JobOptions['onRead'] {
+  if (onRead === undefined) return undefined
+  const files = tables
+    .flatMap(({ sources }) => sources)
+    .flatMap(({ dataFile, deleteFiles }) => [dataFile, ...deleteFiles])
+  const bytesMax = files.reduce((sum, { fileSizeBytes }) => sum + fileSizeBytes, 0)
+  return (bytes) => onRead(bytes === undefined ? undefined : Math.min(bytes, bytesMax))
 }
 
 function optionsOf({

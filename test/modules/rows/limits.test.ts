@@ -211,6 +211,17 @@ describe('of a service', () => {
     expect(await left(ask(service, statistics))).toBe(kept)
   })
 
+  test('no more is charged than the data files have', async () => {
+    const estimate = post(service, '/v1/query/estimate', { sql: 'SELECT * FROM sky' })
+    const { bytes: size } = await must(estimate)
+    for (const json of [query, { sql: 'SELECT sum(id) AS s FROM sky' }]) {
+      const from = await left(ask(service, '/v1/tables/sky/rows?limit=1'))
+      const after = await left(post(service, '/v1/query', json))
+      expect(after).toBeLessThan(from)
+      expect(after).toBeGreaterThanOrEqual(from - size)
+    }
+  })
+
   test('beyond the bytes of the day it is 429, with all headers; estimates are free', async () => {
     const sql = 'SELECT id FROM wide'
     const refused = await post(service, '/v1/query', { sql })
@@ -228,16 +239,22 @@ describe('of a service', () => {
     const statistics = (column: string) =>
       ask(service, `/v1/tables/wide/columns/${column}/statistics`)
     await must(statistics('id'))
-    const { converter } = service.deps
-    const { queryEngine: engine } = converter.options
-    const query = engine.query.bind(engine)
-    engine.query = (job, options) =>
-      query(job, { ...options, onRead: () => options?.onRead?.(ALL) })
-    await must(ask(service, '/v1/tables/sky/rows'))
-    engine.query = query
-    expect((await statistics('name')).status).toBe(429)
+    clock.nowMs += DAY_MS
+    const { queryEngine: engine } = service.deps.converter.options
+    const real = engine.query.bind(engine)
+    const gate = held()
+    engine.query = async (...asked) => {
+      await gate.work()
+      return real(...asked)
+    }
+    // Each is charged a megabyte until it has ended.
+    const asked = [0, 1].map(() => post(service, '/v1/query', query))
+    await eventually(async () => (await statistics('name')).body.quota === 'bytes-per-day')
     const { status, headers } = await statistics('id')
     expect([status, headers.get('ratelimit')]).toEqual([200, expect.stringMatching(/"bytes";r=0;/)])
+    gate.end()
+    engine.query = real
+    await Promise.all(asked)
   })
 
   test('every response of these routes has the headers, whatever its status', async () => {
