@@ -53,14 +53,27 @@ export function connectS3(
   })
 }
 
-/** Keys as the SDK takes them; the file is read once, unless it is to be read each time. */
-export function providerOf(
-  credentials: S3Credentials,
-  { isReadAgain = false } = {},
-): NonNullable<S3ClientConfig['credentials']> {
+/** How long the SDK takes keys of a file as good: it asks again five minutes before they end. */
+const KEYS_GOOD_MS = 10 * 60_000
+
+/**
+ * Keys as the SDK takes them. A file is read anew at each call, which the SDK makes every five
+ * minutes: keys may be rotated. What cannot be read then leaves the keys of before.
+ */
+export function providerOf(credentials: S3Credentials): NonNullable<S3ClientConfig['credentials']> {
   if (!('path' in credentials)) return credentials
   const { path, profile } = credentials
-  return fromIni({ filepath: path, configFilepath: path, profile, ignoreCache: isReadAgain })
+  const read = fromIni({ filepath: path, configFilepath: path, profile, ignoreCache: true })
+  let last: Awaited<ReturnType<typeof read>> | undefined
+  return async () => {
+    try {
+      last = await read()
+    } catch (error) {
+      if (last === undefined) throw error
+    }
+    const goodUntilMs = Math.min(last.expiration?.getTime() ?? Infinity, Date.now() + KEYS_GOOD_MS)
+    return { ...last, expiration: new Date(goodUntilMs) }
+  }
 }
 
 /** How an object is now, and who made it. */

@@ -153,7 +153,7 @@ export class S3Vending implements ObjectVending {
   }
 
   async #keys(credentials: S3Credentials): Promise<IssuedCredentials> {
-    const given = providerOf(credentials, { isReadAgain: true })
+    const given = providerOf(credentials)
     const keys = typeof given === 'function' ? await given() : given
     const settings = {
       's3.access-key-id': keys.accessKeyId,
