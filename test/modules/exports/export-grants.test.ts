@@ -75,14 +75,14 @@ test('a run is seen with the grant, and as a job only by administrators', async 
   await must(exporter.send('get', `${asked.url}/log`))
   for (const caller of [exporter, reader]) {
     for (const method of ['get', 'delete']) {
-      expect([403, 404]).toContain((await caller.send(method, asked.job_url)).status)
+      expect([403, 404]).toContain((await caller.send(method, `/v1/jobs/${asked.run_id}`)).status)
     }
   }
   const { jobs } = await must(reader.send('get', '/v1/jobs'))
   expect(jobs.filter(({ kind }: { kind: string }) => kind === 'export')).toEqual([])
   const seen = (await must(service.admin.send('get', '/v1/jobs?kind=export'))).jobs
   expect(seen.map(({ job_id }: { job_id: string }) => job_id)).toContain(asked.run_id)
-  await must(service.admin.send('get', asked.job_url))
+  await must(service.admin.send('get', `/v1/jobs/${asked.run_id}`))
 })
 
 test('one who withdraws ends the run for those only who asked for it', async () => {
@@ -92,8 +92,9 @@ test('one who withdraws ends the run for those only who asked for it', async () 
     const grant = { '/v1/exports/a': ['export'] }
     const [one, two, third] = await Promise.all([1, 2, 3].map(() => keyed.newCaller(grant)))
     if (one === undefined || two === undefined || third === undefined) throw new Error('no callers')
-    const { url, job_url } = await must(one.send('post', '/v1/exports/a/runs', {}), 202)
-    const isCancelled = async () => (await must(keyed.admin.send('get', job_url))).is_cancelled
+    const { url, run_id } = await must(one.send('post', '/v1/exports/a/runs', {}), 202)
+    const isCancelled = async () =>
+      (await must(keyed.admin.send('get', `/v1/jobs/${run_id}`))).is_cancelled
     await must(two.send('post', '/v1/exports/a/runs', {}), 202)
     for (const [each, status] of [
       [third, 403] as const,

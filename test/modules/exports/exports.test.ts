@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describeWithPostgres } from '../../catalog/postgres-server.ts'
-import { ask, post } from '../../http/client.ts'
+import { ask, must, post } from '../../http/client.ts'
+import { until } from '../../lake/jobs/background.ts'
 import { type CommitProxy, openCommitProxy } from './commit-proxy.ts'
 import { type ExportShop, openExportShop } from './export-harness.ts'
 import { sendBytes } from './send-bytes.ts'
@@ -269,7 +270,11 @@ describeWithPostgres('exports', () => {
     await shop.task('scheduled', {
       'task.json': { table: 't', where: 'id = 1', schedule: '* * * * * *' },
     })
-    for (let isRun = false; !isRun; ) isRun = (await shop.files('scheduled')).length > 0
+    const isRun = async () => {
+      const { runs } = await must(ask(shop.service, '/v1/exports/scheduled/runs'))
+      return runs.some(({ state }: { readonly state: string }) => state === 'succeeded')
+    }
+    await until(isRun, 90_000)
     await shop.task('scheduled', { 'task.json': { table: 't', where: 'id = 1' } })
     expect(await shop.archived('scheduled')).toHaveLength(1)
   })
@@ -279,8 +284,8 @@ describeWithPostgres('exports', () => {
     await shop.source.query('begin; lock table t in exclusive mode')
     const { body: run } = await post(shop.service, '/v1/exports/cancelled/runs', {})
     await untilWaiting()
-    await ask(shop.service, run.job_url, { method: 'DELETE' })
-    const ended = (await ask(shop.service, `${run.job_url}?wait=30`)).body
+    await ask(shop.service, `/v1/jobs/${run.run_id}`, { method: 'DELETE' })
+    const ended = (await ask(shop.service, `/v1/jobs/${run.run_id}?wait=30`)).body
     expect(ended.state).toBe('cancelled')
     const { steps } = (await ask(shop.service, `${run.url}/log`)).body
     expect(steps.at(-1)).toMatchObject({ step: 'withdrawn' })

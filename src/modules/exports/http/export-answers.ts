@@ -78,7 +78,6 @@ export function runToJson(job: JobRecord) {
     state: job.state,
     is_cancelled: job.isCancelled,
     url: `/v1/exports/${job.key}/runs/${job.jobId}`,
-    job_url: `/v1/jobs/${job.jobId}`,
     progress: countsOf(job.progress),
     result: job.result ?? null,
     problem: problem === undefined ? null : { type: `/problems/${problem.code}`, ...problem },

@@ -140,13 +140,13 @@ function runRoute(service: ExportService): Route {
       const asked = await askForRun(service, call, param('task'))
       const { job, headers: applied } = await waitFor(service, asked)
       const value = runToJson(job)
-      const { run_id, task, url, job_url, created_at, ended_at } = value
+      const { run_id, task, url, created_at, ended_at } = value
       if (ended_at !== null) {
         const ended = { Location: url, ...applied }
         await keeper.withoutEffect({ status: 200, headers: ended, value })
         return jsonReply(value, { headers: ended })
       }
-      const run = { run_id, task, url, job_url, created_at }
+      const run = { run_id, task, url, created_at }
       const headers = { Location: url, 'Retry-After': String(RETRY_AFTER_SECONDS), ...applied }
       await keeper.withoutEffect({ status: 202, headers, value: run })
       return jsonReply(run, { status: 202, headers })
@@ -212,11 +212,11 @@ function runOfAllRoute(service: ExportService): Route {
       for (const task of tasks) await service.folder.require(task)
       const runs = await mapBounded(tasks, READS_AT_ONCE, async (task) => {
         try {
-          const { run_id, url, job_url } = runToJson(await askForRun(service, call, task))
-          return { task, run_id, url, job_url, problem: null }
+          const { run_id, url } = runToJson(await askForRun(service, call, task))
+          return { task, run_id, url, problem: null }
         } catch (error) {
           if (!(error instanceof CodedError)) throw error
-          return { task, run_id: null, url: null, job_url: null, problem: error.message }
+          return { task, run_id: null, url: null, problem: error.message }
         }
       })
       await keeper.withoutEffect({ status: 202, value: { runs } })

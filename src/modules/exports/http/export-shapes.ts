@@ -50,7 +50,6 @@ export const ExportRun = z
     url: z.string().meta({
       description: 'The run; DELETE withdraws the request for it.',
     }),
-    job_url: z.string().meta({ description: 'The same as a job, for administrators.' }),
     progress: z
       .strictObject({ rows: z.int(), bytes: z.int() })
       .nullable()
@@ -72,7 +71,6 @@ export const ExportRun = z
       state: 'running',
       is_cancelled: false,
       url: '/v1/exports/agency/runs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
-      job_url: '/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
       progress: { rows: 12_000, bytes: 240_112 },
       result: null,
       problem: null,
@@ -121,14 +119,13 @@ export const ExportRunLog = z
 
 /** What stays the same while the run goes on, so that a repeated request has the same answer. */
 export const ExportRunAsked = ExportRun.pick({
-  ...{ run_id: true, task: true, url: true, job_url: true, created_at: true },
+  ...{ run_id: true, task: true, url: true, created_at: true },
 }).meta({
   id: 'ExportRunAsked',
   example: {
     run_id: '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
     task: 'agency',
     url: '/v1/exports/agency/runs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
-    job_url: '/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
     created_at: EXAMPLE_TIME,
   },
 })
@@ -185,7 +182,6 @@ const RunOfAll = z.strictObject({
   task: z.string(),
   run_id: z.string().nullable(),
   url: z.string().nullable(),
-  job_url: z.string().nullable(),
   problem: z.string().nullable().meta({ description: 'Why it cannot be run; null if it can.' }),
 })
 
@@ -197,7 +193,6 @@ export const RunsOfAll = z.strictObject({ runs: z.array(RunOfAll) }).meta({
         task: 'agency',
         run_id: '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
         url: '/v1/exports/agency/runs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
-        job_url: '/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
         problem: null,
       },
     ],
