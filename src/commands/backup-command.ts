@@ -87,7 +87,7 @@ async function backup(shell: Shell, folder: string): Promise<void> {
 }
 
 function taskLines({ exportsFolder }: Config, { tasks, notCopied }: CopiedTasks): string[] {
-  const lines = notCopied.map((why) => `not copied  a file of an export task: ${why}`)
+  const lines = notCopied.map((why) => `not copied  an export task: ${why}`)
   if (tasks === 0) return lines
   const sources = 'not copied  MORAINE_EXPORT_SOURCES: addresses of databases, with passwords'
   return [`backed up  ${tasks} export tasks of ${exportsFolder}`, ...lines, sources]

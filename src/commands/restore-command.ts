@@ -88,7 +88,7 @@ async function restoreTasks(
       isWhole: notCopied.length === 0,
       lines: [
         `restored  ${tasks} export tasks to ${exportsFolder}`,
-        ...notCopied.map((why) => `not restored  a file of an export task: ${why}`),
+        ...notCopied.map((why) => `not restored  an export task: ${why}`),
         ...(exportSources.size === 0 ? [`export tasks  need their databases: ${sources}`] : []),
       ],
     }

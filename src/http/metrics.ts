@@ -48,11 +48,15 @@ export function counterOf(name: string, help: string, read: () => number): Count
 }
 
 /** Shows what is known elsewhere: `read` returns how much there is now. */
-export function gaugeOf(name: string, help: string, read: () => number): Gauge<string> {
+export function gaugeOf(
+  name: string,
+  help: string,
+  read: () => number | Promise<number>,
+): Gauge<string> {
   return new Gauge({
     ...{ name, help, registers: [] },
-    collect() {
-      this.set(read())
+    async collect() {
+      this.set(await read())
     },
   })
 }

@@ -10,6 +10,14 @@ export const EXPORT_PROBLEMS = {
     remedy: 'GET /v1/exports lists all tasks; each is a folder below MORAINE_EXPORTS.',
     retry: 'no',
   },
+  'exports-unreadable': {
+    status: 503,
+    iceberg: { status: 429, type: 'TooManyRequestsException' },
+    title: 'Export tasks unreadable',
+    meaning: 'The folder of export tasks is there and cannot be read. Nothing was run.',
+    remedy: 'Ask the operator to let the service read MORAINE_EXPORTS, then repeat the request.',
+    retry: 'yes',
+  },
   'export-run-not-found': {
     status: 404,
     iceberg: NOT_FOUND,

@@ -184,6 +184,17 @@ test('a backup has what the service keeps in the warehouse, but for dumps', asyn
   expect(await readdir(warehouse)).not.toContain('.dumps')
 }, 120_000)
 
+test('a backup tells of a folder of export tasks that it could not read', async () => {
+  const home = { MORAINE_HOME: join(base, 'old'), MORAINE_EXPORTS: join(base, 'tasks') }
+  await serve(home)
+  await stopAll()
+  await writeFile(home.MORAINE_EXPORTS, 'not a folder')
+  const made = await runToEnd(['backup', join(base, 'backup')], home)
+  expect(made.code).toBe(2)
+  expect(made.stdout).toMatch(/^backed up {2}\d+ files .*$/m)
+  expect(made.stdout).toMatch(/^not copied {2}.*tasks: .*\(ENOTDIR\); give the service the right/m)
+}, 120_000)
+
 test('a backup has the tasks of exports, and a restore puts back those that are gone', async () => {
   const home = { MORAINE_HOME: join(base, 'old'), MORAINE_EXPORTS: join(base, 'tasks') }
   const url = await serve(home)

@@ -41,6 +41,7 @@ export-outcome-unknown 409 400 BadRequestException
 export-run-not-found 404 404 NotFoundException
 export-task-invalid 422 422 UnprocessableEntityException
 export-task-unusable 422 422 UnprocessableEntityException
+exports-unreadable 503 429 TooManyRequestsException
 file-already-in-table 409 409 CommitFailedException
 file-being-deleted 409 409 CommitFailedException
 file-changed 409 409 CommitFailedException

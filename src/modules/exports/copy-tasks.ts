@@ -1,10 +1,10 @@
 import type { ObjectStore } from '../../objects/object-store.ts'
-import { TaskFolder } from './task-folder.ts'
+import { isUnreadable, TaskFolder } from './task-folder.ts'
 
 export interface CopiedTasks {
   /** Tasks of which every file is there now. */
   readonly tasks: number
-  /** Files that are not, and why, each in a line; at most ten. */
+  /** What is not, and why, each in a line; at most ten. */
   readonly notCopied: readonly string[]
 }
 
@@ -19,10 +19,14 @@ export async function copyTasks(
   to: { readonly objects: ObjectStore; readonly root: string },
 ): Promise<CopiedTasks> {
   const folder = new TaskFolder(from)
-  const misnamed = await folder.listMisnamed()
-  const notCopied: string[] = misnamed.map(({ problem }) => problem)
   let tasks = 0
-  for (const task of await folder.list()) {
+  const names = await folder.list().catch((error: unknown) => {
+    if (isUnreadable(error)) return `${from}: ${error.message}`
+    throw error
+  })
+  if (typeof names === 'string') return { tasks, notCopied: [names] }
+  const notCopied = (await folder.listMisnamed()).map(({ problem }) => problem)
+  for (const task of names) {
     const failures: string[] = []
     for (const { file, bytes } of await folder.readFiles(task)) {
       const location = `${to.root}/${task}/${file}`

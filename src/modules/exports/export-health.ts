@@ -9,6 +9,7 @@ import type { Pauses } from './export-files.ts'
 import { sourceOf } from './export-run.ts'
 import { overdueSinceMs } from './export-schedule.ts'
 import { EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
+import { isUnreadable } from './task-folder.ts'
 
 const LOOK_MS = 10_000
 const READS_AT_ONCE = 16
@@ -30,7 +31,7 @@ export interface ExportHealth {
   readonly overdueSinceMs?: number
 }
 
-/** All tasks, each read once. */
+/** All tasks, each read once. Throws `exports-unreadable`. */
 export async function readHealth(deps: ExportJobDependencies): Promise<readonly ExportHealth[]> {
   const pauses = await deps.files.readPauses()
   const tasks = (await deps.folder.list()).slice(0, TASKS_MAX)
@@ -83,7 +84,12 @@ export function healthTask(deps: ExportJobDependencies & Stores<'events'>): Task
     name: 'tell of failing exports',
     everyMs: LOOK_MS,
     run: async () => {
-      for (const health of await readHealth(deps)) await tell(deps, health)
+      const found = await readHealth(deps).catch((error: unknown) => {
+        // The schedule logs it.
+        if (isUnreadable(error)) return []
+        throw error
+      })
+      for (const health of found) await tell(deps, health)
     },
   }
 }

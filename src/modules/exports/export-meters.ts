@@ -1,6 +1,7 @@
-import { askedGauge, type Meter } from '../../http/metrics.ts'
+import { askedGauge, gaugeOf, type Meter } from '../../http/metrics.ts'
 import { type ExportHealth, readHealth } from './export-health.ts'
 import type { ExportJobDependencies } from './run-job.ts'
+import { isUnreadable } from './task-folder.ts'
 
 /** What an operator wants to be woken for; a scrape reads each task once. */
 export function exportMeters(deps: ExportJobDependencies): readonly Meter[] {
@@ -12,6 +13,15 @@ export function exportMeters(deps: ExportJobDependencies): readonly Meter[] {
     return reading
   }
   return [
+    gaugeOf(
+      'moraine_exports_unreadable',
+      'Whether the folder of export tasks is there and cannot be read.',
+      () =>
+        read().then(
+          () => 0,
+          (error: unknown) => (isUnreadable(error) ? 1 : 0),
+        ),
+    ),
     askedGauge(
       'moraine_export_failing',
       'Whether an export cannot be run, or its last run has failed.',

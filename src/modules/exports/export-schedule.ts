@@ -4,7 +4,10 @@ import type { Task } from '../../lake/jobs/task.ts'
 import { sourceOf } from './export-run.ts'
 import type { ExportSchedule } from './export-task.ts'
 import { askForExport, EXPORT_KIND, type ExportJobDependencies, SCHEDULE } from './run-job.ts'
+import { isUnreadable } from './task-folder.ts'
 
+/** No task has this name. */
+const ALL = ''
 const LOOK_MS = 10_000
 const MINUTE_MS = 60_000
 const DAY_MS = 1_440 * MINUTE_MS
@@ -21,9 +24,16 @@ export function scheduleTask(deps: ExportJobDependencies): Task {
     name: 'schedule exports',
     everyMs: LOOK_MS,
     run: async (signal) => {
+      const names = await deps.folder.list().catch((error: unknown) => {
+        if (!isUnreadable(error)) throw error
+        const { message: problem } = error
+        if (told.get(ALL) !== problem) deps.log.warn({ problem }, 'no export could be scheduled')
+        told = new Map([[ALL, problem]])
+      })
+      if (names === undefined) return
       const { paused, resumedAtMs } = await deps.files.readPauses()
       const failed = new Map<string, string>()
-      for (const name of await deps.folder.list()) {
+      for (const name of names) {
         signal.throwIfAborted()
         if (paused.has(name)) continue
         await askIfDue(deps, name, resumedAtMs.get(name)).catch((error: unknown) => {

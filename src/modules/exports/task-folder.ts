@@ -35,15 +35,21 @@ export class TaskFolder {
     this.#folder = folder
   }
 
-  /** Names in order, of folders that have a file of a task; none if the folder cannot be read. */
+  /**
+   * Names in order, of folders that have a file of a task; none if there is no folder of tasks.
+   * Throws `exports-unreadable`.
+   */
   async list(): Promise<readonly string[]> {
-    const { names } = await this.#names()
+    const names = await this.#names()
     return this.#tasksOf(names.filter((name) => TASK_NAME.test(name)))
   }
 
-  /** Tasks that are none for the names of their folders. Hidden folders are meant to be none. */
+  /**
+   * Tasks that are none for the names of their folders. Hidden folders are meant to be none. Throws
+   * `exports-unreadable`.
+   */
   async listMisnamed(): Promise<readonly SeenFolder[]> {
-    const { names } = await this.#names()
+    const names = await this.#names()
     const misnamed = names.filter((name) => !TASK_NAME.test(name) && !name.startsWith('.'))
     const tasks = await this.#tasksOf(misnamed)
     return tasks.map((name) => ({ name, problem: taskInvalid(name, MISNAMED).message }))
@@ -51,18 +57,21 @@ export class TaskFolder {
 
   /** Why the folder of tasks cannot be read, and what to do; `null` if it can. */
   async problem(): Promise<string | null> {
-    const { code } = await this.#names()
-    if (code === undefined) return null
-    const remedy = 'make it, with a folder for each task, or correct MORAINE_EXPORTS'
-    return `there are no export tasks: their folder cannot be read (${code}); ${remedy}`
+    try {
+      await readdir(this.#folder)
+      return null
+    } catch (error) {
+      return unreadable(error)
+    }
   }
 
-  async #names(): Promise<{ readonly names: readonly string[]; readonly code?: string }> {
+  async #names(): Promise<readonly string[]> {
     try {
       const names = await readdir(this.#folder)
-      return { names: names.sort() }
+      return names.sort()
     } catch (error) {
-      return { names: [], code: (error as NodeJS.ErrnoException).code ?? 'unknown' }
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+      throw new ProblemError('exports-unreadable', unreadable(error))
     }
   }
 
@@ -166,6 +175,19 @@ export class TaskFolder {
       await opened.close()
     }
   }
+}
+
+export function isUnreadable(error: unknown): error is ProblemError {
+  return error instanceof ProblemError && error.code === 'exports-unreadable'
+}
+
+function unreadable(error: unknown): string {
+  const { code = 'unknown' } = error as NodeJS.ErrnoException
+  const remedy =
+    code === 'ENOENT'
+      ? 'make it, with a folder for each task, or correct MORAINE_EXPORTS'
+      : 'give the service the right to read it, or correct MORAINE_EXPORTS'
+  return `there are no export tasks: their folder cannot be read (${code}); ${remedy}`
 }
 
 export function exportNotFound(task: string): ProblemError {

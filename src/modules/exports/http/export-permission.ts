@@ -44,10 +44,16 @@ export async function namedTasks(
   return [...new Set(names)]
 }
 
-/** The route, which tells callers that name no task which there are that they may export. */
+/**
+ * The route, which tells callers that name no task which there are that they may export, or that
+ * nobody knows.
+ */
 export function namingTasks(route: Route, tasks: Tasks): Route {
+  const { problems } = route
+  if (!problems.includes('export-not-found')) return route
   return {
     ...route,
+    problems: [...problems, 'exports-unreadable'],
     handle: async (call) => {
       try {
         return await route.handle(call)

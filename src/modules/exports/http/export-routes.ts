@@ -60,19 +60,18 @@ function taskRoutes(service: ExportService): readonly Route[] {
       description: 'Those that the caller may export.',
       permission: FOR_SOME_TASKS,
       answers: [{ status: 200, description: 'Every task.', shape: ExportsAnswer }],
-      problems: [],
+      problems: ['exports-unreadable'],
       curl: 'curl $MORAINE/v1/exports',
     },
     async (call) => {
+      const problem = await service.folder.problem()
+      if (problem !== null) return jsonReply({ exports: [], problem })
       const names = await permittedTasks(service, call)
       const { paused } = await service.files.readPauses()
       const described = (name: string) => describe(service, name, paused)
       const exports = await mapBounded(names, READS_AT_ONCE, described)
       const misnamed = await misnamedTasks(service, call)
-      return jsonReply({
-        exports: [...exports, ...misnamed],
-        problem: await service.folder.problem(),
-      })
+      return jsonReply({ exports: [...exports, ...misnamed], problem })
     },
   )
 

@@ -31,7 +31,7 @@ function seedLists(service: ExportService): readonly Route[] {
       description: 'As an older service had it.',
       permission: FOR_SOME_TASKS,
       answers: [{ status: 200, description: 'The names.', shape: SeedNames }],
-      problems: [],
+      problems: ['exports-unreadable'],
       curl: 'curl $MORAINE/exports',
     },
     async (call) => jsonReply({ exports: await permittedTasks(service, call) }),
@@ -71,7 +71,7 @@ function seedRuns(service: ExportService): readonly Route[] {
       answers: [{ status: 200, description: 'All are done.', shape: SeedOk }],
       problems: [
         ...['export-task-unusable', 'export-count-mismatch', 'source-refused'],
-        'table-not-found',
+        ...['table-not-found', 'exports-unreadable'],
       ] as const,
       curl: 'curl -X POST $MORAINE/exports',
     },

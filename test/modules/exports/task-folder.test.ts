@@ -1,0 +1,54 @@
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
+import { healthTask } from '../../../src/modules/exports/export-health.ts'
+import { scheduleTask } from '../../../src/modules/exports/export-schedule.ts'
+import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
+import { ask, must, post } from '../../http/client.ts'
+import { startTestService, type TestService } from '../../http/harness.ts'
+import { writeTask } from './export-harness.ts'
+
+let service: TestService
+beforeEach(async () => {
+  service = await startTestService()
+})
+afterEach(() => service.close())
+
+const folder = () => join(service.home, 'exports')
+const newTask = (name: string) =>
+  writeTask(folder(), name, { 'task.json': { source: 'moraine', table: 'no.t', where: 'true' } })
+
+test('a folder of tasks that cannot be read is not one without tasks', async () => {
+  await newTask('a')
+  await rename(folder(), `${folder()}-moved`)
+  await writeFile(folder(), 'not a folder')
+  const listed = await must(ask(service, '/v1/exports'))
+  expect(listed).toEqual({
+    exports: [],
+    problem: expect.stringMatching(/ENOTDIR.*MORAINE_EXPORTS/),
+  })
+  const posts = ['/exports', '/exports/a', '/v1/exports/runs', '/v1/exports/pause']
+  for (const path of [...posts, '/v1/exports/resume', '/v1/exports/a/runs']) {
+    const { status, body } = await post(service, path, {})
+    expect([path, status, body.type]).toEqual([path, 503, '/problems/exports-unreadable'])
+  }
+  expect((await ask(service, '/exports')).status).toBe(503)
+
+  const logged: object[] = []
+  const log = { ...service.deps.log, warn: (facts: object) => logged.push(facts) }
+  const { deps } = service
+  const own = { files: new ExportFiles(deps), folder: new TaskFolder(folder()), tables: deps }
+  const parts = { ...deps, ...own, log }
+  const task = scheduleTask(parts)
+  const { signal } = new AbortController()
+  for (let look = 0; look < 3; look++) await task.run(signal)
+  await healthTask(parts).run(signal)
+  expect(logged).toEqual([{ problem: listed.problem }])
+  const metrics = async () => (await fetch(`${service.url}/metrics`)).text()
+  expect(await metrics()).toMatch(/^moraine_exports_unreadable 1$/m)
+
+  await rm(folder())
+  await rename(`${folder()}-moved`, folder())
+  expect((await must(ask(service, '/exports'))).exports).toEqual(['a'])
+  expect(await metrics()).toMatch(/^moraine_exports_unreadable 0$/m)
+})
