@@ -21,8 +21,9 @@ const NEVER: Expression = { type: 'false' }
 /**
  * The rows for which the filter is TRUE in SQL's logic, as an expression over the schema's names.
  * Comparisons of Iceberg with null are true or false, as readers like: so none is made without
- * asking for a value, NOT is pushed down to them, and what is unknown is false. `undefined` for a
- * LIKE that is no prefix. NaN is above every number.
+ * asking for a value, NOT is pushed down to them, and what is unknown is false. NaN is above every
+ * number. `undefined` for a LIKE that is no prefix, and for floats below zero or other than it:
+ * some readers have -0.0 below 0.0.
  */
 export function expressionOf(filter: RowFilter, schema: Schema): Expression | undefined {
   return new Writer(schema).write(filter, false)
@@ -77,7 +78,12 @@ class Writer {
     }
   }
 
-  #compare({ fieldId, type }: BoundColumn, operator: ComparisonOperator, value: Value): Expression {
+  #compare(
+    { fieldId, type }: BoundColumn,
+    operator: ComparisonOperator,
+    value: Value,
+  ): Expression | undefined {
+    if (isFloatZero(type, value) && (operator === '<' || operator === '!=')) return undefined
     if (Number.isNaN(value)) return this.#compareWithNaN(fieldId, operator)
     const side = sideOf(type, value)
     if (side !== undefined) {
@@ -97,7 +103,9 @@ class Writer {
     isNegated: boolean,
   ): Expression | undefined {
     const isPlain = (value: Value) =>
-      !Number.isNaN(value) && sideOf(column.type, value) === undefined
+      !Number.isNaN(value) &&
+      sideOf(column.type, value) === undefined &&
+      !isFloatZero(column.type, value)
     const numbers = values.filter(isPlain)
     const parts = values
       .filter((value) => !isPlain(value))
@@ -154,6 +162,10 @@ class Writer {
     if (name === undefined) throw new Error(`a filter was bound to a field ${fieldId} that is gone`)
     return name
   }
+}
+
+function isFloatZero(type: PrimitiveType, value: Value): boolean {
+  return (type.kind === 'float' || type.kind === 'double') && value === 0
 }
 
 /** Where a decimal lies that has more digits than any of its column, and so is no literal there. */

@@ -12,7 +12,7 @@ import { findJsonFault, SEARCHED_LENGTH_MAX } from './json-fault.ts'
 import { storableSteps } from './storable-text.ts'
 
 /** Time for the whole body, so that a slow sender does not hold a request open for ever. */
-const BODY_MS_MAX = 120_000
+export const BODY_MS_MAX = 120_000
 /**
  * How much of a refused body is still read and discarded, so that the client sees the refusal.
  */

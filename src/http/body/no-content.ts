@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { requestInvalid } from '../problem.ts'
-import { bodyChunks, hasBody } from './json-body.ts'
+import { BODY_MS_MAX, bodyChunks, hasBody } from './json-body.ts'
 
 /** Room for `{}`, which some clients always send, and blanks around it. */
 const NOTHING_BYTES_MAX = 16
@@ -21,12 +21,25 @@ export function requireNoContent(
 }
 
 async function readNothing(request: IncomingMessage): Promise<void> {
+  const deadline = setTimeout(() => request.destroy(), BODY_MS_MAX)
+  try {
+    if (!isNothing(await readShort(request))) throw notTaken()
+  } finally {
+    clearTimeout(deadline)
+  }
+}
+
+function isNothing(text: string): boolean {
+  return /^\s*(?:\{\s*\})?\s*$/.test(text)
+}
+
+async function readShort(request: IncomingMessage): Promise<string> {
   let text = ''
   for await (const chunk of bodyChunks(request)) {
     if (text.length + chunk.length > NOTHING_BYTES_MAX) throw notTaken()
     text += Buffer.from(chunk).toString('latin1')
   }
-  if (!/^\s*(?:\{\s*\})?\s*$/.test(text)) throw notTaken()
+  return text
 }
 
 function notTaken(): Error {

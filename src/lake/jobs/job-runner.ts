@@ -59,10 +59,12 @@ export class JobRunner {
     await this.#running.get(jobId)?.hold.look()
   }
 
-  /** Tells the kind of a job that was cancelled. */
-  async tellCancelled({ kind, jobId, input }: JobRecord): Promise<void> {
+  /** Tells the kind of a job that was cancelled, unless it was asked for again meanwhile. */
+  async tellCancelled({ kind, key, jobId, input }: JobRecord): Promise<void> {
     const handler = this.#kinds.get(kind)
     try {
+      const newest = await this.#deps.catalog.jobs.findByKey({ kind, key })
+      if (newest !== undefined && newest.jobId !== jobId) return
       await handler?.cancelled?.(handler.input(input))
     } catch (err) {
       this.#deps.log.warn({ err, jobId }, 'that a job was cancelled could not be told')

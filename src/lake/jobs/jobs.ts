@@ -102,8 +102,9 @@ export class Jobs {
     }
     const job = await catalog.jobs.cancel(cancellation)
     if (job === undefined) throw jobNotFound(jobId)
-    if (job.state === 'cancelled') await this.#runner?.tellCancelled(job)
-    else if (job.isCancelled) await this.#runner?.look(jobId)
+    if (job.state !== 'cancelled') {
+      if (job.isCancelled) await this.#runner?.look(jobId)
+    } else if (job.isWithdrawn) await this.#runner?.tellCancelled(job)
     return job
   }
 }

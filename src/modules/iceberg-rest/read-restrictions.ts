@@ -1,10 +1,11 @@
 import { fieldsOfFilter, type RowFilter } from '../../core/query/row-filter.ts'
 import { type Expression, expressionOf, termOf } from '../../core/query/row-filter-expression.ts'
+import { childFields } from '../../core/schema/schema-lookup.ts'
 import { isCovered, restrictionOf } from '../../core/table/restriction.ts'
 import { currentSchema, type TableDefinition, type TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { ColumnAction, HeldPolicy } from '../../core/table/table-policy.ts'
-import type { Schema } from '../../core/value/type.ts'
+import type { Field, Schema } from '../../core/value/type.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
 /** `ReadRestrictions` of the Iceberg REST specification, as JSON. */
@@ -46,14 +47,16 @@ export function readRestrictionsFor(
   const filter = restriction.filter && expressionOf(restriction.filter, currentSchema(definition))
   if (restriction.filter !== undefined && filter === undefined) {
     throw refuse(
-      `the filter of the policy on ${table} has a LIKE that Iceberg cannot express: download ` +
-        `what is left at /v1/tables/${table}/dump, or ask for a filter by prefixes`,
+      `the filter of the policy on ${table} has a LIKE that is no prefix, or a comparison of ` +
+        'floats with zero, which Iceberg cannot express exactly: download what is left at ' +
+        `/v1/tables/${table}/dump`,
     )
   }
   if (!definition.schemas.every((schema) => isSaidOf(schema, restriction.filter, definition))) {
     throw refuse(
-      `older schemas of ${table} have columns of which its policy says nothing, or other ones ` +
-        `under the names of its filter: download what is left at /v1/tables/${table}/dump`,
+      `schemas of ${table}, maybe older ones, have columns of which its policy says nothing, or ` +
+        'several under a name of its filter: download what is left at ' +
+        `/v1/tables/${table}/dump`,
     )
   }
   const actions = [...restriction.actions].map(([id, action]) => ({ action, 'field-id': id }))
@@ -63,7 +66,10 @@ export function readRestrictionsFor(
   }
 }
 
-/** Engines read old snapshots by their schemas, and look for the filter's columns by name. */
+/**
+ * Engines read old snapshots by their schemas, and look for the filter's columns by name: one that
+ * finds another column there would filter by that, and one that finds none fails, as it must.
+ */
 function isSaidOf(
   schema: Schema,
   filter: RowFilter | undefined,
@@ -71,6 +77,21 @@ function isSaidOf(
 ): boolean {
   if (!isCovered(schema, definition)) return false
   const now = currentSchema(definition)
+  const named = namesOf(schema.fields)
   const ids = filter === undefined ? [] : [...fieldsOfFilter(filter)]
-  return ids.every((id) => termOf(id, schema) === termOf(id, now))
+  return ids.every((id) => {
+    const found = named.filter(({ name }) => name === termOf(id, now)?.toLowerCase())
+    return found.every((one) => one.id === id)
+  })
+}
+
+/** All fields by their full names in lower case, as some readers have them. */
+function namesOf(
+  fields: readonly Field[],
+  above = '',
+): readonly { readonly name: string; readonly id: number }[] {
+  return fields.flatMap((field) => {
+    const name = `${above}${field.name.toLowerCase()}`
+    return [{ name, id: field.id }, ...namesOf(childFields(field.type), `${name}.`)]
+  })
 }

@@ -29,6 +29,8 @@ import { formatOf, type ResultForm } from './rows-response.ts'
 export const INLINE_MAX = { rows: 10_000, bytes: 8 * 1024 * 1024, files: 16 }
 /** How long a query that may be larger is tried. */
 const WAIT_SECONDS_MAX = 10
+/** What parsing a text may take whose client waits for less. */
+const PREPARING_MS_MIN = 1_000
 
 /** A table at a snapshot, and its data files. */
 export interface PlannedTable extends PlannedSources {
@@ -149,12 +151,16 @@ export function requireTriable(
   }
 }
 
-/** Prepares a query while the client waits; throws `overloaded` when it waits no longer. */
+/**
+ * Prepares a query while the client waits; throws `overloaded` when it waits no longer. There is no
+ * answer without it, so one that waits for nothing waits for that, too.
+ */
 export function prepareInTime<T>(
   { authorize, closed, wait, waitSeconds }: AskOptions & Waiting,
   prepare: (options: AskOptions) => Promise<T>,
 ): Promise<T> {
-  const leftMs = waitSeconds === undefined ? undefined : wait.leftMs(waitSeconds)
+  const leftMs =
+    waitSeconds === undefined ? undefined : Math.max(wait.leftMs(waitSeconds), PREPARING_MS_MIN)
   const late = new CatalogError('overloaded', 'the query was not read in time: ask again later')
   return inTime({ closed, leftMs, late }, (signal) => prepare({ authorize, closed: signal }))
 }

@@ -184,8 +184,10 @@ export class S3BucketClient implements BucketClient {
       count += old.length
       const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page
       // Not every store that is compatible tells where a page ends.
+      const isLast: boolean =
+        NextKeyMarker === from.KeyMarker && NextUploadIdMarker === from.UploadIdMarker
       from =
-        IsTruncated === true && NextKeyMarker !== undefined
+        IsTruncated === true && NextKeyMarker !== undefined && !isLast
           ? { KeyMarker: NextKeyMarker, UploadIdMarker: NextUploadIdMarker }
           : undefined
     }

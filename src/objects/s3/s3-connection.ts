@@ -65,9 +65,9 @@ export function providerOf(credentials: S3Credentials): NonNullable<S3ClientConf
   const { path, profile } = credentials
   const read = fromIni({ filepath: path, configFilepath: path, profile, ignoreCache: true })
   let last: Awaited<ReturnType<typeof read>> | undefined
-  return async () => {
+  return async (options) => {
     try {
-      last = await read()
+      last = await read(options)
     } catch (error) {
       if (last === undefined) throw error
     }

@@ -121,6 +121,30 @@ test('a cancelled job stops at once in its own process', async () => {
   expect(await ended(jobs, job.jobId)).toMatchObject({ state: 'cancelled' })
 })
 
+test('that a job was cancelled is told once, and not where it was asked for again', async () => {
+  const told: number[] = []
+  const cancelled = async (input: number) => void told.push(input)
+  const notYet = () => Promise.reject(new JobNotYet(60_000))
+  const jobs = open([kindOf(notYet, { cancelled } as Partial<JobKind<number>>)])
+  const { job } = await jobs.submit({ kind: 'work', key: 'a', input: 1 })
+  await jobs.cancel(job.jobId)
+  await until(() => told.length > 0)
+  await jobs.cancel(job.jobId)
+  expect(told).toEqual([1])
+  const real = catalog.jobs.cancel.bind(catalog.jobs)
+  Object.assign(catalog.jobs, {
+    cancel: async (...asked: Parameters<typeof real>) => {
+      const found = await real(...asked)
+      await jobs.submit({ kind: 'work', key: 'b', input: 3 })
+      return found
+    },
+  })
+  const second = (await jobs.submit({ kind: 'work', key: 'b', input: 2 })).job
+  await until(async () => (await jobs.get(second.jobId)).state === 'waiting')
+  await jobs.cancel(second.jobId)
+  expect(told).toEqual([1])
+})
+
 test('a cancelled job stops at its next renewal in another process', async () => {
   const begun: { signal?: AbortSignal } = {}
   const asking = open()

@@ -74,3 +74,15 @@ test('a text that is not parsed in time is 503', async () => {
   held.end()
   await must(ask(service, '/v1/query', { method: 'POST', json: { sql: 'SELECT id FROM sky' } }))
 })
+
+test('whoever waits for nothing is told where the rows of a text will be', async () => {
+  for (const prefer of ['wait=0', 'respond-async, wait=0']) {
+    for (const path of ['/v1/query', '/v1/datasets']) {
+      const json = { sql: `SELECT id FROM sky WHERE id > 0 AND '${prefer} ${path}' <> ''` }
+      const asked = { method: 'POST', json, headers: { Prefer: prefer } }
+      const { status, headers } = await ask(service, path, asked)
+      expect([prefer, path, status]).toEqual([prefer, path, 202])
+      expect(headers.get('location')).not.toBeNull()
+    }
+  }
+})

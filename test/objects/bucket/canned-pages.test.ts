@@ -103,6 +103,27 @@ test('the old uploads of S3 are given up on all pages, and no young ones', async
   served.server.close()
 })
 
+test('pages of uploads that come again and again have an end', async () => {
+  const served = await serve(
+    () =>
+      '<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>' +
+      '<NextKeyMarker>t/a</NextKeyMarker></ListMultipartUploadsResult>',
+    () => null,
+  )
+  const keys = { accessKeyId: 'a', secretAccessKey: 'b' }
+  const store = openS3Store({
+    ...{ writableRoots: ['s3://lake/t'], readableRoots: [], readFile, forcePathStyle: true },
+    ...{ endpoint: served.endpoint, region: undefined },
+    ...{ readCredentials: keys, writeCredentials: keys },
+  })
+  const { signal } = new AbortController()
+  expect(await store.deleteUnfinished('s3://lake/t', { beforeMs: 0, signal })).toBe(0)
+  expect(served.asked).toHaveLength(2)
+  await store.close()
+  served.server.closeAllConnections()
+  served.server.close()
+})
+
 test('and so does one of Google Cloud Storage', async () => {
   const served = await serve(inJson, (url) => url.searchParams.get('pageToken'))
   const store = openGcsStore({
