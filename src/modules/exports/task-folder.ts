@@ -41,17 +41,20 @@ export class TaskFolder {
    */
   async list(): Promise<readonly string[]> {
     const names = await this.#names()
-    return this.#tasksOf(names.filter((name) => TASK_NAME.test(name)))
+    const named = names.filter((name) => TASK_NAME.test(name))
+    // What may not be read is there, and says so.
+    return this.#tasksOf(named, (code) => code !== 'ENOENT' && code !== 'ENOTDIR')
   }
 
   /**
-   * Tasks that are none for the names of their folders. Hidden folders are meant to be none. Throws
+   * Tasks that are none for the names of their folders. Hidden folders are meant to be none, and
+   * others that may not be looked into are somebody else's, as `lost+found`. Throws
    * `exports-unreadable`.
    */
   async listMisnamed(): Promise<readonly SeenFolder[]> {
     const names = await this.#names()
     const misnamed = names.filter((name) => !TASK_NAME.test(name) && !name.startsWith('.'))
-    const tasks = await this.#tasksOf(misnamed)
+    const tasks = await this.#tasksOf(misnamed, () => false)
     return tasks.map((name) => ({ name, problem: taskInvalid(name, MISNAMED).message }))
   }
 
@@ -75,24 +78,25 @@ export class TaskFolder {
     }
   }
 
-  async #tasksOf(names: readonly string[]): Promise<readonly string[]> {
+  /** `isThere` tells what an error of looking at a file means. */
+  async #tasksOf(
+    names: readonly string[],
+    isThere: (code: string | undefined) => boolean,
+  ): Promise<readonly string[]> {
     const tasks: string[] = []
     for (const name of names.slice(0, TASKS_MAX)) {
-      if (await this.#isTask(name)) tasks.push(name)
+      for (const file of TASK_FILES) {
+        // Through links, as in volumes of Kubernetes.
+        const isSeen = await stat(join(this.#folder, name, file)).then(
+          () => true,
+          ({ code }) => isThere(code),
+        )
+        if (!isSeen) continue
+        tasks.push(name)
+        break
+      }
     }
     return tasks
-  }
-
-  async #isTask(name: string): Promise<boolean> {
-    for (const file of TASK_FILES) {
-      // Through links, as in volumes of Kubernetes. What may not be read is there, and says so.
-      const isThere = await stat(join(this.#folder, name, file)).then(
-        () => true,
-        ({ code }) => code !== 'ENOENT' && code !== 'ENOTDIR',
-      )
-      if (isThere) return true
-    }
-    return false
   }
 
   /** Throws `export-not-found`; a task that cannot be run is one. */

@@ -1,10 +1,10 @@
-import { rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
 import { healthTask } from '../../../src/modules/exports/export-health.ts'
 import { scheduleTask } from '../../../src/modules/exports/export-schedule.ts'
 import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
-import { ask, must, post } from '../../http/client.ts'
+import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { writeTask } from './export-harness.ts'
 
@@ -51,4 +51,18 @@ test('a folder of tasks that cannot be read is not one without tasks', async () 
   await rename(`${folder()}-moved`, folder())
   expect((await must(ask(service, '/exports'))).exports).toEqual(['a'])
   expect(await metrics()).toMatch(/^moraine_exports_unreadable 0$/m)
+})
+
+test('a folder that nobody can look into, with a name that no task can have, is no task', async () => {
+  await newTask('a')
+  for (const name of ['lost+found', 'unreadable']) {
+    await mkdir(join(folder(), name))
+    // As without the right, which root has.
+    await symlink('task.json', join(folder(), name, 'task.json'))
+  }
+  const { exports } = await must(ask(service, '/v1/exports'))
+  expect(exports.map(({ task, problem }: Json) => [task, problem])).toEqual([
+    ['a', null],
+    ['unreadable', expect.stringContaining('ELOOP')],
+  ])
 })
