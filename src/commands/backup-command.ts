@@ -63,7 +63,7 @@ async function backup(shell: Shell, folder: string): Promise<void> {
     const warehouseId = await claims.ownWarehouseId(platform)
     const about = { version: VERSION, warehouseId }
     const to = { objects: target.objects, root: `${target.root}/${EXPORTS_NAME}` }
-    const exported = await copyTasks(config.exportsFolder, to)
+    const exported = await copyTasks({ folder: config.exportsFolder, isCopy: false }, to)
     const report = await operations.backUp(platform, target, about, signal)
     const { files, bytes, registeredFiles, missingFiles } = report
     print(`backed up  ${files} files  ${bytes} bytes  ${folder}`)

@@ -82,7 +82,7 @@ async function restoreTasks(
   const { copyTasks } = await import('../modules/exports/copy-tasks.ts')
   try {
     const to = { objects: await open(exportsFolder), root: `file://${exportsFolder}` }
-    const { tasks, notCopied } = await copyTasks(from, to)
+    const { tasks, notCopied } = await copyTasks({ folder: from, isCopy: true }, to)
     const sources = 'set MORAINE_EXPORT_SOURCES, which is not in the backup'
     return {
       isWhole: notCopied.length === 0,

@@ -6,6 +6,7 @@ import {
   realpath,
   rename,
   rm,
+  symlink,
   writeFile,
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -184,6 +185,25 @@ test('a backup has what the service keeps in the warehouse, but for dumps', asyn
   expect(await readdir(warehouse)).not.toContain('.dumps')
 }, 120_000)
 
+test('what is in the place of a task with a file of its own is told, and stops nothing', async () => {
+  const home = { MORAINE_HOME: join(base, 'old'), MORAINE_EXPORTS: join(base, 'tasks') }
+  await serve(home)
+  await stopAll()
+  const tasks = join(base, 'tasks')
+  for (const name of ['endless', 'folder', 'linked'])
+    await mkdir(join(tasks, name), { recursive: true })
+  await symlink('/dev/zero', join(tasks, 'endless', 'task.json'))
+  await mkdir(join(tasks, 'folder', 'task.json'))
+  await writeFile(join(tasks, 'text'), '{}')
+  await symlink('../text', join(tasks, 'linked', 'task.json'))
+  const made = await runToEnd(['backup', join(base, 'backup')], home)
+  expect(made.code).toBe(2)
+  expect(made.stdout).toMatch(/^not copied {2}.*endless.*its task.json is not a file$/m)
+  expect(made.stdout).toMatch(/^not copied {2}.*folder.*its task.json is not a file$/m)
+  // As in volumes of Kubernetes.
+  expect(await readFile(join(base, 'backup/exports/linked/task.json'), 'utf8')).toBe('{}')
+}, 120_000)
+
 test('a backup tells of a folder of export tasks that it could not read', async () => {
   const home = { MORAINE_HOME: join(base, 'old'), MORAINE_EXPORTS: join(base, 'tasks') }
   await serve(home)
@@ -243,6 +263,23 @@ test('a backup has the tasks of exports, and a restore puts back those that are 
   expect(second.stdout).toMatch(/^restored {2}1 export tasks/m)
   expect(second.stdout).toMatch(/not restored {2}.*old\/delete.sql is there with another content/)
   expect(await readFile(join(base, 'new/exports/old/delete.sql'), 'utf8')).toBe('DELETE FROM y')
+
+  // Nor is a task made of two: files of the other form stay alone.
+  await rm(join(base, 'new/exports/old'), { recursive: true })
+  await mkdir(join(base, 'new/exports/old'))
+  await writeFile(join(base, 'new/exports/old/task.json'), JSON.stringify(task))
+  // Links in a backup are not its files.
+  await mkdir(join(folder, 'exports/linked'))
+  await symlink(join(base, 'tasks/none/x'), join(folder, 'exports/linked/task.json'))
+  await symlink(join(base, 'tasks/agency'), join(folder, 'exports/linked-too'))
+  await rm(join(base, 'new/catalog.db'))
+  const mixed = await runToEnd(['restore', folder], place)
+  expect(mixed.code).toBe(2)
+  expect(mixed.stdout).toMatch(/^restored {2}1 export tasks/m)
+  expect(mixed.stdout).toMatch(/not restored {2}.*old is left as it is: .*task.json is there, and/)
+  expect(mixed.stdout).toMatch(/not restored {2}.*linked.*task.json cannot be read \(ELOOP\)/)
+  expect(mixed.stdout).toMatch(/not restored {2}.*linked-too.*its folder is a link/)
+  expect(await namesIn(join(base, 'new/exports'))).toEqual(['agency/task.json', 'old/task.json'])
 
   // A place that cannot be written stops nothing else.
   const other = { MORAINE_HOME: join(base, 'other'), MORAINE_EXPORTS: join(folder, 'backup.json') }

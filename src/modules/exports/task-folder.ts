@@ -1,4 +1,4 @@
-import { open, readdir, stat } from 'node:fs/promises'
+import { constants, lstat, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ProblemError } from '../../problem/problems.ts'
 import { type ExportTask, parseTask, type TaskFiles, taskInvalid } from './export-task.ts'
@@ -10,7 +10,8 @@ const TASKS_MAX = 10_000
 const MISNAMED =
   'the name of its folder may have letters, digits, - and _ only, at most 100, and begins with a ' +
   'letter or digit; rename it'
-const TASK_FILES = ['task.json', 'select.sql', 'delete.sql'] as const
+/** Where several belong together, none runs without the last. */
+export const TASK_FILES = ['task.json', 'delete.sql', 'select.sql'] as const
 
 export interface SeenTask {
   /** `undefined` if its files say nothing that can be used. */
@@ -27,12 +28,24 @@ export interface SeenFolder {
   readonly problem: string
 }
 
+export interface ReadFile {
+  readonly file: string
+  /** Why it cannot be read, if it cannot. */
+  readonly bytes: Uint8Array | string
+}
+
 /** The operator's tasks: one folder each, read anew whenever one is asked for. */
 export class TaskFolder {
   readonly #folder: string
+  readonly #isCopy: boolean
+  readonly #flags: number
 
-  constructor(folder: string) {
+  /** Links are followed, as volumes of Kubernetes need it, unless the folder is a copy of one. */
+  constructor(folder: string, { isCopy = false }: { readonly isCopy?: boolean } = {}) {
     this.#folder = folder
+    // A pipe is opened, and refused, without a wait for who writes to it.
+    this.#flags = constants.O_RDONLY | constants.O_NONBLOCK | (isCopy ? constants.O_NOFOLLOW : 0)
+    this.#isCopy = isCopy
   }
 
   /**
@@ -133,7 +146,7 @@ export class TaskFolder {
   /** `undefined` when there are none. */
   async #files(task: string): Promise<TaskFiles | undefined> {
     const found = await Promise.all(TASK_FILES.map((file) => this.#text(task, file)))
-    const [json, select, remove] = found
+    const [json, remove, select] = found
     if (found.every((file) => file === undefined)) return undefined
     return {
       ...(json !== undefined && { json: json.text }),
@@ -143,10 +156,8 @@ export class TaskFolder {
     }
   }
 
-  /** The files of a task that are there, or why one cannot be read. */
-  async readFiles(
-    task: string,
-  ): Promise<readonly { readonly file: string; readonly bytes: Uint8Array | string }[]> {
+  /** The files of a task that are there, in the order of `TASK_FILES`. */
+  async readFiles(task: string): Promise<readonly ReadFile[]> {
     const found = TASK_FILES.map(async (file) => {
       const read = await this.#read(task, file).catch((error: Error) => ({ bytes: error.message }))
       return read === undefined ? [] : [{ file, bytes: read.bytes }]
@@ -166,13 +177,19 @@ export class TaskFolder {
     task: string,
     file: string,
   ): Promise<{ readonly bytes: Buffer; readonly changedAtMs: number } | undefined> {
-    const opened = await open(join(this.#folder, task, file)).catch((error) => {
+    const folder = join(this.#folder, task)
+    if (this.#isCopy && (await lstat(folder)).isSymbolicLink()) {
+      throw taskInvalid(task, 'its folder is a link')
+    }
+    const opened = await open(join(folder, file), this.#flags).catch((error) => {
       if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
       throw taskInvalid(task, `its ${file} cannot be read (${error.code})`)
     })
     if (opened === undefined) return undefined
     try {
-      const { size, mtimeMs } = await opened.stat()
+      const found = await opened.stat()
+      const { size, mtimeMs } = found
+      if (!found.isFile()) throw taskInvalid(task, `its ${file} is not a file`)
       if (size > TASK_FILE_BYTES_MAX) throw taskInvalid(task, `its ${file} is over 1 MiB`)
       return { bytes: await opened.readFile(), changedAtMs: mtimeMs }
     } finally {
