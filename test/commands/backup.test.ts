@@ -185,7 +185,7 @@ test('a backup has what the service keeps in the warehouse, but for dumps', asyn
   expect(await readdir(warehouse)).not.toContain('.dumps')
 }, 120_000)
 
-test('what is in the place of a task with a file of its own is told, and stops nothing', async () => {
+test("what lies in the place of a task's file is told, and stops nothing", async () => {
   const home = { MORAINE_HOME: join(base, 'old'), MORAINE_EXPORTS: join(base, 'tasks') }
   await serve(home)
   await stopAll()

@@ -74,14 +74,15 @@ export class Jobs {
   }
 
   /**
-   * The job when it has ended or the time is over, whichever is first. Throws as `get` and
-   * `Waiters.wait`.
+   * The job when it has ended or the time is over, whichever is first. One that is asked for here
+   * is not when too many wait. Throws as `get` and `Waiters.wait`.
    */
   waitForEnd(
-    jobId: string,
+    jobOrAsk: string | (() => Promise<string>),
     { waitMs, signal }: { readonly waitMs: number; readonly signal: AbortSignal },
   ): Promise<JobRecord> {
     return this.#waiters.wait(signal, async (waiting) => {
+      const jobId = typeof jobOrAsk === 'string' ? jobOrAsk : await jobOrAsk()
       const endMs = performance.now() + waitMs
       for (let pollMs = POLL_MS_MIN; ; pollMs = Math.min(1.5 * pollMs, POLL_MS_MAX)) {
         const job = await this.get(jobId)
@@ -90,6 +91,22 @@ export class Jobs {
         await pause(Math.min(pollMs, leftMs), waiting)
       }
     })
+  }
+
+  /**
+   * As `waitForEnd`, for who has asked for the job already, and would take a refusal of the wait
+   * for one of the job: `undefined` when too many wait.
+   */
+  async waitIfRoom(
+    jobId: string,
+    wait: { readonly waitMs: number; readonly signal: AbortSignal },
+  ): Promise<JobRecord | undefined> {
+    try {
+      return await this.waitForEnd(jobId, wait)
+    } catch (error) {
+      if (error instanceof CatalogError && error.code === 'overloaded') return undefined
+      throw error
+    }
   }
 
   /** Withdraws one asker, or all; the job ends when none is left. Throws `job-not-found`. */

@@ -34,7 +34,7 @@ export async function waitForRows(
   const job = await findRowsJob(jobs, dataset)
   const waitMs = wait.leftMs(seconds)
   if (job === undefined || waitMs === 0) return dataset
-  await jobs.waitForEnd(job.jobId, { waitMs, signal: closed })
+  await jobs.waitIfRoom(job.jobId, { waitMs, signal: closed })
   const { tableUuid } = dataset
   const found = await catalog.datasets.find({ tableUuid })
   if (found === undefined) throw notFound(dataset.name, String(dataset.version))

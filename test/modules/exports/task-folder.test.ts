@@ -53,7 +53,7 @@ test('a folder of tasks that cannot be read is not one without tasks', async () 
   expect(await metrics()).toMatch(/^moraine_exports_unreadable 0$/m)
 })
 
-test('a folder that nobody can look into, with a name that no task can have, is no task', async () => {
+test('a folder with no name of a task, that nobody can look into, is none', async () => {
   await newTask('a')
   for (const name of ['lost+found', 'unreadable']) {
     await mkdir(join(folder(), name))

@@ -162,7 +162,8 @@ async function answerAsync(
   const { jobId } = await askForDump(jobs, target, asker)
   const { leftMs: waitMs = 0 } = patience
   const wait = { waitMs, signal: call.closed }
-  const job = waitMs === 0 ? await jobs.get(jobId) : await jobs.waitForEnd(jobId, wait)
+  const waited = waitMs === 0 ? undefined : await jobs.waitIfRoom(jobId, wait)
+  const job = waited ?? (await jobs.get(jobId))
   const index = job.state === 'succeeded' ? await dumps.find(target) : undefined
   if (index !== undefined) return indexReply(service, call, resource, { index, range, patience })
   return answerAccepted(service, call, resource, { job, asker })

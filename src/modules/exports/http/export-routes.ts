@@ -137,18 +137,17 @@ function runRoute(service: ExportService): Route {
         return jsonReply(counted)
       }
       const asked = await askForRun(service, call, param('task'))
-      const { job, headers: applied } = await waitFor(service, asked)
-      const value = runToJson(job)
-      const { run_id, task, url, created_at, ended_at } = value
-      if (ended_at !== null) {
-        const ended = { Location: url, ...applied }
-        await keeper.withoutEffect({ status: 200, headers: ended, value })
-        return jsonReply(value, { headers: ended })
-      }
+      const { run_id, task, url, created_at } = runToJson(asked)
       const run = { run_id, task, url, created_at }
-      const headers = { Location: url, 'Retry-After': String(RETRY_AFTER_SECONDS), ...applied }
+      const headers = { Location: url, 'Retry-After': String(RETRY_AFTER_SECONDS) }
+      // Before the wait: a run was asked for, whatever becomes of this process.
       await keeper.withoutEffect({ status: 202, headers, value: run })
-      return jsonReply(run, { status: 202, headers })
+      const { job, headers: applied } = await waitFor(service, asked, { hasAsked: true })
+      const value = runToJson(job)
+      if (value.ended_at !== null) {
+        return jsonReply(value, { headers: { Location: url, ...applied } })
+      }
+      return jsonReply(run, { status: 202, headers: { ...headers, ...applied } })
     },
   )
 }

@@ -40,7 +40,7 @@ export function runHistoryRoutes(service: ExportService): readonly Route[] {
     async (call) => {
       const waitFor = runWait(call)
       const found = await getRun(service, call.param('task'), call.param('run'))
-      const { job, headers } = await waitFor(service, found)
+      const { job, headers } = await waitFor(service, found, { hasAsked: false })
       return jsonReply(runToJson(job), { headers })
     },
   )

@@ -133,9 +133,9 @@ async function runToEnd(
   task: string,
   call: AskingCall & Pick<Call<unknown, unknown>, 'closed'>,
 ): Promise<void> {
-  const { jobId } = await askForRun(service, call, task)
+  const asking = async () => (await askForRun(service, call, task)).jobId
   const wait = { waitMs: WAIT_MS_MAX, signal: call.closed }
-  const job = await service.jobs.waitForEnd(jobId, wait)
+  const job = await service.jobs.waitForEnd(asking, wait)
   if (job.state !== 'succeeded') throw failureOf(job)
 }
 

@@ -15,16 +15,26 @@ interface WaitedFor {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** Waits from the beginning of the request. Throws `overloaded` when too many wait. */
+/**
+ * Waits from the beginning of the request. When too many wait, it throws `overloaded`, or, for who
+ * has asked for the run, does not wait.
+ */
 export function runWait({ request, closed }: Pick<Call<unknown, unknown>, 'request' | 'closed'>) {
   const wait = new Wait()
   const { waitSeconds } = parsePrefer(request.headers['prefer'])
   const seconds = Math.min(waitSeconds ?? 0, WAIT_SECONDS_MAX)
   const headers: Readonly<Record<string, string>> =
     waitSeconds === undefined ? {} : { 'Preference-Applied': `wait=${seconds}` }
-  return async ({ jobs }: ExportJobDependencies, job: JobRecord): Promise<WaitedFor> => {
+  return async (
+    { jobs }: ExportJobDependencies,
+    job: JobRecord,
+    { hasAsked }: { readonly hasAsked: boolean },
+  ): Promise<WaitedFor> => {
     const waitMs = wait.leftMs(seconds)
     if (job.endedAtMs !== undefined || waitMs === 0) return { job, headers }
-    return { job: await jobs.waitForEnd(job.jobId, { waitMs, signal: closed }), headers }
+    const waiting = { waitMs, signal: closed }
+    if (!hasAsked) return { job: await jobs.waitForEnd(job.jobId, waiting), headers }
+    const waited = await jobs.waitIfRoom(job.jobId, waiting)
+    return waited === undefined ? { job, headers: {} } : { job: waited, headers }
   }
 }
