@@ -22,7 +22,11 @@ async function serve(answer: (page: number) => string, tokenOf: (url: URL) => st
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return { server, asked, endpoint }
+  const close = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  return { close, asked, endpoint }
 }
 
 function isLast(page: number): boolean {
@@ -49,20 +53,22 @@ function inJson(page: number): string {
 
 const readFile = (path: string) => createReadStream(path)
 
+function openS3(endpoint: string) {
+  const keys = { accessKeyId: 'a', secretAccessKey: 'b' }
+  return openS3Store({
+    ...{ writableRoots: ['s3://lake/t'], readableRoots: [], readFile, forcePathStyle: true },
+    ...{ endpoint, region: undefined, readCredentials: keys, writeCredentials: keys },
+  })
+}
+
 test('a list of S3 goes through all pages, also through one that is empty', async () => {
   const served = await serve(inXml, (url) => url.searchParams.get('continuation-token'))
-  const keys = { accessKeyId: 'a', secretAccessKey: 'b' }
-  const store = openS3Store({
-    ...{ writableRoots: ['s3://lake/t'], readableRoots: [], readFile, forcePathStyle: true },
-    ...{ endpoint: served.endpoint, region: undefined },
-    ...{ readCredentials: keys, writeCredentials: keys },
-  })
+  const store = openS3(served.endpoint)
   const found = await namesBelow(store, 's3://lake/t')
   expect(found).toEqual(['s3://lake/t/a', 's3://lake/t/b', 's3://lake/t/c'])
   expect(served.asked).toEqual([0, 1, 2])
   await store.close()
-  served.server.closeAllConnections()
-  served.server.close()
+  served.close()
 })
 
 function uploadsInXml(page: number): string {
@@ -88,19 +94,13 @@ test('the old uploads of S3 are given up on all pages, and no young ones', async
     if (url.searchParams.has('uploadId')) givenUp.push(url.pathname)
     return url.searchParams.get('key-marker')
   })
-  const keys = { accessKeyId: 'a', secretAccessKey: 'b' }
-  const store = openS3Store({
-    ...{ writableRoots: ['s3://lake/t'], readableRoots: [], readFile, forcePathStyle: true },
-    ...{ endpoint: served.endpoint, region: undefined },
-    ...{ readCredentials: keys, writeCredentials: keys },
-  })
+  const store = openS3(served.endpoint)
   const beforeMs = Date.parse('2026-02-01T00:00:00.000Z')
   const { signal } = new AbortController()
   expect(await store.deleteUnfinished('s3://lake/t', { beforeMs, signal })).toBe(2)
   expect(givenUp).toEqual(['/lake/t/a', '/lake/t/c'])
   await store.close()
-  served.server.closeAllConnections()
-  served.server.close()
+  served.close()
 })
 
 test('pages of uploads that come again and again have an end', async () => {
@@ -110,18 +110,12 @@ test('pages of uploads that come again and again have an end', async () => {
       '<NextKeyMarker>t/a</NextKeyMarker></ListMultipartUploadsResult>',
     () => null,
   )
-  const keys = { accessKeyId: 'a', secretAccessKey: 'b' }
-  const store = openS3Store({
-    ...{ writableRoots: ['s3://lake/t'], readableRoots: [], readFile, forcePathStyle: true },
-    ...{ endpoint: served.endpoint, region: undefined },
-    ...{ readCredentials: keys, writeCredentials: keys },
-  })
+  const store = openS3(served.endpoint)
   const { signal } = new AbortController()
   expect(await store.deleteUnfinished('s3://lake/t', { beforeMs: 0, signal })).toBe(0)
   expect(served.asked).toHaveLength(2)
   await store.close()
-  served.server.closeAllConnections()
-  served.server.close()
+  served.close()
 })
 
 test('and so does one of Google Cloud Storage', async () => {
@@ -134,6 +128,5 @@ test('and so does one of Google Cloud Storage', async () => {
   expect(found).toEqual(['gs://lake/t/a', 'gs://lake/t/b', 'gs://lake/t/c'])
   expect(served.asked).toEqual([0, 1, 2])
   await store.close()
-  served.server.closeAllConnections()
-  served.server.close()
+  served.close()
 })
