@@ -14,6 +14,11 @@ export interface PathStore {
   findNamers(paths: readonly string[]): Promise<PathNamers>
   /** For each of these paths that tables may have referenced, these tables. */
   findTables(paths: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
+  /**
+   * For each of these paths that dropped tables have referenced, these tables: those that were
+   * dropped without a purge, until they come back or their last location is given to others.
+   */
+  findDropped(paths: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
   /** Where these paths are staged, in transactions that are open and have not expired. */
   findStaged(query: {
     readonly paths: readonly string[]

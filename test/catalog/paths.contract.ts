@@ -64,5 +64,64 @@ export function describePaths(catalog: () => Catalog): void {
       expect((await catalog().paths.findKnown(clone.definition.tableUuid, asked)).size).toBe(5_001)
       expect((await catalog().paths.findKnown(originUuid, asked)).size).toBe(0)
     })
+
+    const dropped = async (paths: readonly string[]) =>
+      [...(await catalog().paths.findDropped(paths))].toSorted()
+
+    test.each([
+      ['few', 3],
+      ['very many', 5_001],
+    ])(
+      'of %s paths of a table that is dropped without a purge none is forgotten',
+      async (_, count) => {
+        const state = stateOf('planets')
+        const { tableUuid } = state.definition
+        const paths = Array.from({ length: count }, (_, i) => `file:///data/${i}.parquet`)
+        await catalog().tables.create(newTable(state, { addedPaths: paths }))
+        expect(await dropped(paths)).toEqual([])
+        await catalog().tables.drop({ tableUuid, expectedVersion: 0 })
+        await catalog().paths.forgetLeftovers()
+        const asked = [...paths, 'file:///none', 'file:/data//0.parquet']
+        expect(await dropped(asked)).toEqual(
+          [...paths, 'file:/data//0.parquet'].map((path) => [path, [tableUuid]]).toSorted(),
+        )
+        expect((await catalog().paths.findTables(asked)).size).toBe(0)
+        const again = newTable({ ...state, version: 1 }, { addedPaths: paths.slice(1) })
+        await catalog().tables.create(again)
+        expect(await dropped(asked)).toEqual([])
+        const purge = { path: paths[1] ?? '', tableUuid, mark: 'm', reason: 'purge' } as const
+        const deletions = [{ ...purge, dueAtMs: 1 }]
+        await catalog().tables.drop({ tableUuid, expectedVersion: 1, deletions })
+        await catalog().paths.forgetLeftovers()
+        expect(await dropped(asked)).toEqual([])
+      },
+    )
+
+    test('a replaced table leaves its paths, unless it is the same one', async () => {
+      const state = stateOf('planets')
+      const { tableUuid } = state.definition
+      const [first, second] = ['file:///first', 'file:///second']
+      await catalog().tables.create(newTable(state, { addedPaths: [first] }))
+      const same = newTable({ ...state, version: 1 }, { addedPaths: [second] })
+      await catalog().tables.replace({ tableUuid, expectedVersion: 0, table: same })
+      expect(await dropped([first, second])).toEqual([])
+      const other = newTable(stateOf('planets', { version: 2 }))
+      await catalog().tables.replace({ tableUuid, expectedVersion: 1, table: other })
+      expect(await dropped([first, second])).toEqual([[second, [tableUuid]]])
+    })
+
+    test('a dropped table whose last location is given to others leaves none', async () => {
+      const state = stateOf('planets')
+      const { tableUuid, location } = state.definition
+      await catalog().tables.create(newTable(state, { addedPaths: ['file:///a'] }))
+      await catalog().tables.drop({ tableUuid, expectedVersion: 0 })
+      const elsewhere = 'file:///elsewhere'
+      await catalog().locations.remember({ tableUuid, location: elsewhere })
+      await catalog().locations.forget({ tableUuid, location })
+      expect(await dropped(['file:///a'])).toHaveLength(1)
+      await catalog().locations.forget({ tableUuid, location: elsewhere })
+      expect(await dropped(['file:///a'])).toEqual([])
+      expect(await catalog().paths.forgetLeftovers()).toBe(1)
+    })
   })
 }

@@ -7,8 +7,8 @@ const SETTINGS = ['test/catalog/sqlite/sqlite-settings.test.ts']
 const LOCATIONS: MutantGroup['edits'] = [
   ['  if (last !== undefined && version <= last) throw new Refusal(refused)\n', ''],
   ['version <= last', 'version < last'],
-  [`.onConflict((conflict) => conflict.column('uuid').doUpdateSet({ version }))`, ''],
-  [`conflict.column('uuid').doUpdateSet({ version })`, `conflict.column('uuid').doNothing()`],
+  [`.onConflict((conflict) => conflict.column('uuid').doUpdateSet(ended))`, ''],
+  [`conflict.column('uuid').doUpdateSet(ended)`, `conflict.column('uuid').doNothing()`],
   ['  if (keepsFiles) await markKeepsFiles(transaction, uuid, true)\n', ''],
   ['  await markKeepsFiles(transaction, uuid, false)\n', ''],
   ['if (taken !== undefined) throw locationTaken(', 'if (false) throw locationTaken('],
@@ -149,10 +149,7 @@ export const CATALOG: readonly MutantGroup[] = [
     file: 'src/catalog/sql/sql-drops.ts',
     tests: ['test/modules/iceberg-rest/http/second-lives.test.ts'],
     edits: [
-      [
-        '  await endLife(transaction, { uuid: tableUuid, version: expectedVersion,',
-        '  void ({ uuid: tableUuid, version: expectedVersion,',
-      ],
+      ['  await endLife(transaction, ended)', '  void ended'],
       ['version: expectedVersion, keepsFiles: keeps', 'version: 0, keepsFiles: keeps'],
     ],
   },

@@ -4,6 +4,8 @@ const KEPT = 'test/lake/deletion/kept-files.test.ts'
 const PURGE = [KEPT, 'test/lake/deletion/purge.test.ts']
 const SWEEPS = ['test/lake/deletion/sweeps.test.ts']
 const PURGED = ['test/lake/deletion/sweep-purged.test.ts']
+const CLONES = ['test/lake/deletion/dropped-clones.test.ts']
+const PATHS = ['test/catalog/sqlite/sqlite.test.ts']
 const SLICES = ['test/catalog/sqlite/sqlite-slices.test.ts']
 const FOREIGN = ['test/modules/iceberg-rest/http/foreign-metadata.test.ts']
 
@@ -24,6 +26,53 @@ export const DELETION: readonly MutantGroup[] = [
       ['ids.length > 0 && ids.every', 'ids.every'],
       ['    if (tableUuid === exceptTableUuid) continue\n', ''],
     ],
+  },
+  {
+    file: 'src/lake/deletion/file-use.ts',
+    tests: CLONES,
+    edits: [
+      [`    use.add(locationKey(path), { kind: 'dropped-table', name: tableUuid, tableUuid })`, ''],
+      [` || holder?.kind === 'dropped-table'`, ''],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-drops.ts',
+    tests: CLONES,
+    edits: [
+      ['purges.length === 0 && how', 'how'],
+      ['purges.length === 0 && how', 'false && how'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-drops.ts',
+    tests: PATHS,
+    named: 'known paths',
+    edits: [[' && how.isReplaced !== true', '']],
+  },
+  {
+    file: 'src/catalog/sql/sql-locations.ts',
+    tests: PATHS,
+    named: 'known paths',
+    edits: [
+      ['  if (last !== undefined) await endLeaving(transaction, uuid)\n', ''],
+      ['  await forgetPathsOfPlaceless(transaction, tableUuid)\n', ''],
+      ['  if (place !== undefined || !(await', '  if (!(await'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/paths/table-leftovers.ts',
+    tests: PATHS,
+    named: 'known paths',
+    edits: [
+      ['  if (!leaves) {', '  if (true as boolean) {'],
+      [`await deleteSome(transaction, 'dropped_paths', tableUuid)`, '[]'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/paths/sql-paths.ts',
+    tests: PATHS,
+    named: 'known paths',
+    edits: [["['known_paths', 'dropped_paths'] as const", "['known_paths'] as const"]],
   },
   {
     file: 'src/lake/deletion/named-files.ts',
@@ -96,7 +145,7 @@ export const DELETION: readonly MutantGroup[] = [
       ['[...this.#doomed, markOf(state.definition)]', 'this.#doomed'],
       ['gone.size > 0 ? [...this.#kept] : []', '[]'],
       ['        else this.#kept.add(path)\n', ''],
-      ['!isOfTable(holder) || !gone.has(holder.tableUuid)', 'true'],
+      ['!isOfLivingTable(holder) || !gone.has(holder.tableUuid)', 'true'],
     ],
   },
   {
@@ -243,7 +292,7 @@ export const DELETION: readonly MutantGroup[] = [
         `  await transaction.deleteFrom('table_leftovers').where('table_uuid',`,
         `  void transaction.deleteFrom('table_leftovers').where('table_uuid',`,
       ],
-      ['  return numDeletedRows < PATHS_AT_ONCE', '  return true'],
+      ['  return known.length < PATHS_AT_ONCE', '  return true'],
     ],
   },
   {
@@ -265,7 +314,7 @@ export const DELETION: readonly MutantGroup[] = [
     edits: [
       ['  await endPurge(transaction, tableUuid)\n', ''],
       ['  await noteLeftovers(transaction, tableUuid)\n', ''],
-      ['  for (const purge of deletions?.purges ?? []) await notePurge(transaction, purge)\n', ''],
+      ['  for (const purge of purges) await notePurge(transaction, purge)\n', ''],
     ],
   },
   {

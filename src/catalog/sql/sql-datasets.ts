@@ -348,6 +348,7 @@ async function endDataset(
   if (ended.numUpdatedRows === 0n) throw new Refusal<DatasetOutcome>('not-living')
   const expectedVersion = await findTableVersion(transaction, tableUuid)
   if (expectedVersion === undefined) return 'changed'
-  await deleteTable(transaction, { tableUuid, expectedVersion, deletions: doomed }, context)
+  const dropped = { tableUuid, expectedVersion, deletions: doomed, isGone: true }
+  await deleteTable(transaction, dropped, context)
   return 'changed'
 }

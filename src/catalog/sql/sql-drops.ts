@@ -61,14 +61,18 @@ export async function forgetRest(engine: SqlEngine, tableUuid: string): Promise<
 
 export interface DroppedTable extends ExpectedTable {
   readonly deletions?: DropDeletions
-  /** Whether the same transaction makes it again, with paths that it knows already. */
+  /** Whether the same transaction makes it again. */
+  readonly isReplaced?: boolean
+  /** Whether it is then to know the paths that it knows already. */
   readonly keepsPaths?: boolean
+  /** Whether it never comes back, though no purge of it is written down. */
+  readonly isGone?: boolean
 }
 
 /** Returns the namespace that it was in. Throws `Refusal`. */
 export async function deleteTable(
   transaction: SqlTransaction,
-  { tableUuid, expectedVersion, isUnregistered = false, deletions, keepsPaths }: DroppedTable,
+  { tableUuid, expectedVersion, isUnregistered = false, deletions, ...how }: DroppedTable,
   { raised, definitions }: MutationContext,
 ): Promise<readonly string[]> {
   // The table's own row first: who commits to it at the same time waits here, and then finds it
@@ -102,12 +106,15 @@ export async function deleteTable(
   // Its location stays its own while files may be there.
   const { properties } = definitions.decode(tableUuid, definition, expectedVersion)
   const keeps = isUnregistered || keepsFiles(properties)
-  await endLife(transaction, { uuid: tableUuid, version: expectedVersion, keepsFiles: keeps })
+  const purges = deletions?.purges ?? []
+  const leavesFiles = purges.length === 0 && how.isReplaced !== true && how.isGone !== true
+  const ended = { uuid: tableUuid, version: expectedVersion, keepsFiles: keeps, leavesFiles }
+  await endLife(transaction, ended)
   await endPurge(transaction, tableUuid)
   // The table has named them until now.
   await addDeletions(transaction, deletions?.own ?? [], 'new')
-  for (const purge of deletions?.purges ?? []) await notePurge(transaction, purge)
-  if (keepsPaths === true || (await forgetSomePaths(transaction, tableUuid))) return namespace
+  for (const purge of purges) await notePurge(transaction, purge)
+  if (how.keepsPaths === true || (await forgetSomePaths(transaction, tableUuid))) return namespace
   await noteLeftovers(transaction, tableUuid)
   return namespace
 }

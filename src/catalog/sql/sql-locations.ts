@@ -13,6 +13,7 @@ import {
 } from './engine/sql-engine.ts'
 import type { Database, ViewRow } from './engine/sql-schema.ts'
 import { findTableVersion } from './find/find-table.ts'
+import { endLeaving, noteLeftovers } from './paths/table-leftovers.ts'
 import { decodeExact } from './rows/tagged-json.ts'
 
 /** What is in one query for the owners of paths: each has a few folders above it. */
@@ -197,18 +198,20 @@ interface EndOfLife {
   readonly uuid: string
   readonly version: number
   readonly keepsFiles: boolean
+  /** Whether nothing that the table references is to be deleted: it may come back. */
+  readonly leavesFiles?: boolean
 }
 
 /** Remembers of a table or view that is dropped what whoever comes after it must know. */
 export async function endLife(
   transaction: SqlTransaction,
-  { uuid, version: last, keepsFiles }: EndOfLife,
+  { uuid, version: last, keepsFiles, leavesFiles = false }: EndOfLife,
 ): Promise<void> {
-  const version = BigInt(last)
+  const ended = { version: BigInt(last), leaves_files: leavesFiles ? 1n : 0n }
   await transaction
     .insertInto('last_versions')
-    .values({ uuid, version })
-    .onConflict((conflict) => conflict.column('uuid').doUpdateSet({ version }))
+    .values({ uuid, ...ended })
+    .onConflict((conflict) => conflict.column('uuid').doUpdateSet(ended))
     .execute()
   if (keepsFiles) await markKeepsFiles(transaction, uuid, true)
 }
@@ -225,6 +228,7 @@ export async function beginLife(
 ): Promise<void> {
   const last = await findLastVersion(transaction, uuid)
   if (last !== undefined && version <= last) throw new Refusal(refused)
+  if (last !== undefined) await endLeaving(transaction, uuid)
   await markKeepsFiles(transaction, uuid, false)
 }
 
@@ -319,5 +323,21 @@ async function forget(
     .where('location_key', '=', folder)
     .where('table_uuid', '=', tableUuid)
     .execute()
+  await forgetPathsOfPlaceless(transaction, tableUuid)
   return 'forgotten'
+}
+
+/** None of its metadata is left that might bring it back. */
+async function forgetPathsOfPlaceless(
+  transaction: SqlTransaction,
+  tableUuid: string,
+): Promise<void> {
+  const place = await transaction
+    .selectFrom('table_locations')
+    .select('table_uuid')
+    .where('table_uuid', '=', tableUuid)
+    .limit(1)
+    .executeTakeFirst()
+  if (place !== undefined || !(await endLeaving(transaction, tableUuid))) return
+  await noteLeftovers(transaction, tableUuid)
 }

@@ -131,7 +131,7 @@ async function replaceTable(
   if (version !== BigInt(expectedVersion)) throw new Refusal('version-mismatch')
   const isSame = table.state.definition.tableUuid === tableUuid
   const keepsPaths = isSame && context.ahead !== undefined
-  const dropped = { tableUuid, expectedVersion, keepsPaths }
+  const dropped = { tableUuid, expectedVersion, isReplaced: isSame, keepsPaths }
   refuseReserved(await deleteTable(transaction, dropped, context))
   return insertTable(transaction, table, { ...context, replaces: tableUuid })
 }

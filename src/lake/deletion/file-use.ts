@@ -16,8 +16,8 @@ export type FileUseDependencies = NamedFilesDependencies &
 
 /** What names files: a table, a branch or tag of one, an open transaction, a dump, a reader. */
 export interface FileHolder {
-  readonly kind: 'table' | 'branch' | 'tag' | 'transaction' | string
-  /** That of the table or of the reader, or the id of the transaction. */
+  readonly kind: 'table' | 'branch' | 'tag' | 'dropped-table' | 'transaction' | string
+  /** That of the table or reader, the id of the transaction, or the UUID of what is dropped. */
   readonly name: string
   readonly tableUuid: string
   /** Name of the branch or tag. */
@@ -61,8 +61,13 @@ export class FileUse {
   }
 }
 
+/** Whether it names files for as long as its table is there, or may come back. */
+function isOfTable(holder: FileHolder | undefined): boolean {
+  return isOfLivingTable(holder) || holder?.kind === 'dropped-table'
+}
+
 /** Whether it names files for as long as its table is there. */
-export function isOfTable(holder: FileHolder | undefined): boolean {
+export function isOfLivingTable(holder: FileHolder | undefined): boolean {
   return ['table', 'branch', 'tag'].includes(holder?.kind ?? '')
 }
 
@@ -93,7 +98,9 @@ export class HolderCounts {
 /**
  * Finds out what names these files: tables by the manifests of all their snapshots, open
  * transactions, what capabilities made of tables, and readers of snapshots. Tables that never knew
- * a path do not name it; the others are read. `exceptTableUuid` is about to be dropped.
+ * a path do not name it; the others are read. Whatever was known to a table that was dropped
+ * without a purge is named: whoever brings it back needs it. `exceptTableUuid` is about to be
+ * dropped.
  */
 export async function findUse(
   deps: FileUseDependencies,
@@ -116,6 +123,12 @@ export async function findUse(
     const state = await deps.catalog.tables.find({ tableUuid })
     use.examinedVersions.set(tableUuid, state?.version)
     if (state !== undefined) await addNamed(deps, use, { state, keys })
+  }
+  // After those that are there: one that is dropped meanwhile is found.
+  for (const [path, tableUuids] of await deps.catalog.paths.findDropped(paths)) {
+    for (const tableUuid of tableUuids) {
+      use.add(locationKey(path), { kind: 'dropped-table', name: tableUuid, tableUuid })
+    }
   }
   await addPlaced(deps, use, { paths, exceptTableUuid })
   await addRead(deps, use, { paths, exceptTableUuid })

@@ -7,7 +7,7 @@ import { Turns } from '../../core/turns.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { markOf } from '../table/drop-mark.ts'
 import { findDeletable } from './deletable-files.ts'
-import { type CountedHolder, findUse, HolderCounts, isOfTable } from './file-use.ts'
+import { type CountedHolder, findUse, HolderCounts, isOfLivingTable } from './file-use.ts'
 import { incomingUploads } from './incoming-uploads.ts'
 import { PendingUploads } from './pending-uploads.ts'
 import { TableFiles, type TableFilesDependencies } from './table-files.ts'
@@ -109,13 +109,13 @@ export class Purge {
     const keptFiles = Math.max(0, this.#files.count - deletedFiles - scheduledFiles)
     const holders = this.#holders
       .list()
-      .filter((holder) => !isOfTable(holder) || !gone.has(holder.tableUuid))
+      .filter((holder) => !isOfLivingTable(holder) || !gone.has(holder.tableUuid))
     return { deletedFiles, scheduledFiles, keptFiles, holders }
   }
 
   /** UUIDs of the tables that named files when this one was dropped, and are gone now. */
   async #goneHolders(): Promise<ReadonlySet<string>> {
-    const tables = this.#holders.list().filter(isOfTable)
+    const tables = this.#holders.list().filter(isOfLivingTable)
     const gone = new Set<string>()
     for (const tableUuid of new Set(tables.map((holder) => holder.tableUuid))) {
       const state = await this.#deps.catalog.tables.find({ tableUuid })

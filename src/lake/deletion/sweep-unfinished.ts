@@ -76,6 +76,7 @@ async function sweepIncoming(
       const request = { paths: [location], nowMs: ambient.nowMs() }
       if ((await catalog.paths.findStaged(request)).length > 0) continue
       if ((await catalog.paths.findTables([location])).size > 0) continue
+      if ((await catalog.paths.findDropped([location])).size > 0) continue
       await deleteUnchanged(objects, info)
     }
   } catch (err) {

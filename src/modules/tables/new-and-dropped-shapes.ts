@@ -57,13 +57,15 @@ export const DropTableAnswer = z
         z.strictObject({
           kind: z.string().meta({
             description:
-              '`table`, `branch`, `tag`, `transaction` or `dump`; while it reads, also `query`, ' +
-              '`dataset`, `export` or `rewrite`.',
+              '`table`, `branch`, `tag`, `transaction` or `dump`; `dropped-table`, which was ' +
+              'dropped without a purge and may be registered again; while it reads, also ' +
+              '`query`, `dataset`, `export` or `rewrite`.',
             example: 'tag',
           }),
           name: z.string().meta({
             description:
-              'Of the table, the dataset or the export task, or the id of the transaction.',
+              'Of the table, the dataset or the export task, or the id of the transaction or of ' +
+              'the dropped table.',
           }),
           table_id: z.string(),
           ref: z.string().nullable().meta({ description: 'Name of the branch or tag.' }),

@@ -140,9 +140,10 @@ const drop = (deps: DropDependencies) =>
       summary: 'Drop a table',
       description:
         'Its files stay. `purge=true` deletes, after a grace, those that no table, branch, tag, ' +
-        'open transaction or dump names; `purge=now` deletes them at once, and the table’s ' +
-        'dumps. While its files are there, `metadata_location` of the response brings the table ' +
-        'back: `POST /iceberg/v1/namespaces/{namespace}/register`.',
+        'open transaction or dump names, nor a table that was dropped without `purge`; ' +
+        '`purge=now` deletes them at once, and the table’s dumps. While its files are there, ' +
+        '`metadata_location` of the response brings the table back: ' +
+        '`POST /iceberg/v1/namespaces/{namespace}/register`.',
       query: DropTableQuery,
       answers: [{ status: 200, description: 'Dropped.', shape: DropTableAnswer }],
       problems: ['table-not-found', 'name-invalid'],

@@ -154,7 +154,7 @@ test('who comes too late finds the table or the snapshot gone, and holds nothing
 test('files that a dropped table shares are held while it is read', async () => {
   await append(shop, 'u', file)
   const held = await shop.deps.holds.hold(READER, [await readNow('u')])
-  await dropTable(shop.deps, 'u', { purge: false })
+  await dropTable(shop.deps, 'u', { purge: true })
   expect((await purge()).holders).toMatchObject([{ kind: 'export', name: 'agency', files: 1 }])
   expect(isThere()).toBe(true)
   await held.release()

@@ -8,7 +8,7 @@ import { deletionsModule } from '../../../src/modules/deletions/deletions-module
 import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { registerTable } from '../../../src/modules/iceberg-rest/register-table.ts'
 import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
-import { dropTable } from '../../../src/modules/tables/drop-table.ts'
+import { type DropReport, dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { queueOver } from '../compose.ts'
 import { Lake } from '../lake.ts'
@@ -72,6 +72,11 @@ async function workOn(...days: readonly number[]): Promise<void> {
   }
 }
 
+async function bringBack({ state, metadataLocation = '' }: DropReport): Promise<void> {
+  const json = { name: state.name, 'metadata-location': metadataLocation }
+  await registerTable(shop.deps, { namespace: state.namespace, json }, CALL)
+}
+
 /** Drops the table in a process that is killed as soon as its drop has come. */
 async function purgeAndDie(table: string, when: true | 'now' = 'now'): Promise<void> {
   await new Promise<void>((resolve, reject) => {
@@ -124,15 +129,15 @@ test('the mark of a drop goes, also if the purge was killed when it was written'
 })
 
 test('what anything names stays for as long, and then goes', async () => {
-  const [cloned, staged, lost] = [
-    await upload('t', 'a'),
-    await upload('t', 'b'),
-    await oldFile(`${await folderOf('t')}/data/00000-0-lost.parquet`, WEEK_OLD_MS),
-  ]
-  const folder = await folderOf('t')
+  const cloned = await upload('t', 'a')
   await cloneTable(shop.deps, { table: 't', name: 'c' })
+  const staged = await upload('t', 'b')
+  await cloneTable(shop.deps, { table: 't', name: 'd' })
+  const folder = await folderOf('t')
+  const lost = await oldFile(`${folder}/data/00000-0-lost.parquet`, WEEK_OLD_MS)
   await dropTable(shop.deps, 't', { purge: 'now' })
-  await dropTable(shop.deps, 'c', { purge: false })
+  const dropped = await dropTable(shop.deps, 'c', { purge: false })
+  await dropTable(shop.deps, 'd', { purge: true })
   await workOn(1.1)
   const seven = 7 * 24 * 3_600
   const { transactionId } = await startTransaction(shop.deps, { expiresInSeconds: seven })
@@ -141,7 +146,11 @@ test('what anything names stays for as long, and then goes', async () => {
   expect([cloned, staged, lost].map(isThere)).toEqual([true, true, true])
   await abortTransaction(shop.deps, transactionId)
   await workOn(9.2, 16, 17, 25, 33)
-  expect([cloned, staged, lost].map(isThere)).toEqual([false, false, false])
+  expect([cloned, staged, lost].map(isThere)).toEqual([true, false, false])
+  await bringBack(dropped)
+  expect((await readTable(shop.deps, { table: 'c' })).plan.totals.dataFiles).toBe(1)
+  await dropTable(shop.deps, 'c', { purge: 'now' })
+  await workOn(50, 60)
   expect(await filesBelow(folder)).toEqual([])
 })
 
@@ -191,9 +200,7 @@ const KEPT: Readonly<Record<string, (folder: string) => Promise<unknown>>> = {
   'a table that was dropped without a purge': () => dropTable(shop.deps, 't', { purge: false }),
   'a table that lives': async () => undefined,
   'a table that is back': async () => {
-    const { state, metadataLocation = '' } = await dropTable(shop.deps, 't', { purge: true })
-    const json = { name: state.name, 'metadata-location': metadataLocation }
-    await registerTable(shop.deps, { namespace: state.namespace, json }, CALL)
+    await bringBack(await dropTable(shop.deps, 't', { purge: true }))
   },
   'a file of yesterday': async (folder) => {
     await dropTable(shop.deps, 't', { purge: 'now' })

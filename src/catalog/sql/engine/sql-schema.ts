@@ -37,8 +37,15 @@ export interface Database {
     keeps_files: bigint
   }
   /** What dropped tables and views had. */
-  last_versions: { uuid: string; version: bigint }
+  last_versions: {
+    uuid: string
+    version: bigint
+    /** 0 or 1: whether the table was dropped without a purge. */
+    leaves_files: Generated<bigint>
+  }
   known_paths: { table_uuid: string; path_hash: bigint }
+  /** What tables that were dropped without a purge referenced. */
+  dropped_paths: { table_uuid: string; path_hash: bigint }
   /** Tables whose `path_hash` may be that of another spelling than the key. */
   unkeyed_paths: { table_uuid: string }
   /** Tables that are not there, of which known paths may be. */

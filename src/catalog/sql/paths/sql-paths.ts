@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type SqlBool, sql } from 'kysely'
 import type { PathNamers, PathStore, StagedPath } from '../../path-store.ts'
 import {
   type Connection,
@@ -53,6 +53,24 @@ export class SqlPaths implements PathStore {
     return new Map(
       paths.map((path) => [path, [...new Set([...unkeyed, ...(recorded.get(path) ?? [])])]]),
     )
+  }
+
+  async findDropped(paths: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    const found = new Map<string, readonly string[]>()
+    // First what large tables have yet to keep apart: a path that goes from there is found here.
+    for (const place of ['known_paths', 'dropped_paths'] as const) {
+      const tables = await this.#findHashes(paths, (hashes) =>
+        this.#engine.connection
+          .selectFrom(place)
+          .select(['path_hash', 'table_uuid'])
+          .where('path_hash', 'in', hashes)
+          .where(LEAVES_FILES),
+      )
+      for (const [path, uuids] of tables) {
+        found.set(path, [...new Set([...(found.get(path) ?? []), ...uuids])])
+      }
+    }
+    return found
   }
 
   async findStaged({
@@ -180,6 +198,10 @@ export function writeHeld(
     { isLarge: true },
   )
 }
+
+const LEAVES_FILES = sql<SqlBool>`exists (
+  select 1 from last_versions where uuid = table_uuid and leaves_files = 1
+)`
 
 interface KnownPaths {
   execute(): Promise<readonly { readonly path_hash: bigint; readonly table_uuid: string }[]>

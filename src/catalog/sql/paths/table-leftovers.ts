@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { lockUuid, read, type SqlEngine, type SqlTransaction, write } from '../engine/sql-engine.ts'
+import {
+  chunks,
+  lockUuid,
+  read,
+  type SqlEngine,
+  type SqlTransaction,
+  write,
+} from '../engine/sql-engine.ts'
 import { findTableVersion } from '../find/find-table.ts'
 
 /** Paths that are made known or forgotten in one transaction. */
@@ -17,25 +24,68 @@ export interface Claim {
 }
 
 /**
- * Forgets some paths of a table that this transaction drops, or that is not there. Returns whether
- * these were all.
+ * Forgets some paths of a table that this transaction drops, or that is not there. Those of one
+ * that leaves its files are kept apart. Returns whether these were all.
  */
 export async function forgetSomePaths(
   transaction: SqlTransaction,
   tableUuid: string,
 ): Promise<boolean> {
-  const { numDeletedRows } = await transaction
-    .deleteFrom('known_paths')
+  const leaves = await leavesFiles(transaction, tableUuid)
+  const known = await deleteSome(transaction, 'known_paths', tableUuid)
+  if (!leaves) {
+    const dropped = await deleteSome(transaction, 'dropped_paths', tableUuid)
+    return Math.max(known.length, dropped.length) < PATHS_AT_ONCE
+  }
+  for (const chunk of chunks(known)) {
+    await transaction
+      .insertInto('dropped_paths')
+      .values(chunk.map(({ path_hash }) => ({ path_hash, table_uuid: tableUuid })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+  return known.length < PATHS_AT_ONCE
+}
+
+function deleteSome(
+  transaction: SqlTransaction,
+  from: 'known_paths' | 'dropped_paths',
+  tableUuid: string,
+): Promise<readonly { readonly path_hash: bigint }[]> {
+  return transaction
+    .deleteFrom(from)
     .where('table_uuid', '=', tableUuid)
-    .where('path_hash', 'in', (from) =>
-      from
-        .selectFrom('known_paths')
+    .where('path_hash', 'in', (rows) =>
+      rows
+        .selectFrom(from)
         .select('path_hash')
         .where('table_uuid', '=', tableUuid)
         .limit(PATHS_AT_ONCE),
     )
+    .returning('path_hash')
+    .execute()
+}
+
+/** Whether the table was dropped without a purge, and has not come back. */
+async function leavesFiles(transaction: SqlTransaction, tableUuid: string): Promise<boolean> {
+  const row = await transaction
+    .selectFrom('last_versions')
+    .select('uuid')
+    .where('uuid', '=', tableUuid)
+    .where('leaves_files', '=', 1n)
     .executeTakeFirst()
-  return numDeletedRows < PATHS_AT_ONCE
+  return row !== undefined
+}
+
+/** Paths that are kept of the dropped table count no longer. Returns whether they did. */
+export async function endLeaving(transaction: SqlTransaction, tableUuid: string): Promise<boolean> {
+  const { numUpdatedRows } = await transaction
+    .updateTable('last_versions')
+    .set({ leaves_files: 0n })
+    .where('uuid', '=', tableUuid)
+    .where('leaves_files', '=', 1n)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
 }
 
 /** Notes that paths are left, in the transaction that drops the table. */
