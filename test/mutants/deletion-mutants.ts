@@ -65,7 +65,7 @@ export const DELETION: readonly MutantGroup[] = [
     named: 'known paths',
     edits: [
       ['  if (!leaves) {', '  if (true as boolean) {'],
-      [`await deleteSome(transaction, 'dropped_paths', tableUuid)`, '[]'],
+      [`await deleteSome(transaction, 'dropped_paths', some)`, '[]'],
     ],
   },
   {
@@ -292,7 +292,7 @@ export const DELETION: readonly MutantGroup[] = [
         `  await transaction.deleteFrom('table_leftovers').where('table_uuid',`,
         `  void transaction.deleteFrom('table_leftovers').where('table_uuid',`,
       ],
-      ['  return known.length < PATHS_AT_ONCE', '  return true'],
+      ['  return known.length < some.limit', '  return true'],
     ],
   },
   {

@@ -9,7 +9,7 @@ import {
 } from '../engine/sql-engine.ts'
 import { findTableVersion } from '../find/find-table.ts'
 
-/** Paths that are made known or forgotten in one transaction. */
+/** Paths that are made known in one transaction, or rows that are forgotten. */
 export const PATHS_AT_ONCE = 2_000
 const TABLES_PER_PAGE = 100
 const LARGE = { isLarge: true }
@@ -32,10 +32,11 @@ export async function forgetSomePaths(
   tableUuid: string,
 ): Promise<boolean> {
   const leaves = await leavesFiles(transaction, tableUuid)
-  const known = await deleteSome(transaction, 'known_paths', tableUuid)
+  const some = { tableUuid, limit: PATHS_AT_ONCE / 2 }
+  const known = await deleteSome(transaction, 'known_paths', some)
   if (!leaves) {
-    const dropped = await deleteSome(transaction, 'dropped_paths', tableUuid)
-    return Math.max(known.length, dropped.length) < PATHS_AT_ONCE
+    const dropped = await deleteSome(transaction, 'dropped_paths', some)
+    return Math.max(known.length, dropped.length) < some.limit
   }
   for (const chunk of chunks(known)) {
     await transaction
@@ -44,23 +45,19 @@ export async function forgetSomePaths(
       .onConflict((conflict) => conflict.doNothing())
       .execute()
   }
-  return known.length < PATHS_AT_ONCE
+  return known.length < some.limit
 }
 
 function deleteSome(
   transaction: SqlTransaction,
   from: 'known_paths' | 'dropped_paths',
-  tableUuid: string,
+  { tableUuid, limit }: { readonly tableUuid: string; readonly limit: number },
 ): Promise<readonly { readonly path_hash: bigint }[]> {
   return transaction
     .deleteFrom(from)
     .where('table_uuid', '=', tableUuid)
     .where('path_hash', 'in', (rows) =>
-      rows
-        .selectFrom(from)
-        .select('path_hash')
-        .where('table_uuid', '=', tableUuid)
-        .limit(PATHS_AT_ONCE),
+      rows.selectFrom(from).select('path_hash').where('table_uuid', '=', tableUuid).limit(limit),
     )
     .returning('path_hash')
     .execute()
