@@ -212,6 +212,14 @@ function refusalOf(
   return new ProblemError('permission-denied', detail, { facts })
 }
 
+/** For whom a policy holds that cannot say what may be shown. */
+export function policyUnusable(table: string): ProblemError {
+  const detail =
+    `a policy holds for you on ${table}, and cannot be applied, as if a column of its filter ` +
+    'is gone: ask who has manage_grants on it to set it again'
+  return new ProblemError('table-restricted', detail, { facts: { table } })
+}
+
 /** As if it did not exist. */
 function notFound(target: Target): Error {
   const { on } = target

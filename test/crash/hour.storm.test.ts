@@ -7,17 +7,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import pg from 'pg'
-import { readConfig } from '../../src/config.ts'
-import { listModules } from '../../src/modules.ts'
-import { openPlatform } from '../../src/service.ts'
 import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
 import { writeParquet } from '../parquet-files.ts'
+import { doHousekeeping } from './a-month-later.ts'
 import { buildService, KillableService, removeBuild } from './killable-service.ts'
 
 /** TEST_SOAK_SECONDS=3600 for the whole hour. */
 const SECONDS = Number(process.env['TEST_SOAK_SECONDS'] ?? 30)
 const CLIENTS = 6
-const DAY_MS = 24 * 3_600_000
 const DESCRIPTORS_MORE_MAX = 20
 /** Each of five threads that write keeps 64 open. */
 const FOLDERS_MAX = 5 * 64 + 5
@@ -99,7 +96,7 @@ async function expectBounded(name: string, catalog: string | undefined): Promise
       expect(found).toMatchObject({ [table]: expect.any(Number) })
       expect(found[table]).toBeGreaterThan(0)
     }
-    await doHousekeeping(environment)
+    await doHousekeeping(environment, 40)
     expect(await countAll(rows)).toEqual({})
   } finally {
     await rows.close()
@@ -242,18 +239,4 @@ function temporaryFiles(home: string): readonly string[] {
     .filter((file) => file.isFile() && existsSync(join(file.parentPath, file.name)))
     .map((file) => join(file.parentPath, file.name).slice(home.length))
     .filter((path) => isTemporary(path) || path.endsWith('.tmp'))
-}
-
-/** What each hourly task does a month later. */
-async function doHousekeeping(environment: Record<string, string>): Promise<void> {
-  const nowMs = () => Date.now() + 40 * DAY_MS
-  const platform = await openPlatform(readConfig(environment), { ambient: { nowMs } })
-  const { signal } = new AbortController()
-  try {
-    for (const { tasks = [] } of listModules(platform)) {
-      for (const task of tasks) await task.run(signal)
-    }
-  } finally {
-    await platform.close()
-  }
 }

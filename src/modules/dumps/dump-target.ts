@@ -8,6 +8,7 @@ import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { TablePolicy } from '../../core/table/table-policy.ts'
 import { type Field, type Schema, type Type, typeName } from '../../core/value/type.ts'
+import { policyUnusable } from '../../http/permission.ts'
 import {
   getSnapshot,
   getTable,
@@ -58,12 +59,7 @@ function restrictionFor(
   if (policy === undefined) return 'unrestricted'
   const table = formatTableName(namespace, name)
   const restriction = restrictionOf(policy, definition)
-  if (restriction === undefined) {
-    const detail =
-      `a policy holds for you on ${table}, and cannot be applied, as if a column of its filter ` +
-      'is gone: ask who has manage_grants on it to set it again'
-    throw new ProblemError('table-restricted', detail, { facts: { table } })
-  }
+  if (restriction === undefined) throw policyUnusable(table)
   if (!isCovered(schema, definition)) {
     const { currentSchemaId } = definition
     const detail =

@@ -6,6 +6,7 @@ import { currentSchema, type TableDefinition, type TableState } from '../../core
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { ColumnAction, HeldPolicy } from '../../core/table/table-policy.ts'
 import type { Field, Schema } from '../../core/value/type.ts'
+import { policyUnusable } from '../../http/permission.ts'
 import { ProblemError } from '../../problem/problems.ts'
 
 /** `ReadRestrictions` of the Iceberg REST specification, as JSON. */
@@ -38,12 +39,7 @@ export function readRestrictionsFor(
     )
   }
   const restriction = restrictionOf(policy, definition)
-  if (restriction === undefined) {
-    throw refuse(
-      `a policy holds for you on ${table}, and cannot be applied, as if a column of its filter ` +
-        'is gone: ask who has manage_grants on it to set it again',
-    )
-  }
+  if (restriction === undefined) throw policyUnusable(table)
   const filter = restriction.filter && expressionOf(restriction.filter, currentSchema(definition))
   if (restriction.filter !== undefined && filter === undefined) {
     throw refuse(

@@ -11,8 +11,7 @@ import { quoted } from '../store-errors.ts'
 import type { BucketClient, Marked } from './bucket-client.ts'
 import { bucketError } from './bucket-error.ts'
 import { type BucketLocations, type BucketPlace, BucketRoots } from './bucket-location.ts'
-import { isImpatience, StorePatience } from './store-patience.ts'
-import { StalledError } from './without-stalls.ts'
+import { faultOf, StorePatience } from './store-patience.ts'
 
 /** Some bytes of an object in a bucket, at least one. */
 export interface PlacedPart extends BucketPlace {
@@ -134,8 +133,7 @@ export class BucketLinks implements ObjectLinks {
 
   #refusal(error: unknown, location: string): unknown {
     if (error instanceof CatalogError) return error
-    const isBusy = isImpatience(error) || error instanceof StalledError
-    return bucketError(error, isBusy ? 'busy' : this.#client.explain(error), location)
+    return bucketError(error, faultOf(error, this.#client), location)
   }
 
   close(): void {

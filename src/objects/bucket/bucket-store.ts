@@ -24,9 +24,9 @@ import {
 import type { ByteRange } from './bucket-range.ts'
 import { Cuts } from './cuts.ts'
 import { inOnePiece, joined } from './joined-chunks.ts'
-import { isImpatience, StorePatience } from './store-patience.ts'
+import { faultOf, StorePatience } from './store-patience.ts'
 import { UPLOAD_STALL_MS_MAX, watchedUpload } from './watched-upload.ts'
-import { StalledError, withoutStalls } from './without-stalls.ts'
+import { withoutStalls } from './without-stalls.ts'
 
 /** Longer objects are put in parts, each of which may be tried again. */
 const PUT_BYTES_MAX = 8 * 1024 * 1024
@@ -376,8 +376,7 @@ export class BucketStore implements ObjectStore {
 
   #explain(error: unknown): StoreFault | undefined {
     if (error instanceof CatalogError) return undefined
-    const isBusy = isImpatience(error) || error instanceof StalledError
-    return isBusy ? 'busy' : this.#client.explain(error)
+    return faultOf(error, this.#client)
   }
 }
 

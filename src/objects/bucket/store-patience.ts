@@ -10,6 +10,8 @@ import {
   timeout,
   wrap,
 } from 'cockatiel'
+import type { BucketClient, StoreFault } from './bucket-client.ts'
+import { StalledError } from './without-stalls.ts'
 
 const ATTEMPTS_MORE = 4
 const FIRST_PAUSE_MS = 100
@@ -55,7 +57,11 @@ export class StorePatience {
   }
 }
 
-/** Whether the store was not even asked, or did not answer in time. */
-export function isImpatience(error: unknown): boolean {
-  return error instanceof BrokenCircuitError || error instanceof TaskCancelledError
+/** As the client explains it; `busy` of a store that was not even asked, or not heard in time. */
+export function faultOf(
+  error: unknown,
+  client: Pick<BucketClient, 'explain'>,
+): StoreFault | undefined {
+  const isImpatience = error instanceof BrokenCircuitError || error instanceof TaskCancelledError
+  return isImpatience || error instanceof StalledError ? 'busy' : client.explain(error)
 }
