@@ -119,6 +119,7 @@ class SliceStorm {
     if (!(await this.#isThere(clone))) await this.#done(cloning)
     expect(await this.#filesOf(clone)).toBe(FILES)
 
+    const lastMetadata = await this.#metadataOf(clone)
     const drop = dropping('drop', `${clone}?purge=false`)
     await this.#killDuring(drop, slices)
     if (await this.#isThere(clone)) {
@@ -138,6 +139,15 @@ class SliceStorm {
       await this.#done(purge)
       await this.#expectNothingLeft(large)
     }
+    // The dropped clone names them: it can come back, and ends them when it is purged itself.
+    expect(missing(paths)).toEqual([])
+    const json = { name: clone, 'metadata-location': lastMetadata }
+    const register = '/iceberg/v1/namespaces/default/register'
+    await this.#done({ what: 'register', path: register, json })
+    expect(await this.#filesOf(clone)).toBe(FILES)
+    await this.#killDuring(dropping('purge', `${clone}?purge=now`), 2 * slices)
+    if (await this.#isThere(clone)) await this.#done(dropping('purge', `${clone}?purge=now`))
+    await this.#expectNothingLeft(clone)
     expect(missing(shared)).toEqual([])
     expect(missing(paths)).toHaveLength(paths.length - shared.length)
     expect(await this.#filesOf(kept)).toBe(shared.length)
@@ -198,6 +208,14 @@ class SliceStorm {
 
   async #isThere(table: string): Promise<boolean> {
     return (await callService(`${this.#service.url}/v1/tables/${table}`)).status === 200
+  }
+
+  /** Published before its drop, which may have no answer. */
+  async #metadataOf(table: string): Promise<string> {
+    const url = `${this.#service.url}/iceberg/v1/namespaces/default/tables/${table}`
+    const { status, body } = await callService(url)
+    expect(status).toBe(200)
+    return String(body['metadata-location'])
   }
 
   async #filesOf(table: string): Promise<number> {
