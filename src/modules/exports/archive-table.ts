@@ -16,7 +16,8 @@ import { type UploadDependencies, uploadFile } from '../files/upload.ts'
 import { evolveTable } from '../tables/evolve-table.ts'
 import type { RewriteDependencies } from '../tables/rewrite-schema.ts'
 import { createTable, type NewTableDependencies } from '../tables/tables.ts'
-import type { ExportFiles, ExportNote } from './export-files.ts'
+import type { ExportFiles } from './export-files.ts'
+import type { ExportNote } from './export-note.ts'
 import { taskInvalid } from './export-task.ts'
 
 /** Everything that appending to a table uses. */

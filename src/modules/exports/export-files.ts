@@ -1,8 +1,15 @@
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
 import { mapBounded } from '../../core/bounded.ts'
 import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
 import { ProblemError } from '../../problem/problems.ts'
+import {
+  type ExportNote,
+  type ExportReceipt,
+  Note,
+  Placed,
+  type PlacedFiles,
+  Receipt,
+} from './export-note.ts'
 import { type NamedFile, readFileName } from './file-name.ts'
 
 /** Room for the columns of the widest table. */
@@ -12,48 +19,6 @@ const UNFINISHED = '.staged'
 const PAUSED = '.paused'
 const READS_AT_ONCE = 16
 const NAMELESS_READ_MAX = 2_000
-
-/** Everything that must be known of a run to end it after its transaction was committed. */
-const Note = z.object({
-  run_id: z.string(),
-  task: z.string(),
-  source: z.string(),
-  staged: z.string(),
-  file: z.string(),
-  /** If the file's name turns out to be another run's. */
-  other_file: z.string(),
-  mark: z.object({
-    ...{ id: z.string(), transactionId: z.string(), isWritten: z.boolean(), place: z.string() },
-    startedAt: z.string().optional(),
-  }),
-  rows: z.int(),
-  deleted: z.int(),
-  proof: z.string(),
-  bytes: z.int(),
-  sha256: z.string(),
-  exported_at: z.string(),
-  /** The rows as a staged Parquet file of the table that they are appended to. */
-  append: z
-    .object({
-      table: z.string(),
-      /** Id of the transaction that appends them. */
-      commit_id: z.string(),
-      /** The table, and its schema, that the file is of. */
-      table_uuid: z.string(),
-      schema_id: z.int(),
-      parquet: z.string(),
-      columns: z.array(z.object({ name: z.string(), type: z.string() })),
-    })
-    .optional(),
-})
-export type ExportNote = z.output<typeof Note>
-
-/** What is kept beside each archived file, and shown of it. */
-const Receipt = Note.omit({ staged: true, mark: true, other_file: true, append: true })
-export type ExportReceipt = z.output<typeof Receipt>
-
-const Placed = z.object({ tableUuid: z.string(), paths: z.array(z.string()) })
-type PlacedFiles = { readonly tableUuid: string; readonly paths: readonly string[] }
 
 export interface ExportPlaces {
   readonly objects: ObjectStore
@@ -88,7 +53,7 @@ export class ExportFiles {
 
   /** Unique to one attempt. */
   stagedLocation(task: string, runId: string, markId: string): string {
-    return `${this.#root}/${UNFINISHED}/${task}/${runId}_${markId}.csv`
+    return `${this.#root}/${UNFINISHED}/${task}/${runId}_${markId}${STAGED_ENDING}`
   }
 
   location(task: string, file: string): string {
@@ -309,12 +274,36 @@ export class ExportFiles {
   /** Names of the archived files of a task, by the times in them. */
   async #archived(task: string): Promise<readonly NamedFile[]> {
     const folder = `${this.#root}/${task}`
-    const named: NamedFile[] = []
+    const files = new Set<string>()
+    const receipts: string[] = []
     for await (const { location } of this.#objects.list(folder)) {
-      const name = location.slice(folder.length + 1).replace(NOTE_ENDING, '')
-      if (NOTE_ENDING.test(location) && !name.includes('/')) named.push(readFileName(name))
+      const name = location.slice(folder.length + 1)
+      if (name.includes('/')) continue
+      if (NOTE_ENDING.test(name)) receipts.push(name.replace(NOTE_ENDING, ''))
+      else files.add(name)
     }
+    const missing = receipts.filter((file) => !files.has(file))
+    const nameless = await this.#nameless(task, missing)
+    const named = receipts.filter((file) => !nameless.has(file)).map(readFileName)
     return named.sort((one, other) => (one.timeOrder < other.timeOrder ? -1 : 1))
+  }
+
+  /** Of files whose receipts are there: those that are still staged, and have no name yet. */
+  async #nameless(task: string, files: readonly string[]): Promise<ReadonlySet<string>> {
+    const found = new Set<string>()
+    if (files.length === 0) return found
+    const runs = new Set<string>()
+    for await (const { location } of this.#objects.list(`${this.#root}/${UNFINISHED}/${task}`)) {
+      if (location.endsWith(STAGED_ENDING)) runs.add(runOfStaged(location))
+    }
+    if (runs.size === 0) return found
+    for (const file of files) {
+      const location = this.location(task, file)
+      if ((await this.#objects.find(location)) !== undefined) continue
+      const { run_id } = await this.#receipt(receiptLocation(location))
+      if (runs.has(run_id)) found.add(file)
+    }
+    return found
   }
 
   #receipts(task: string, named: readonly NamedFile[]): Promise<readonly ExportReceipt[]> {
@@ -327,7 +316,7 @@ export class ExportFiles {
   async find(task: string, file: string): Promise<ExportReceipt> {
     const location = receiptLocation(this.location(task, file))
     const isThere = FILE_NAME.test(file) && (await this.#objects.find(location)) !== undefined
-    if (isThere) return this.#receipt(location)
+    if (isThere && !(await this.#nameless(task, [file])).has(file)) return this.#receipt(location)
     const detail = `The export ${task} has no file ${JSON.stringify(file)}`
     throw new ProblemError('export-file-not-found', detail, { facts: { task, file } })
   }
@@ -367,6 +356,7 @@ const RESUMED_ENDING = '.resumed'
 const RESUMED_NAME = /^([^.]+)\.(\d+)\.resumed$/
 /** What lies beside a staged file: its note, its rows as Parquet, where they were placed. */
 const BESIDE_STAGED = /\.csv\..+$/
+const STAGED_ENDING = '.csv'
 const PLACED_ENDING = '.placed'
 /** Up to a thousand paths. */
 const PLACED_BYTES_MAX = 16 * 1024 * 1024

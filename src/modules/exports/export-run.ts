@@ -16,7 +16,8 @@ import {
   requireFitting,
   stageAppend,
 } from './archive-table.ts'
-import type { ExportFiles, ExportNote } from './export-files.ts'
+import type { ExportFiles } from './export-files.ts'
+import type { ExportNote } from './export-note.ts'
 import { type ExportTask, isInParts, OWN_TABLES, taskInvalid } from './export-task.ts'
 import { fileNames } from './file-name.ts'
 import type { RunLog } from './run-log.ts'

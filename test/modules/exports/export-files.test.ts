@@ -44,6 +44,7 @@ async function archive({ at, naming = 'seed', runId = randomUUID(), part }: Arch
   const folder = join(home, '.exports', 't')
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, `${file}.json`), JSON.stringify(receipt))
+  await writeFile(join(folder, file), 'x')
   return file
 }
 
@@ -105,4 +106,32 @@ test('whose a file of the seed is is looked for, the newest first', async () => 
   expect(await ofRun('no-such-run')).toEqual([])
   expect(read).toHaveLength(60)
   expect(read.filter((location) => location.includes(other))).toEqual([])
+})
+
+test('a file is told of as soon as it can be downloaded, and not before', async () => {
+  const runId = randomUUID()
+  const other = await archive({ at: '2026-02-03T01:00:00.000Z', naming: 'sortable' })
+  const file = await archive({ at: '2026-02-03T02:00:00.000Z', naming: 'sortable', runId })
+  const folder = join(home, '.exports', 't')
+  const staged = files.stagedLocation('t', runId, randomUUID())
+  await store.putIfAbsent(staged, Buffer.from('x'))
+  const told = async () => ({
+    listed: namesOf(await files.list('t', { before: undefined, limit: 9 })),
+    ofRun: namesOf(await files.listOfRun('t', runId, { after: undefined, limit: 9 })),
+    found: await files.find('t', file).then(
+      () => true,
+      ({ code }) => code,
+    ),
+  })
+  // As a copy in a bucket is for a while: the receipt is there, and the file is still staged.
+  await rm(join(folder, file))
+  expect(await told()).toEqual({ listed: [other], ofRun: [], found: 'export-file-not-found' })
+  await writeFile(join(folder, file), 'x')
+  const named = { listed: [file, other], ofRun: [file], found: true }
+  expect(await told()).toEqual(named)
+  await store.delete(staged)
+  expect(await told()).toEqual(named)
+  // One that somebody has deleted is told of: its receipt says that it was there.
+  await rm(join(folder, file))
+  expect(await told()).toEqual(named)
 })

@@ -8,7 +8,8 @@ import type { Reply } from '../../../http/reply.ts'
 import type { Call } from '../../../http/route.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import type { DumpStreams } from '../../dumps/http/dump-streams.ts'
-import type { ExportFiles, ExportReceipt } from '../export-files.ts'
+import type { ExportFiles } from '../export-files.ts'
+import type { ExportReceipt } from '../export-note.ts'
 import { countsOf } from '../run-log.ts'
 
 /**
