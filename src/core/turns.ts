@@ -9,13 +9,20 @@ const WAITING: (() => void)[] = []
  * before the event loop handles its sockets and timers again.
  */
 export class Turns {
+  readonly #signal: AbortSignal | undefined
   #endMs = 0
+
+  /** Work whose signal has ended takes no further turn. */
+  constructor(signal?: AbortSignal) {
+    this.#signal = signal
+  }
 
   /**
    * Returns `undefined` to continue at once. The first call always waits, so that requests that
-   * arrive together take turns, too.
+   * arrive together take turns, too. Throws the reason of the signal.
    */
   take(): Promise<void> | undefined {
+    this.#signal?.throwIfAborted()
     return performance.now() < this.#endMs ? undefined : this.#wait()
   }
 

@@ -1,6 +1,7 @@
 import { mapBounded } from '../../core/bounded.ts'
 import { type Restriction, withFilterFields } from '../../core/table/restriction.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
+import { untilStopped } from '../../core/until-stopped.ts'
 import type { Schema } from '../../core/value/type.ts'
 import {
   type Engine,
@@ -229,7 +230,8 @@ export class Converter {
             limits.signal?.throwIfAborted()
             const access = { objects: this.options.objects, pathOf }
             const found = describeSource(access, { definition, schema: readAs }, source)
-            return (await found.catch((error) => Promise.reject(namingSource(error, source)))).file
+            const named = found.catch((error) => Promise.reject(namingSource(error, source)))
+            return (await untilStopped(named, limits.signal)).file
           })
           described.push({ schema: readAs, sources: files })
         }

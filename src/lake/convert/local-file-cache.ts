@@ -57,17 +57,29 @@ export class LocalFileCache {
     this.#options = options
   }
 
+  /** What is still asked for when the work has ended gets a path that is good for nothing. */
   async use<T>(work: (paths: LocalPaths) => Promise<T>): Promise<T> {
     const held: Copy[] = []
+    let isOver = false
+    const hold = (copy: Copy) => {
+      if (isOver) return
+      copy.users += 1
+      held.push(copy)
+    }
     try {
-      return await work({ pathOf: (location, wanted) => this.#pathOf(location, held, wanted) })
+      return await work({ pathOf: (location, wanted) => this.#pathOf(location, hold, wanted) })
     } finally {
+      isOver = true
       for (const copy of held) copy.users -= 1
       await this.#evict()
     }
   }
 
-  async #pathOf(location: string, held: Copy[], { seen, end }: WantedCopy = {}): Promise<string> {
+  async #pathOf(
+    location: string,
+    hold: (copy: Copy) => void,
+    { seen, end }: WantedCopy = {},
+  ): Promise<string> {
     const { objects } = this.#options
     const path = end === undefined ? await objects.findLocalPath(location) : undefined
     if (path !== undefined) return path
@@ -75,8 +87,7 @@ export class LocalFileCache {
     // A location has no such character.
     const key = [location, source.version, end === undefined ? '' : 'end'].join('\0')
     const copy = this.#copies.get(key) ?? this.#begin(source, end)
-    copy.users += 1
-    held.push(copy)
+    hold(copy)
     this.#copies.delete(key)
     this.#copies.set(key, copy)
     try {

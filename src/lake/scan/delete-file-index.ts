@@ -30,16 +30,18 @@ export class DeleteFileIndex {
     {
       cache,
       unpartitionedSpecIds,
+      signal,
     }: {
       readonly cache: ManifestCache
       readonly unpartitionedSpecIds: ReadonlySet<number>
+      readonly signal?: AbortSignal | undefined
     },
   ): Promise<DeleteFileIndex> {
     const index = new DeleteFileIndex()
-    const turns = new Turns()
+    const turns = new Turns(signal)
     for (const file of manifests) {
       if (file.content !== 'deletes' || liveFilesCount(file) === 0) continue
-      const manifest = await cache.getManifest(file)
+      const manifest = await cache.getManifest(file, signal)
       await forEachLiveEntry(manifest, turns, (i) => {
         index.#add(manifest.entry(i), unpartitionedSpecIds)
       })

@@ -1,6 +1,7 @@
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
 import { Turns } from '../../core/turns.ts'
+import { untilStopped } from '../../core/until-stopped.ts'
 import { readManifestListInTurns } from '../../formats/manifest/manifest-list.ts'
 import {
   type DecodedManifest,
@@ -59,24 +60,28 @@ export class ManifestCache {
     this.#decodeAside = decodeAside
   }
 
-  getManifest(manifest: ManifestFile): Promise<DecodedManifest> {
+  /** The signal ends the wait, and not the load, which others may share. */
+  getManifest(manifest: ManifestFile, signal?: AbortSignal): Promise<DecodedManifest> {
     // A manifest that was written for a lost race is listed again under another number.
     const key = `${manifest.path}#${manifest.sequenceNumber}#${manifest.addedSnapshotId}`
-    return this.#get(key, async () => {
+    const load = async () => {
       const file = this.#takeWritten(manifest.path) ?? (await this.#read(manifest.path))
       const value = await this.#decode(file, manifest)
       return { value, bytes: value.retainedBytes }
-    })
+    }
+    return this.#get(key, load, signal)
   }
 
-  getManifestList(location: string): Promise<readonly ManifestFile[]> {
-    return this.#get(location, async () => {
+  /** Does the same for a list. */
+  getManifestList(location: string, signal?: AbortSignal): Promise<readonly ManifestFile[]> {
+    const load = async () => {
       const turns = new Turns()
       const file = await this.#read(location)
       const { manifests, inflatedBytes } = await readManifestListInTurns(file, () => turns.take())
       const bytes = Math.max(inflatedBytes, manifests.length * MANIFEST_FILE_BYTES)
       return { value: manifests, bytes }
-    })
+    }
+    return this.#get(location, load, signal)
   }
 
   /** Keeps a list that this process has just written: spares reading it back. */
@@ -120,7 +125,12 @@ export class ManifestCache {
     return this.#objects.read(location, { bytesMax: METADATA_FILE_BYTES_MAX })
   }
 
-  async #get<T>(key: string, load: () => Promise<{ value: T; bytes: number }>): Promise<T> {
+  async #get<T>(
+    key: string,
+    load: () => Promise<{ value: T; bytes: number }>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    signal?.throwIfAborted()
     const hit = this.#cached.get(key)
     if (hit !== undefined) {
       this.#meter.manifestCacheHit()
@@ -129,7 +139,7 @@ export class ManifestCache {
       return hit.value as T
     }
     const loading = this.#loading.get(key) ?? this.#load(key, load)
-    return (await loading) as T
+    return (await untilStopped(loading, signal)) as T
   }
 
   #load<T>(key: string, load: () => Promise<{ value: T; bytes: number }>): Promise<T> {

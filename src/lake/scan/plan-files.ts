@@ -60,7 +60,7 @@ interface KeptManifest {
 
 /**
  * The data files of a snapshot that the filter does not rule out. `filter-invalid` points at the
- * character.
+ * character. Throws the reason of the signal as soon as it ends, and reads no further manifest.
  */
 export async function planScan(
   deps: { readonly manifests: ManifestCache },
@@ -69,26 +69,30 @@ export async function planScan(
     snapshot,
     schema,
     filter,
+    signal,
   }: {
     readonly snapshot: Snapshot | undefined
     readonly schema: Schema
     /** Text, or what was made of it. */
     readonly filter?: string | FilterExpression | undefined
+    readonly signal?: AbortSignal | undefined
   },
 ): Promise<ScanPlan> {
   const pruner = filter === undefined ? undefined : newPruner(state, schema, filter)
   const manifests =
-    snapshot === undefined ? [] : await deps.manifests.getManifestList(snapshot.manifestList)
+    snapshot === undefined
+      ? []
+      : await deps.manifests.getManifestList(snapshot.manifestList, signal)
   const live = manifests.filter((file) => file.content === 'data' && liveFilesCount(file) > 0)
   const candidates = live.filter((file) => pruner?.manifestMayMatch(file) ?? true)
-  const turns = new Turns()
+  const turns = new Turns(signal)
   const judged = await mapBounded(candidates, MANIFESTS_AT_ONCE, async (file) => {
-    const manifest = await deps.manifests.getManifest(file)
+    const manifest = await deps.manifests.getManifest(file, signal)
     return { manifest, kept: await matchingRows(manifest, { pruner, turns }) }
   })
   // The other manifests need not stay in memory while the answer is sent.
   const kept = judged.filter((each) => each.kept.length > 0)
-  const deletes = await loadDeletes(deps, state, manifests)
+  const deletes = await loadDeletes(deps, state, { manifests, signal })
   const totals = await totalsOf(kept, deletes, turns)
   return assemble({ schema, live, candidates, kept, deletes, totals })
 }
@@ -102,7 +106,10 @@ function newPruner(state: TableState, schema: Schema, filter: string | FilterExp
 function loadDeletes(
   deps: { readonly manifests: ManifestCache },
   { definition }: TableState,
-  manifests: readonly ManifestFile[],
+  {
+    manifests,
+    signal,
+  }: { readonly manifests: readonly ManifestFile[]; readonly signal: AbortSignal | undefined },
 ): Promise<DeleteFileIndex> {
   const unpartitioned = definition.partitionSpecs.filter((spec) =>
     spec.fields.every((field) => field.transform.kind === 'void'),
@@ -110,6 +117,7 @@ function loadDeletes(
   return DeleteFileIndex.load(manifests, {
     cache: deps.manifests,
     unpartitionedSpecIds: new Set(unpartitioned.map((spec) => spec.specId)),
+    signal,
   })
 }
 

@@ -148,6 +148,7 @@ export interface DatasetRows
 export async function queryOfDataset(
   deps: RowsDependencies,
   { sourceUuid, snapshotId, facts, query: asked }: DatasetRecord,
+  { signal }: Pick<Reading, 'signal'>,
 ): Promise<DatasetRows> {
   const state = await getTable(deps.catalog, sourceUuid)
   const snapshot = await getSnapshot(deps, state, { snapshotIdentifier: String(snapshotId) })
@@ -155,7 +156,11 @@ export async function queryOfDataset(
   const schema = getSchema(definition, facts.schemaId)
   const wanted = asked as DatasetQuery
   const query = bindQuery(requestOf(wanted), schema)
-  const { files } = await planSources(deps, { state, snapshot, schema }, wanted.filter)
+  const { files } = await planSources(
+    deps,
+    { state, snapshot, schema },
+    { filter: wanted.filter, signal },
+  )
   const readAs = { ...schema, fields: fieldsOfQuery(query, schema) }
   return { definition, readAs, query, sources: files, read: { state, snapshot } }
 }
@@ -200,7 +205,7 @@ async function writeRows(
   const output = { format: 'parquet', runsAs: 'conversion', ...reading } as const
   const text = sqlOf(dataset)
   if (text !== undefined) {
-    const { reads, asked } = await sqlQueryOfDataset(deps, text)
+    const { reads, asked } = await sqlQueryOfDataset(deps, text, reading)
     return await deps.holds.during(reader, reads, (held) =>
       asCostly(() =>
         deps.converter.querySql(
@@ -213,7 +218,7 @@ async function writeRows(
       ),
     )
   }
-  const { read, ...found } = await queryOfDataset(deps, dataset)
+  const { read, ...found } = await queryOfDataset(deps, dataset, reading)
   const wish = { ...found, ...output, restriction: 'unrestricted' } as const
   await deps.holds.during(reader, [read], (held) =>
     deps.converter.query({ ...wish, held }, (_result, path) => place(path)),

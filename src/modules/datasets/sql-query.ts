@@ -35,13 +35,14 @@ export interface SqlRows {
 export async function sqlQueryOfDataset(
   deps: RowsDependencies,
   { sql, sources }: SqlQueryOfDataset,
+  { signal }: { readonly signal: AbortSignal },
 ): Promise<SqlRows> {
   const planned: Pick<PlannedTable, 'source' | 'files'>[] = []
   for (const { table_id, snapshot_id, schema_id } of sources) {
     const state = await getTable(deps.catalog, table_id)
     const snapshot = await getSnapshot(deps, state, { snapshotIdentifier: snapshot_id })
     const source = { state, snapshot, schema: getSchema(state.definition, schema_id) }
-    const { files } = await planSources(deps, source, undefined)
+    const { files } = await planSources(deps, source, { signal })
     planned.push({ source, files })
   }
   return {

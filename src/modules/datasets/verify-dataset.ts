@@ -43,9 +43,10 @@ export async function verifyDataset(
 ): Promise<Verification> {
   if (dataset.query !== undefined) return verifyQuery(deps, dataset, verifying)
   const { tableUuid, sourceUuid, snapshotId } = dataset
-  const own = await filesOf(deps, await getTable(deps.catalog, tableUuid), snapshotId)
+  const wanted = { snapshotId, signal: verifying.signal }
+  const own = await filesOf(deps, await getTable(deps.catalog, tableUuid), wanted)
   const source = await deps.catalog.tables.find({ tableUuid: sourceUuid })
-  const again = source && (await filesOf(deps, source, snapshotId))
+  const again = source && (await filesOf(deps, source, wanted))
   const differing: string[] = []
   await mapBounded([...(own ?? [])], LOOKS_AT_ONCE, async ([path, { identity, sizeBytes }]) => {
     const info = await deps.objects.find(path)
@@ -68,7 +69,7 @@ async function verifyQuery(
   verifying: Verifying,
 ): Promise<Verification> {
   const again = await digestAgain(deps, dataset, verifying).catch(unlessGone)
-  const all = await rowsOf(deps, dataset)
+  const all = await rowsOf(deps, dataset, verifying)
   const isReproduced =
     again === undefined ? undefined : again === (await digestHeld(deps, dataset, all, verifying))
   const paths = all.sources.map(({ dataFile }) => dataFile.path)
@@ -84,9 +85,9 @@ async function digestAgain(
 ): Promise<string> {
   const text = sqlOf(dataset)
   if (text === undefined) {
-    return digestHeld(deps, dataset, await queryOfDataset(deps, dataset), verifying)
+    return digestHeld(deps, dataset, await queryOfDataset(deps, dataset, verifying), verifying)
   }
-  const { reads, asked } = await sqlQueryOfDataset(deps, text)
+  const { reads, asked } = await sqlQueryOfDataset(deps, text, verifying)
   return deps.holds.during(readerOf(dataset), reads, (held) => {
     const wish = { ...asked(held), format: 'csv', ...verifying } as const
     return asCostly(() => deps.converter.querySql(wish, (_result, path) => digestOfFile(path)))
@@ -118,11 +119,12 @@ async function digestOfFile(path: string): Promise<string> {
 async function rowsOf(
   deps: VerifyDependencies,
   { tableUuid }: DatasetRecord,
+  { signal }: Pick<Verifying, 'signal'>,
 ): Promise<DatasetRows> {
   const state = await getTable(deps.catalog, tableUuid)
   const { definition, currentSnapshot: snapshot } = state
   const readAs = currentSchema(definition)
-  const { files } = await planSources(deps, { state, snapshot, schema: readAs }, undefined)
+  const { files } = await planSources(deps, { state, snapshot, schema: readAs }, { signal })
   const query = bindQuery({}, readAs)
   return { definition, readAs, query, sources: files, read: { state, snapshot } }
 }
@@ -147,10 +149,16 @@ function unlessGone(error: unknown): undefined {
 const GONE: readonly string[] = ['table-not-found', 'snapshot-not-found']
 
 /** By path; `undefined` if the table has not the snapshot. */
-async function filesOf(deps: VerifyDependencies, state: TableState, snapshotId: bigint) {
+async function filesOf(
+  deps: VerifyDependencies,
+  state: TableState,
+  { snapshotId, signal }: Pick<Verifying, 'signal'> & { readonly snapshotId: bigint },
+) {
   const snapshot = await deps.catalog.snapshots.find(state.definition.tableUuid, snapshotId)
   if (snapshot === undefined) return undefined
-  const plan = await planScan(deps, state, { snapshot, schema: currentSchema(state.definition) })
+  const plan = await planScan(deps, state, {
+    ...{ snapshot, schema: currentSchema(state.definition), signal },
+  })
   const files = new Map<string, { readonly identity: string; readonly sizeBytes: number }>()
   for (const { dataFile, deleteFiles } of plan.plannedFiles([])) {
     const { path, recordCount, fileSizeBytes: sizeBytes } = dataFile

@@ -3,6 +3,7 @@ import { CatalogError } from '../../core/errors.ts'
 import { columnNames, findColumn } from '../../core/filter/bind/filter-column.ts'
 import { quotedName } from '../../core/quoted-name.ts'
 import { findPathToField } from '../../core/schema/schema-lookup.ts'
+import { SharedWork } from '../../core/shared-work.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { type Field, isNested, type Type, typeName } from '../../core/value/type.ts'
 import { parseExactJson } from '../../formats/json/exact-json.ts'
@@ -54,12 +55,13 @@ interface Described {
   readonly column: string
   readonly selector: SnapshotSelector
   readonly onRead: OnRead
+  readonly signal: AbortSignal
 }
 
 /** A snapshot never changes: what was found of it once is kept. */
 export class StatisticsOfColumns {
   readonly #deps: RowsDependencies
-  readonly #kept = new BoundedMap<string, Promise<ColumnStatistics>>(KEPT_MAX)
+  readonly #kept = new BoundedMap<string, SharedWork<ColumnStatistics>>(KEPT_MAX)
 
   constructor(deps: RowsDependencies) {
     this.#deps = deps
@@ -68,8 +70,15 @@ export class StatisticsOfColumns {
   /** What is known of the column already, and costs nothing. */
   async findKnown(asked: Omit<Described, 'onRead'>): Promise<DescribedColumn | undefined> {
     const { source, type, key } = await this.#find(asked)
-    const known = this.#kept.get(key)
-    return known && { source, name: asked.column, type, statistics: await known }
+    const known = this.#findKept(key)
+    if (known === undefined) return undefined
+    const statistics = await known.result(asked.signal)
+    return { source, name: asked.column, type, statistics }
+  }
+
+  #findKept(key: string): SharedWork<ColumnStatistics> | undefined {
+    const kept = this.#kept.get(key)
+    return kept?.isLost === true ? undefined : kept
   }
 
   async #find({ table, column, selector }: Omit<Described, 'onRead'>) {
@@ -82,19 +91,14 @@ export class StatisticsOfColumns {
 
   async describe({ onRead, ...asked }: Described): Promise<DescribedColumn> {
     const { source, fieldId, type, key } = await this.#find(asked)
-    const { column } = asked
-    const known = this.#kept.get(key)
-    if (known !== undefined) return { source, name: column, type, statistics: await known }
-    const found = readHeld(this.#deps, [source], (held) =>
-      this.#compute(source, held, { fieldId, type, onRead }),
-    )
-    this.#kept.set(key, found)
-    try {
-      return { source, name: column, type, statistics: await found }
-    } catch (error) {
-      this.#kept.delete(key)
-      throw error
-    }
+    const compute = (signal: AbortSignal) =>
+      readHeld(this.#deps, [source], (held) =>
+        this.#compute(source, held, { fieldId, type, onRead, signal }),
+      )
+    // Others may wait for it, too: it goes on when who asked first has left.
+    const shared = this.#findKept(key) ?? new SharedWork(compute)
+    this.#kept.set(key, shared)
+    return { source, name: asked.column, type, statistics: await shared.result(asked.signal) }
   }
 
   async #compute(
@@ -103,18 +107,17 @@ export class StatisticsOfColumns {
     {
       fieldId,
       type,
-      onRead,
-    }: { readonly fieldId: number; readonly type: Type; readonly onRead: OnRead },
+      ...reading
+    }: Pick<Described, 'onRead' | 'signal'> & { readonly fieldId: number; readonly type: Type },
   ): Promise<ColumnStatistics> {
     const path = findPathToField(source.schema.fields, fieldId) ?? []
     const value = ['x', ...path.map(({ name }) => quotedName(name))].join('.')
-    const { files } = await planSources(this.#deps, source, undefined)
+    const { files } = await planSources(this.#deps, source, reading)
     const { definition } = source.state
     const readAs = { ...source.schema, fields: path.slice(0, 1) as readonly Field[] }
     const restriction = 'unrestricted' as const
     const table = { definition, readAs, restriction, held, sources: files }
-    // Others may wait for it, so it goes on when who asked first has left.
-    const ask = (sql: string) => this.#ask({ sql, tables: [table], onRead })
+    const ask = (sql: string) => this.#ask({ sql, tables: [table], ...reading })
     const [totals = {}] = await ask(totalsSql(value, type))
     const distinct = Number(totals['distinct'] ?? 0)
     const isTop = distinct > 0 && distinct <= DISTINCT_MAX && !isNested(type)

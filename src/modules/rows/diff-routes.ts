@@ -130,7 +130,8 @@ const diff = (deps: LimitedDependencies) =>
     async (call) => {
       call.requireOwnSite()
       const { rows, format, from, to } = call.query
-      const found = await diffSnapshots(deps, { table: call.param('table_identifier'), from, to })
+      const [table, signal] = [call.param('table_identifier'), call.closed]
+      const found = await diffSnapshots(deps, { table, from, to, signal })
       if (rows !== 'true') return jsonReply(diffJson(found))
       const form = chooseForm(format, call.accepts)
       const options = { format: formatOf(form), signal: call.closed }

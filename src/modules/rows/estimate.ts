@@ -29,9 +29,13 @@ const FILE_COST_BYTES = 1024 * 1024
 export async function estimateQuery(
   deps: Pick<RowsDependencies, 'manifests'>,
   source: QuerySource,
-  asked: PlannedSources & { readonly query: BoundQuery; readonly filter: string | undefined },
+  asked: PlannedSources & {
+    readonly query: BoundQuery
+    readonly filter: string | undefined
+    readonly signal: AbortSignal
+  },
 ): Promise<QueryEstimate> {
-  const { plan, files, query, filter } = asked
+  const { plan, files, query, filter, signal } = asked
   const ids = new Set(fieldsOfQuery(query, source.schema).flatMap(idsBelow))
   let bytes = 0
   let cost = 0
@@ -41,7 +45,10 @@ export async function estimateQuery(
     cost += Math.max(read, FILE_COST_BYTES)
   }
   const matching = {
-    min: filter === undefined ? (plan.totals.liveRecords ?? 0) : await surely(deps, source, filter),
+    min:
+      filter === undefined
+        ? (plan.totals.liveRecords ?? 0)
+        : await surely(deps, source, { filter, signal }),
     max: plan.totals.liveRecords ?? plan.totals.records,
   }
   const rows = resultRows(query, matching)
@@ -79,14 +86,14 @@ function idsBelow({ id, type }: Field): readonly number[] {
 async function surely(
   deps: Pick<RowsDependencies, 'manifests'>,
   { state, snapshot, schema }: QuerySource,
-  filter: string,
+  { filter, signal }: { readonly filter: string; readonly signal: AbortSignal },
 ): Promise<number> {
   const expression = parseFilter(filter)
   // A comparison with NULL may be unknown for any row.
   if (predicatesOf(expression.root).some(hasNull)) return 0
   const others = otherRows(expression)
-  const all = await planScan(deps, state, { snapshot, schema })
-  const kept = await planScan(deps, state, { snapshot, schema, filter: others })
+  const all = await planScan(deps, state, { snapshot, schema, signal })
+  const kept = await planScan(deps, state, { snapshot, schema, filter: others, signal })
   const [live, left] = [all.totals.liveRecords, kept.totals.liveRecords]
   return live === undefined || left === undefined ? 0 : live - left
 }

@@ -47,15 +47,15 @@ export interface PlannedSources {
   readonly files: readonly PlannedFile[]
 }
 
-/** `location-not-allowed` before any of the files is read. */
+/** `location-not-allowed` before any of the files is read. Stops when the signal ends. */
 export async function planSources(
   deps: Pick<RowsDependencies, 'manifests' | 'objects'>,
   { state, snapshot, schema }: QuerySource,
-  filter: string | undefined,
+  { filter, signal }: { readonly filter?: string | undefined; readonly signal: AbortSignal },
 ): Promise<PlannedSources> {
-  const plan = await planScan(deps, state, { snapshot, schema, filter })
+  const plan = await planScan(deps, state, { snapshot, schema, filter, signal })
   const allowed = new AllowedFiles(deps.objects)
-  const turns = new Turns()
+  const turns = new Turns(signal)
   const files: PlannedFile[] = []
   for (const file of plan.plannedFiles(['columnSizes'])) {
     allowed.require(file.dataFile.path)

@@ -65,7 +65,7 @@ export async function readRows(deps: RowsDependencies, request: RowsRequest): Pr
     throw tokenInvalid('it is of another request: repeat the columns, the filter and the order')
   }
   return await readHeld(deps, [source], async (held) => {
-    const { files } = await planSources(deps, source, filter)
+    const { files } = await planSources(deps, source, { filter, signal: request.signal })
     const reader = new PageReader(deps, { request, source, query, files, digest, held })
     return await (readsAll(query) ? reader.ordered(position) : reader.inTurn(position))
   })

@@ -73,8 +73,9 @@ export async function prepareQuery(
   await authorize('select', [{ on: 'table', name: asked.table }])
   const source = await findSource(deps, asked.table, selectorOf(asked))
   const query = bindQuery(requestOf(body), source.schema)
-  const planned = await planSources(deps, source, filter)
-  const estimate = await estimateQuery(deps, source, { ...planned, query, filter })
+  const planned = await planSources(deps, source, { filter, signal: closed })
+  const asking = { ...planned, query, filter, signal: closed }
+  const estimate = await estimateQuery(deps, source, asking)
   return { kind: 'structured', query, tables: [{ source, ...planned }], estimate }
 }
 
@@ -108,7 +109,7 @@ export async function prepareSql(
   const tables: PlannedTable[] = []
   for (const reference of references) {
     const source = await findSource(deps, reference.table, selectorOfReference(reference))
-    tables.push({ source, ...(await planSources(deps, source, undefined)) })
+    tables.push({ source, ...(await planSources(deps, source, { signal: closed })) })
   }
   return { kind: 'sql', sql, canonical, tables, estimate: estimateSql(tables) }
 }
@@ -161,7 +162,7 @@ export function prepareInTime<T>(
 ): Promise<T> {
   const leftMs =
     waitSeconds === undefined ? undefined : Math.max(wait.leftMs(waitSeconds), PREPARING_MS_MIN)
-  const late = new CatalogError('overloaded', 'the query was not read in time: ask again later')
+  const late = new CatalogError('overloaded', 'the query was not planned in time: ask again later')
   return inTime({ closed, leftMs, late }, (signal) => prepare({ authorize, closed: signal }))
 }
 

@@ -48,17 +48,18 @@ export interface DiffRequest {
   readonly table: string
   readonly from: string
   readonly to: string
+  readonly signal: AbortSignal
 }
 
 /** From manifests: reads no data. */
 export async function diffSnapshots(
   deps: RowsDependencies,
-  { table, from: fromText, to: toText }: DiffRequest,
+  { table, from: fromText, to: toText, signal }: DiffRequest,
 ): Promise<SnapshotDiff> {
   const state = await getTable(deps.catalog, table)
   const from = await sourceAt(deps, state, fromText)
   const to = await sourceAt(deps, state, toText)
-  const [before, after] = await Promise.all([from, to].map((each) => planned(deps, each)))
+  const [before, after] = await Promise.all([from, to].map((each) => planned(deps, each, signal)))
   const removed = lacking(before ?? new Map(), after ?? new Map())
   const added = lacking(after ?? new Map(), before ?? new Map())
   const partitions = new PartitionCounts(state)
@@ -83,8 +84,9 @@ async function sourceAt(
 async function planned(
   deps: RowsDependencies,
   source: QuerySource,
+  signal: AbortSignal,
 ): Promise<ReadonlyMap<string, PlannedFile>> {
-  const { files } = await planSources(deps, source, undefined)
+  const { files } = await planSources(deps, source, { signal })
   return new Map(files.map((file) => [keyOf(file), file]))
 }
 

@@ -101,7 +101,12 @@ const columnStatistics = (columns: StatisticsOfColumns, limits: QueryLimits) =>
       const { param, query } = call
       call.requireOwnSite()
       const table = param('table_identifier')
-      const asked = { table, column: param('column'), selector: selectorOf(query) }
+      const asked = {
+        table,
+        column: param('column'),
+        selector: selectorOf(query),
+        signal: call.closed,
+      }
       const known = await columns.findKnown(asked)
       if (known !== undefined) return jsonReply(statisticsJson(known))
       const { value: found, headers } = await limits.inTurn(call, 0, (onRead) =>

@@ -64,12 +64,12 @@ const read = (deps: ReadDependencies) =>
         'curl -G $MORAINE/v1/tables/aviation.flights --data-urlencode "filter=flight_id = 4242" ' +
         '--data-urlencode "as_at=2024-03-17T23:59:59Z"',
     },
-    async ({ param, query, accepts, request: { headers } }) => {
+    async ({ param, query, accepts, request: { headers }, closed: signal }) => {
       const form = requireAccepted(accepts, FORMS)
       const table = param('table_identifier')
       const secondMs = givenSelectors(query).length === 0 ? acceptDatetime(headers) : undefined
       if (secondMs !== undefined) return mementoReply(deps, table, secondMs)
-      const request = { table, filter: query.filter, ...selectorOf(query) }
+      const request = { table, filter: query.filter, ...selectorOf(query), signal }
       return readingReply(await readTable(deps, request), form)
     },
   )
@@ -89,11 +89,11 @@ const readSnapshot = (deps: ReadDependencies) =>
       problems: [...PROBLEMS, 'snapshot-not-found'],
       curl: 'curl $MORAINE/v1/tables/aviation.flights/latest',
     },
-    async ({ param, query, accepts }) => {
+    async ({ param, query, accepts, closed: signal }) => {
       const form = requireAccepted(accepts, FORMS)
       const table = param('table_identifier')
       const selector = selectorOf({ snapshot_id: param('snapshot_identifier') })
-      const reading = await readTable(deps, { table, filter: query.filter, ...selector })
+      const reading = await readTable(deps, { table, filter: query.filter, ...selector, signal })
       const reply = readingReply(reading, form)
       const isPinned = param('snapshot_identifier') === String(reading.snapshot?.snapshotId)
       return isPinned ? { ...reply, headers: { ...reply.headers, ...mementoOf(reading) } } : reply

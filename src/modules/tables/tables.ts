@@ -245,13 +245,18 @@ async function locationOf(
 /** A table as of now or of a moment, with the data files that the filter keeps. */
 export async function readTable(
   deps: ReadDependencies,
-  request: SnapshotSelector & { readonly table: string; readonly filter?: string | undefined },
+  request: SnapshotSelector & {
+    readonly table: string
+    readonly filter?: string | undefined
+    readonly signal?: AbortSignal
+  },
 ): Promise<TableReading> {
+  const { filter, signal } = request
   const state = await getTable(deps.catalog, request.table)
   const isNow = isCurrent(request)
   const snapshot = await getSnapshot(deps, state, request)
   const schema = schemaOfReading(state, request, snapshot)
-  const plan = await planScan(deps, state, { snapshot, schema, filter: request.filter })
+  const plan = await planScan(deps, state, { snapshot, schema, filter, signal })
   const metadataLocation = isNow ? await publishedLocation(deps, state) : state.metadataLocation
   const aheadMs = state.lastUpdatedMs - deps.ambient.nowMs()
   return { state, snapshot, schema, plan, metadataLocation, aheadMs }
