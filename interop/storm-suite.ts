@@ -3,7 +3,9 @@ import { ROOT } from './places.ts'
 import type { Suite } from './suite.ts'
 
 const TIMEOUT_MS = 60 * 60 * 1000
-const KILLS = '500'
+/** Of the storm of crashes, all its settings together: each takes some seconds. */
+const KILLS = '200'
+const SLICE_ROUNDS = '9'
 const STORM_SECONDS = '30'
 
 /** The storms, several times as long as CI runs them. */
@@ -19,6 +21,9 @@ export const stormSuite: Suite = {
       folder: ROOT.replace(/\/$/, ''),
       tiers: ['storm'],
       timeoutMs: TIMEOUT_MS,
-      environment: { TEST_KILLS: KILLS, TEST_STORM_SECONDS: STORM_SECONDS },
+      environment: {
+        ...{ TEST_KILLS: KILLS, TEST_SLICE_ROUNDS: SLICE_ROUNDS },
+        TEST_STORM_SECONDS: STORM_SECONDS,
+      },
     }),
 }

@@ -178,6 +178,13 @@ export function describeEvents(catalog: () => Catalog): void {
       expect(page.forgotten).toBe(before.last)
     })
 
+    test('events that nobody has read are forgotten, too', async () => {
+      await create(catalog(), 'planets')
+      const { events } = catalog()
+      expect(await events.forget(Date.now() + 60_000)).toBeGreaterThan(0)
+      expect(await events.forget(Date.now() + 60_000)).toBe(0)
+    })
+
     test('what is asked for outside the catalog is an event, with who asked', async () => {
       const { events } = catalog()
       const { last } = await events.findRange()

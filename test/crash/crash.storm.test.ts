@@ -7,45 +7,94 @@ import { fileURLToPath } from 'node:url'
 import { readManifestList } from '../../src/formats/manifest/manifest-list.ts'
 import { decodeManifest } from '../../src/formats/manifest/manifest-reader.ts'
 import { parseTableMetadata } from '../../src/formats/metadata/table-metadata-json.ts'
+import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
 import { writeParquet } from '../parquet-files.ts'
+import type { StormResult } from '../purges/purge-storm.ts'
+import { ownFolder, purgeBeside, wrongAfter } from '../purges/purges-beside.ts'
 import { callService } from '../serializability/caller.ts'
 import { checkHistory } from '../serializability/check-history.ts'
 import type { TableLog } from '../serializability/history.ts'
 import { readLogs } from '../serializability/read-logs.ts'
 import { Recorder } from '../serializability/recorder.ts'
 import { createTables, FORESEEN_REFUSALS, storm, TABLES } from '../serializability/storm.ts'
-import { Gate } from './gate.ts'
 import { buildService, KillableService, removeBuild } from './killable-service.ts'
+import { ServiceGroup } from './service-group.ts'
 
-const KILLS = Number(process.env['TEST_KILLS'] ?? 100)
+/** All settings together: half in the first, and the rest in equal parts. */
+const KILLS = Number(process.env['TEST_KILLS'] ?? 60)
 const CLIENTS = 16
 const OPERATIONS_BETWEEN_KILLS_MAX = 40
 const LIFE_MS_MAX = 5_000
 const SEED = Number(process.env['TEST_STORM_SEED'] ?? Date.now() % 1_000_000)
 
 let home: string
-beforeAll(() => {
+let template: string
+beforeAll(async () => {
   buildService()
   home = mkdtempSync(join(tmpdir(), 'moraine-crash-'))
-}, 120_000)
+  template = await writeParquet(join(home, 'template.parquet'), 'SELECT 1::BIGINT AS n')
+}, 300_000)
 afterAll(async () => {
   await removeBuild()
   rmSync(home, { recursive: true, force: true })
 })
 
-test(`after ${KILLS} SIGKILLs one order of transactions explains what clients saw`, async () => {
-  const folder = join(home, 'lake')
-  mkdirSync(folder)
-  const template = await writeParquet(join(home, 'template.parquet'), 'SELECT 1::BIGINT AS n')
-  const environment = { MORAINE_HOME: join(home, 'moraine'), MORAINE_ALLOWED_LOCATIONS: folder }
+interface Setting {
+  readonly processes: number
+  readonly kills: number
+  readonly catalog?: string
+}
+
+const MOST = Math.ceil(KILLS / 2)
+const FEWER = Math.ceil(KILLS / 6)
+const TIMEOUT_MS = 300_000 + 10_000 * KILLS
+const title = (kills: number) => `after ${kills} SIGKILLs one order explains what clients saw`
+
+for (const [processes, kills] of [
+  [1, MOST],
+  [2, FEWER],
+] as const) {
+  test(
+    `${title(kills)}: SQLite, ${processes} processes`,
+    () => expectOneOrder(`sqlite-${processes}`, { processes, kills }),
+    TIMEOUT_MS,
+  )
+}
+
+const withPostgres = whyNoPostgres() === undefined ? test : test.skip
+for (const processes of [1, 2]) {
+  withPostgres(
+    `${title(FEWER)}: PostgreSQL, ${processes} processes`,
+    async () => {
+      const postgres = await startPostgres()
+      try {
+        const catalog = await postgres.newDatabase()
+        await expectOneOrder(`postgres-${processes}`, { processes, kills: FEWER, catalog })
+      } finally {
+        await postgres.stop()
+      }
+    },
+    TIMEOUT_MS,
+  )
+}
+
+/** Beside the storm others purge, drop and clone, and name its files in any spelling. */
+async function expectOneOrder(name: string, setting: Setting): Promise<void> {
+  const folder = join(home, name, 'lake', 'files')
+  mkdirSync(folder, { recursive: true })
+  const { catalog } = setting
+  const environment = {
+    MORAINE_HOME: join(home, name, 'moraine'),
+    MORAINE_ALLOWED_LOCATIONS: folder,
+    MORAINE_WRITABLE_LOCATIONS: join(home, name, 'lake'),
+    ...(catalog !== undefined && { MORAINE_CATALOG: catalog }),
+  }
   const recorder = new Recorder()
-  const killed = await killOften(environment, recorder, {
-    templates: [{ path: template, records: 1 }],
-    folder,
-  })
+  const { killed, purges } = await killOften(environment, recorder, { ...setting, folder })
 
   const service = await KillableService.start(environment)
   try {
+    expect(await wrongAfter(service.url, purges)).toEqual([])
     const { tables, readings } = await readLogs(service.url, TABLES)
     const all = [...recorder.readings, ...readings]
     expect(checkHistory({ ...recorder, readings: all, tables })).toEqual([])
@@ -54,45 +103,45 @@ test(`after ${KILLS} SIGKILLs one order of transactions explains what clients sa
     expect(refusals.filter((code) => !FORESEEN_REFUSALS.includes(code))).toEqual([])
     for (const table of TABLES) await checkFiles(service.url, table)
     const batches = await countKilledBatches(service.url, { recorder, tables })
-    report({ killed, recorder, tables, batches })
+    report({ name, killed, recorder, tables, batches })
     // Else nothing says that a batch of several transactions is whole or not there.
-    expect(batches.before + batches.unanswered).toBeGreaterThan(0)
+    if (name === 'sqlite-1') expect(batches.before + batches.unanswered).toBeGreaterThan(0)
   } finally {
     expect(await service.kill('SIGTERM')).toBe(0)
   }
-}, 900_000)
+}
 
 /** Clients go on through every kill, and repeat commits whose reply was lost. */
 async function killOften(
   environment: Record<string, string>,
   recorder: Recorder,
-  place: { readonly templates: { path: string; records: number }[]; readonly folder: string },
-): Promise<number> {
-  const gate = new Gate()
-  let url = ''
+  { processes, kills, folder }: Setting & { readonly folder: string },
+): Promise<{ readonly killed: number; readonly purges: StormResult }> {
   let isOver = false
-  let storming: Promise<void> | undefined
-  let killsWithWork = 0
-  for (let kill = 0; killsWithWork <= KILLS; kill++) {
-    expect(kill).toBeLessThan(2 * KILLS)
-    const service = await KillableService.start(environment)
-    url = service.url
-    if (kill === 0) await createTables(url)
+  const group = await ServiceGroup.start(environment, processes)
+  await createTables(group.url)
+  await ownFolder(group.url, folder)
+  const here = { folder, urls: group.urls, ready: group.ready, isOver: () => isOver }
+  const templates = [{ path: template, records: 1 }]
+  const storming = storm({ ...here, templates, tables: TABLES }, recorder, {
+    ...{ seed: SEED, clients: CLIENTS },
+  })
+  const bytes = await readFile(template)
+  const purging = purgeBeside({ ...here, bytes, hasKills: true, recorder })
+  let killed = 0
+  for (let kill = 0; killed < kills; kill++) {
+    expect(kill).toBeLessThan(2 * kills)
     const before = recorder.operations.length
-    gate.open()
-    const urls = () => [url]
-    const ready = () => gate.passed()
-    storming ??= storm({ ...place, tables: TABLES, urls, ready, isOver: () => isOver }, recorder, {
-      ...{ seed: SEED, clients: CLIENTS },
-    })
     await someWork(recorder)
-    isOver = killsWithWork === KILLS
-    if (!isOver) gate.close()
-    if (isOver) await storming
-    await service.kill(isOver ? 'SIGTERM' : 'SIGKILL')
-    if (recorder.operations.length > before || isOver) killsWithWork++
+    await group.killNext()
+    if (recorder.operations.length > before) killed++
   }
-  return killsWithWork - 1
+  await someWork(recorder)
+  isOver = true
+  await storming
+  const purges = await purging
+  await group.stop()
+  return { killed, purges }
 }
 
 /** Until a few operations are over, and then some: as many on a slow machine as on a fast one. */
@@ -140,11 +189,13 @@ async function countKilledBatches(
 }
 
 function report({
+  name,
   killed,
   recorder: { operations, readings },
   tables,
   batches,
 }: {
+  readonly name: string
   readonly killed: number
   readonly recorder: Recorder
   readonly tables: readonly TableLog[]
@@ -154,7 +205,7 @@ function report({
   const snapshots = tables.flatMap((log) => log.snapshots)
   const shared = snapshots.filter(({ operationIds }) => operationIds.length > 1)
   process.stdout.write(
-    `${killed} kills, seed ${SEED}: ${operations.length} operations, ` +
+    `${name}: ${killed} kills, seed ${SEED}: ${operations.length} operations, ` +
       `${count('committed')} committed, ${count('refused')} refused, ` +
       `${count('unknown')} unknown; ${readings.length} readings; ` +
       `${snapshots.length} snapshots, ${shared.length} of several; ` +

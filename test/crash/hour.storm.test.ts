@@ -8,9 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import Sqlite from 'better-sqlite3'
 import pg from 'pg'
 import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
+import { writeTask } from '../modules/exports/export-harness.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { doHousekeeping } from './a-month-later.ts'
-import { buildService, KillableService, removeBuild } from './killable-service.ts'
+import { buildService, removeBuild } from './killable-service.ts'
+import { ServiceGroup } from './service-group.ts'
 
 /** TEST_SOAK_SECONDS=3600 for the whole hour. */
 const SECONDS = Number(process.env['TEST_SOAK_SECONDS'] ?? 30)
@@ -22,10 +24,16 @@ const MEMORY_GROWTH_MAX = 1.5
 const MEMORY_MORE_BYTES_MAX = 128 * 2 ** 20
 /** Rows about requests and work, which are of no use for ever. */
 const PASSING = [
-  ...['replays', 'leases', 'jobs', 'job_askers', 'events'],
+  ...['replays', 'leases', 'file_holds', 'jobs', 'job_askers', 'events'],
   ...['transactions', 'transaction_tables', 'staged_files', 'staged_removals'],
 ]
 const LEASES_MAX = 200
+const PROCESSES = 2
+/** While it serves: how often it is looked at, and what each client may have under way. */
+const LOOKS = 6
+const UNDER_WAY_MAX = 20
+
+const EXPORTED = 'exported'
 
 let folder: string
 let template: string
@@ -36,7 +44,7 @@ beforeAll(async () => {
   const query = 'SELECT (hash(i) >> 1)::BIGINT AS n FROM range(20000) t(i)'
   template = await writeParquet(join(folder, 'data', 'template.parquet'), query)
   bytes = readFileSync(template)
-}, 120_000)
+}, 300_000)
 afterAll(async () => {
   await removeBuild()
   rmSync(folder, { recursive: true, force: true })
@@ -74,20 +82,33 @@ async function expectBounded(name: string, catalog: string | undefined): Promise
   }
   const rows = await openRows(catalog ?? join(home, 'catalog.db'))
   try {
-    const service = await KillableService.start(environment)
+    await writeTask(join(home, 'exports'), 'hour', {
+      'task.json': { source: 'moraine', table: EXPORTED, where: 'true', mode: 'keep' },
+    })
+    const group = await ServiceGroup.start(environment, PROCESSES)
     try {
-      await load(service.url, SECONDS / 3)
-      const before = await held(service.pid)
-      await load(service.url, (2 * SECONDS) / 3)
-      const after = await held(service.pid)
-      process.stdout.write(`${JSON.stringify({ name, before, after })}\n`)
-      expect(after.folders).toBeLessThanOrEqual(FOLDERS_MAX)
-      expect(after.descriptors).toBeLessThanOrEqual(before.descriptors + DESCRIPTORS_MORE_MAX)
-      const memoryMax = before.bytes * MEMORY_GROWTH_MAX + MEMORY_MORE_BYTES_MAX
-      expect(after.bytes).toBeLessThan(memoryMax)
+      await makeExported(group.url)
+      const counted = { changes: 0 }
+      const put = (seconds: number) => load(group.urls, seconds, counted)
+      await put(SECONDS / 3)
+      const before = await heldBy(group.pids)
+      const serving = put((2 * SECONDS) / 3)
+      for (let look = 0; look < LOOKS; look++) {
+        await sleep((2 * SECONDS * 1_000) / 3 / LOOKS)
+        await expectBoundedNow(group.pids, before, { rows, home, counted })
+      }
+      await serving
+      const after = await heldBy(group.pids)
+      process.stdout.write(`${JSON.stringify({ name, before, after, ...counted })}\n`)
+      after.forEach((held, i) => {
+        const { descriptors = 0, bytes: atFirst = 0 } = before[i] ?? {}
+        expect(held.bytes).toBeLessThan(atFirst * MEMORY_GROWTH_MAX + MEMORY_MORE_BYTES_MAX)
+        expect(held.folders).toBeLessThanOrEqual(FOLDERS_MAX)
+        expect(held.descriptors).toBeLessThanOrEqual(descriptors + DESCRIPTORS_MORE_MAX)
+      })
       expect(await rows.count('leases')).toBeLessThan(LEASES_MAX)
     } finally {
-      expect(await service.kill('SIGTERM')).toBe(0)
+      expect(await group.stop()).toEqual(Array.from({ length: PROCESSES }, () => 0))
     }
     expect(temporaryFiles(home)).toEqual([])
     const found = await countAll(rows)
@@ -103,17 +124,62 @@ async function expectBounded(name: string, catalog: string | undefined): Promise
   }
 }
 
+/** While clients ask: each has some requests under way, and every change leaves a row at most. */
+async function expectBoundedNow(
+  pids: readonly number[],
+  before: readonly Held[],
+  {
+    rows,
+    home,
+    counted,
+  }: { readonly rows: Rows; readonly home: string; readonly counted: { readonly changes: number } },
+): Promise<void> {
+  const now = pids.map(look)
+  const underWay = CLIENTS * UNDER_WAY_MAX
+  now.forEach((held, i) => {
+    const { descriptors = 0, bytes: atFirst = 0 } = before[i] ?? {}
+    expect(held.folders).toBeLessThanOrEqual(FOLDERS_MAX)
+    expect(held.descriptors).toBeLessThanOrEqual(descriptors + underWay)
+    expect(held.bytes).toBeLessThan(atFirst * MEMORY_GROWTH_MAX + MEMORY_MORE_BYTES_MAX)
+  })
+  expect(temporaryFiles(home).length).toBeLessThanOrEqual(underWay)
+  expect(await rows.count('leases')).toBeLessThan(LEASES_MAX)
+  expect(await rows.count('file_holds')).toBeLessThanOrEqual(underWay)
+  // Looked at before: what is counted afterwards has a request.
+  const [replays, transactions] = [await rows.count('replays'), await rows.count('transactions')]
+  expect(replays).toBeLessThanOrEqual(counted.changes)
+  expect(transactions).toBeLessThanOrEqual(counted.changes)
+}
+
+async function makeExported(url: string): Promise<void> {
+  const schema = { columns: [{ name: 'n', type: 'long' }] }
+  expect(await send(url, { path: '/v1/tables', json: { name: EXPORTED, schema } })).toBe(201)
+  expect(await send(url, { path: `/v1/tables/${EXPORTED}/files`, raw: bytes })).toBe(201)
+}
+
 /** All kinds of work, by clients that never rest; some leave in the middle. */
-async function load(url: string, seconds: number): Promise<void> {
+async function load(
+  urls: () => readonly string[],
+  seconds: number,
+  counted: { changes: number },
+): Promise<void> {
+  const ask = (sent: Sent): Promise<number> => {
+    // Each may also be a transaction of its own, a job, and what that commits.
+    if (sent.json !== undefined || sent.raw !== undefined || sent.method !== undefined) {
+      counted.changes++
+    }
+    const all = urls()
+    return send(all[Math.floor(Math.random() * all.length)] ?? '', sent)
+  }
   const endMs = performance.now() + seconds * 1_000
   const clients = Array.from({ length: CLIENTS }, async (_, client) => {
     const table = `t${client}_${randomUUID().slice(0, 8)}`
     const schema = { columns: [{ name: 'n', type: 'long' }] }
-    expect(await send(url, { path: '/v1/tables', json: { name: table, schema } })).toBe(201)
+    expect(await ask({ path: '/v1/tables', json: { name: table, schema } })).toBe(201)
     for (let i = 0; performance.now() < endMs; i++) {
-      for (const one of await requestsOf(table, `${table}-${i}`)) await send(url, one)
+      for (const one of await requestsOf(table, `${table}-${i}`)) await ask(one)
     }
-    expect(await send(url, { path: `/v1/tables/${table}?purge=true`, method: 'DELETE' })).toBe(200)
+    expect(await ask({ path: `/v1/tables/${table}?purge=true`, method: 'DELETE' })).toBe(200)
   })
   await Promise.all(clients)
 }
@@ -143,6 +209,13 @@ async function requestsOf(table: string, id: string): Promise<readonly Sent[]> {
     { path: dump },
     { path: dump, isCut: true },
     { path: `/v1/tables/${table}/metadata`, json: { metadata: { id } } },
+    { path: `/v1/tables/${table}/clone`, json: { name: `${table}_clone` } },
+    { path: `/iceberg/v1/namespaces/default/tables/${table}_clone/plan`, json: {} },
+    { path: `/v1/tables/${table}_clone/rows?limit=9` },
+    { path: `/v1/tables/${table}_clone/rows?limit=9`, isCut: true },
+    { path: '/v1/datasets', json: { query: { source: { table }, filter: 'n > 5', limit: 9 } } },
+    { path: '/v1/exports/hour/runs', json: {} },
+    { path: `/v1/tables/${table}_clone?purge=now`, method: 'DELETE' },
     { path: `/v1/tables/${table}/files/truncate`, method: 'POST' },
     { path: '/v1/events?wait=1', isCut: true },
     { path: '/v1/tables/none' },
@@ -184,9 +257,13 @@ interface Held {
   readonly bytes: number
 }
 
-/** What the process holds when nobody asks anything of it. */
-async function held(pid: number): Promise<Held> {
+/** What each process holds when nobody asks anything of it. */
+async function heldBy(pids: readonly number[]): Promise<readonly Held[]> {
   await sleep(3_000)
+  return pids.map(look)
+}
+
+function look(pid: number): Held {
   const resident = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   const open = readdirSync(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`)
   const folders = open.filter((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory())

@@ -11,7 +11,7 @@ import { doHousekeeping } from './a-month-later.ts'
 import { buildService, KillableService, removeBuild } from './killable-service.ts'
 
 /** Each kills every write once, one slice later than the round before. */
-const ROUNDS = Math.ceil(Number(process.env['TEST_KILLS'] ?? 60) / 30)
+const ROUNDS = Number(process.env['TEST_SLICE_ROUNDS'] ?? 2)
 /** Writes of more than 5,000 are done in slices of 2,000. */
 const FILES = 6_100
 const SLICE = 2_000

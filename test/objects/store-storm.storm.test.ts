@@ -1,16 +1,26 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ask, must, post } from '../http/client.ts'
 import { startTestService, type TestService } from '../http/harness.ts'
+import { writeParquet } from '../parquet-files.ts'
+import {
+  endsWithSome,
+  neverDone,
+  PURGED_TABLES,
+  type StormResult,
+  stormPurges,
+} from '../purges/purge-storm.ts'
 import { type BucketServer, openBucketServer, storesHere } from './stores/bucket-server.ts'
 import { openToxiproxy, type Toxic, type Toxiproxy, whyNoToxiproxy } from './stores/toxiproxy.ts'
 
 /** Length of each storm. TEST_STORM_SECONDS makes it longer. */
 const SECONDS = Number(process.env['TEST_STORM_SECONDS'] ?? 8)
 const CLIENTS = 8
+/** They purge, drop and clone beside, and name files of the others in any spelling. */
+const PURGERS = 3
 const TABLES = ['a', 'b'] as const
 const COLUMNS = [
   { name: 'n', type: 'long' },
@@ -29,6 +39,9 @@ const TOXICS: readonly Omit<Toxic, 'stream'>[] = [
   { type: 'timeout', toxicity: 0.2, attributes: { timeout: 500 } },
 ]
 
+/** Else there were none beside the storm. */
+const SOME = ['add 200', 'drop now 200']
+
 interface Counts {
   acknowledged: number
   repeated: number
@@ -40,9 +53,12 @@ for (const { name, why } of storesHere()) {
   describeHere(why ?? `commits while ${name} fails`, () => {
     let server: BucketServer
     let home: string
+    let bytes: Uint8Array
     beforeEach(async () => {
       server = await openBucketServer(name)
       home = await mkdtemp(join(tmpdir(), 'moraine-store-storm-'))
+      const query = "SELECT range::BIGINT AS n, 'x' AS text FROM range(10)"
+      bytes = await readFile(await writeParquet(join(home, 'template.parquet'), query))
     }, 60_000)
     afterEach(async () => {
       await server.stop()
@@ -93,16 +109,26 @@ for (const { name, why } of storesHere()) {
         const isOver = () => performance.now() > endMs
         const counts: Counts = { acknowledged: 0, repeated: 0, refusals: {} }
         const ruining = ruin(isOver)
+        const paths: string[] = []
+        const purging = stormPurges({
+          ...{ bytes, columns: COLUMNS, clients: PURGERS, tables: 2, urls: () => [service.url] },
+          isOver: endsWithSome(SOME, isOver),
+          // Whoever waits long gives up.
+          hasKills: true,
+          others: { tables: TABLES, paths: () => paths },
+        })
         const clients = Array.from({ length: CLIENTS }, (_, i) => {
-          return work(service, i, { isOver, ruining, counts })
+          return work(service, i, { isOver, ruining, counts, paths })
         })
         const outcomes = await Promise.allSettled(clients)
+        const purges = await purging
         await ruining
         const written = outcomes.flatMap((outcome) => {
           if (outcome.status === 'rejected') throw outcome.reason
           return outcome.value
         })
         await expectRows(service, written)
+        await expectPurges(service, purges)
         process.stdout.write(`${name}: ${JSON.stringify(counts)}\n`)
         expect(counts.acknowledged).toBe(written.length)
         expect(counts.acknowledged).toBeGreaterThan(0)
@@ -136,6 +162,8 @@ interface Storm {
   /** Resolves when the store is well again. */
   readonly ruining: Promise<void>
   readonly counts: Counts
+  /** Files that acknowledged commits have written. */
+  readonly paths: string[]
 }
 
 async function work(
@@ -158,13 +186,16 @@ async function work(
 async function upload(
   service: TestService,
   { table, row }: Written,
-  { isOver, ruining, counts }: Storm,
+  { isOver, ruining, counts, paths }: Storm,
 ): Promise<void> {
   const headers = { 'Content-Type': 'text/csv', 'Idempotency-Key': randomUUID() }
   const request = { method: 'POST', headers, raw: `n,text\n${row}\n` }
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const { status, body } = await ask(service, `/v1/tables/${table}/files`, request)
-    if (status === 201) return
+    if (status === 201) {
+      paths.push(...body.files.map(({ path }: { path: string }) => path))
+      return
+    }
     const code = String(body.type)
     counts.refusals[code] = (counts.refusals[code] ?? 0) + 1
     if (status !== 503) {
@@ -191,6 +222,22 @@ async function expectRows(service: TestService, written: readonly Written[]): Pr
       const { status } = await fetchDump(service, table, `&snapshot_id=${snapshot_id}`)
       expect(status).toBe(200)
     }
+  }
+}
+
+/** Whatever was purged, dropped and cloned: what is left is whole. */
+async function expectPurges(
+  service: TestService,
+  { counts, surprises }: StormResult,
+): Promise<void> {
+  process.stdout.write(`purges beside it: ${JSON.stringify(counts)}\n`)
+  expect(surprises).toEqual([])
+  expect(neverDone(SOME, counts)).toEqual([])
+  for (const table of PURGED_TABLES) {
+    const response = await fetchDump(service, table)
+    expect([table, [200, 404].includes(response.status)]).toEqual([table, true])
+    // Also the last byte.
+    expect([table, await response.text()]).toEqual([table, expect.any(String)])
   }
 }
 

@@ -88,7 +88,9 @@ export class SqlEvents implements EventStore {
     })
   }
 
-  forget(beforeMs: number): Promise<number> {
+  /** Numbers them first: without a reader nobody else does. */
+  async forget(beforeMs: number): Promise<number> {
+    await this.#numberEvents()
     return forgetInRounds(this.#engine, ROWS_AT_ONCE, (transaction) =>
       forgetSome(transaction, beforeMs),
     )
