@@ -33,11 +33,14 @@ test('--help names every command, and --version is that of the package', async (
   expect(help.code).toBe(0)
   for (const name of ['serve', 'rebuild'])
     expect(help.stdout).toMatch(new RegExp(`^  ${name} `, 'm'))
-  const { version } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  )
-  expect(await runToEnd(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })
+  const stdout = `${packageVersion()}\n`
+  expect(await runToEnd(['--version'])).toEqual({ code: 0, stdout, stderr: '' })
 })
+
+function packageVersion(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return JSON.parse(readFileSync(file, 'utf8')).version
+}
 
 test.each([
   [['sreve'], "error: unknown command 'sreve'\n(Did you mean serve?)\n"],
@@ -99,6 +102,22 @@ test('it serves without a word, and by its name; each time SIGTERM ends it with 
     expect((await fetch(`${service.url}/ready`)).status).toBe(200)
     expect(await service.kill('SIGTERM')).toBe(0)
   }
+})
+
+test('the log begins with what is set and does nothing, and the version that listens', async () => {
+  const service = await KillableService.start({
+    MORAINE_HOME: join(home, 'told'),
+    MORAINE_PROT: '80',
+    MORAINE_ALLOWED_LOCATIONS: join(home, 'nowhere'),
+  })
+  const told = service.complaints.map((line) => JSON.parse(line))
+  expect(told).toMatchObject([
+    { level: 40, msg: expect.stringContaining('MORAINE_PROT is not a setting') },
+    { level: 40, msg: expect.stringContaining('nowhere, where no folder can be read') },
+    { level: 30, version: packageVersion(), msg: expect.stringContaining(packageVersion()) },
+  ])
+  expect(told[0].msg).toContain('did you mean MORAINE_PORT?')
+  expect(await service.kill('SIGTERM')).toBe(0)
 })
 
 test('create-admin-key prints a key that signs in, and nothing else', async () => {
