@@ -98,6 +98,8 @@ export interface SourceRestriction {
   readonly readAs: Schema
   /** Rows for which it is not TRUE are left out; it sees values as they are. */
   readonly filter: RowFilter | undefined
+  /** Whether exactly those rows are in the output that would be left out. */
+  readonly isInverted?: boolean | undefined
   /** By field id of columns of the output. */
   readonly actions: ReadonlyMap<number, ColumnAction>
 }

@@ -122,13 +122,14 @@ export interface SourceCounts {
   /**
    * Why the deleted rows are those copied: one statement did both; their keys are equal; all of a
    * partition was copied and dropped under one lock; all rows of files were, which the commit
-   * removed; their numbers are equal; or none was deleted.
+   * removed, or all but those that it wrote anew; their numbers are equal; or none was deleted.
    */
   readonly proof:
     | 'one statement'
     | 'keys'
     | 'whole partition'
     | 'whole files'
+    | 'rewritten files'
     | 'count'
     | 'none deleted'
 }

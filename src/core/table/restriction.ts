@@ -10,6 +10,12 @@ import type { ColumnAction, TablePolicy } from './table-policy.ts'
 /** What a caller may see of rows. Whoever reads rows is told, and `unrestricted` is said aloud. */
 export type Restriction = 'unrestricted' | RowRestriction
 
+/** Some of the rows, as they are, for who may see all. */
+export interface RowSelection extends Pick<RowRestriction, 'filter' | 'filterFields' | 'actions'> {
+  /** Whether those are meant for which the filter is not TRUE, and no others. */
+  readonly isInverted: boolean
+}
+
 /** A policy as it holds for a caller, bound to a table. */
 export interface RowRestriction {
   /** Rows are left out by their own values, before the actions; `undefined`: none is. */
@@ -22,6 +28,7 @@ export interface RowRestriction {
   readonly policy: TablePolicy
   /** Equal for callers who see the same, and else not. */
   readonly text: string
+  readonly isInverted?: undefined
 }
 
 /**
@@ -83,7 +90,10 @@ export function isCovered(schema: Schema, definition: TableDefinition): boolean 
 }
 
 /** The schema to read rows by: its own fields, and those that only the filter looks at. */
-export function withFilterFields(schema: Schema, { filter, filterFields }: RowRestriction): Schema {
+export function withFilterFields(
+  schema: Schema,
+  { filter, filterFields }: RowRestriction | RowSelection,
+): Schema {
   const own = new Set(schema.fields.map(({ id }) => id))
   const fields = [...schema.fields, ...filterFields.filter(({ id }) => !own.has(id))]
   const ids = filter === undefined ? [] : [...fieldsOfFilter(filter)]

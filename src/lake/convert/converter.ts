@@ -1,5 +1,9 @@
 import { mapBounded } from '../../core/bounded.ts'
-import { type Restriction, withFilterFields } from '../../core/table/restriction.ts'
+import {
+  type Restriction,
+  type RowSelection,
+  withFilterFields,
+} from '../../core/table/restriction.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
 import { untilStopped } from '../../core/until-stopped.ts'
 import type { Schema } from '../../core/value/type.ts'
@@ -73,7 +77,7 @@ export interface Conversion extends Output {
   readonly definition: TableDefinition
   readonly source: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>
   /** What of the rows may be in the output. */
-  readonly restriction: Restriction
+  readonly restriction: Restriction | RowSelection
   /** Until the conversion ends. */
   readonly held: HeldFiles
   /** Columns as the file is read by. */
@@ -155,8 +159,9 @@ export class Converter {
           source,
         )
         if (restriction !== 'unrestricted') {
-          const { filter, actions } = restriction
-          const job = { ...output, schema, restriction: { readAs: readable, filter, actions } }
+          const { filter, actions, isInverted } = restriction
+          const shown = { readAs: readable, filter, actions, isInverted }
+          const job = { ...output, schema, restriction: shown }
           return this.#export({ ...job, source: file }, (made) => place(made, identity))
         }
         const names = new Map(file.columns.map((each) => [each.fieldId, each.nameInFile]))

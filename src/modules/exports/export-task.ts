@@ -191,10 +191,8 @@ function workOfOwn(
 ): SourceWork {
   const { table, columns, where, min_age: age, age_column: column, max_rows } = json
   if ((mode !== 'atomic' && mode !== 'keep') || max_rows !== undefined) {
-    throw taskInvalid(
-      task,
-      'of our own tables whole files are archived: atomic or keep, all of them',
-    )
+    const why = 'of our own tables all rows of the condition are archived at once: atomic or keep'
+    throw taskInvalid(task, why)
   }
   conditionOf(task, json)
   const of = {

@@ -55,34 +55,46 @@ async function archived(): Promise<readonly string[]> {
   return lines
 }
 
-test('files all of whose rows are meant are archived and removed, others stay whole', async () => {
+test('rows that are meant are archived and removed, others of their files are kept', async () => {
   await append(0, 100, '2020-01-01')
   await append(100, 100, '2020-06-01')
   await append(200, 100, '2020-12-31')
   await append(300, 100, '2021-06-01')
   await task({ where: "day < '2021-01-01'" })
   const { rows } = await must(post(service, '/v1/exports/t/runs', { dry_run: true }))
-  expect(rows).toBe(200)
+  expect(rows).toBe(201)
   expect((await post(service, '/exports/t', {})).status).toBe(200)
-  expect(await left()).toBe(200)
-  expect(await resultOf()).toMatchObject({ rows: 200, deleted: 200, proof: 'whole files' })
+  expect(await left()).toBe(199)
+  expect(await resultOf()).toMatchObject({ rows: 201, deleted: 201, proof: 'rewritten files' })
   const lines = await archived()
   expect(lines[0]).toBe('0,2020-01-01,"a,b"')
-  expect(new Set(lines).size).toBe(200)
+  expect(new Set(lines).size).toBe(201)
   // The snapshot before it still has them.
   const { snapshots } = await must(ask(service, '/v1/tables/s.t/snapshots'))
-  expect(snapshots[0].operation).toBe('delete')
+  expect(snapshots[0].operation).toBe('overwrite')
   expect((await post(service, '/exports/t', {})).status).toBe(200)
   expect(await resultOf()).toEqual({ outcome: 'empty' })
 })
 
-test('a file in which the condition is not known for a row stays', async () => {
+test('a row for which the condition is not known stays', async () => {
   await append(0, 10, '2020-01-01', 3)
   await append(10, 10, '2020-01-01')
   await task({ where: 'id < 1000' })
   expect((await post(service, '/exports/t', {})).status).toBe(200)
-  expect(await left()).toBe(10)
-  expect(await resultOf()).toMatchObject({ rows: 10 })
+  expect(await left()).toBe(1)
+  expect(await resultOf()).toMatchObject({ rows: 19 })
+})
+
+test('whole files are removed by their metadata, without being written anew', async () => {
+  await append(0, 10, '2020-01-01')
+  await append(10, 10, '2021-01-01')
+  await task({ where: "day < '2020-12-31'" })
+  const { rows } = await must(post(service, '/v1/exports/t/runs', { dry_run: true }))
+  expect(rows).toBe(10)
+  expect((await post(service, '/exports/t', {})).status).toBe(200)
+  expect(await resultOf()).toMatchObject({ rows: 10, proof: 'whole files' })
+  const { snapshots } = await must(ask(service, '/v1/tables/s.t/snapshots'))
+  expect(snapshots[0].operation).toBe('delete')
 })
 
 test('min_age archives what is old, and archive_to appends it to another table', async () => {
@@ -137,7 +149,7 @@ test.each([
   expect([await left(), (await archived()).length]).toEqual(after ? [0, 50] : [50, 0])
 })
 
-test('an append in between is a conflict that is tried again', async () => {
+test('an append in between stays, and what was copied before it is removed', async () => {
   await append(0, 50, '2020-01-01')
   await writeTask(`${service.home}/exports`, 't', { 'task.json': { table: 'x', where: 'true' } })
   const { objects } = service.deps
@@ -151,30 +163,8 @@ test('an append in between is a conflict that is tried again', async () => {
       return objects.putIfAbsent(location, bytes)
     },
   })
-  await expect(exportOnce(depsOf(racing), parsed(), RUN)).resolves.toMatchObject({ rows: 100 })
-  expect([await left(), (await archived()).length]).toEqual([0, 100])
-})
-
-test('a file that matches in part stays, untouched, and there is nothing to archive', async () => {
-  await append(0, 100, '2020-12-31')
-  await task({ where: "day < '2021-01-01'", archive_to: 'archive.t' })
-  const before = await must(ask(service, '/v1/tables/s.t'))
-  const { rows } = await must(post(service, '/v1/exports/t/runs', { dry_run: true }))
-  expect(rows).toBe(0)
-  for (let run = 0; run < 2; run++) {
-    expect((await post(service, '/exports/t', {})).status).toBe(200)
-    expect(await resultOf()).toEqual({ outcome: 'empty' })
-  }
-  expect(await must(ask(service, '/v1/tables/s.t'))).toEqual(before)
-  expect((await ask(service, '/v1/tables/archive.t')).status).toBe(404)
-  expect((await must(ask(service, '/v1/exports/t/files'))).files).toEqual([])
-  // All of its rows are meant now, beside another file that matches in part.
-  await append(100, 10, '2021-05-01')
-  await task({ where: "day < '2021-05-02'", archive_to: 'archive.t' })
-  expect((await post(service, '/exports/t', {})).status).toBe(200)
-  expect(await left()).toBe(10)
-  expect(new Set(await archived()).size).toBe(100)
-  expect((await must(ask(service, '/v1/tables/archive.t'))).totals.records).toBe(100)
+  await expect(exportOnce(depsOf(racing), parsed(), RUN)).resolves.toMatchObject({ rows: 50 })
+  expect([await left(), (await archived()).length]).toEqual([50, 50])
 })
 
 test('who downloads an exported file is in the audit, who lists them is not', async () => {

@@ -59,7 +59,7 @@ async function copy(
   { schema, restriction }: RestrictedJob,
   { table, hasRepeatedKeys }: { readonly table: LinkedTable; readonly hasRepeatedKeys: boolean },
 ): Promise<void> {
-  const { readAs, filter, actions } = restriction
+  const { readAs, filter, actions, isInverted } = restriction
   const rows = await tableRows(connection, table, { number: 0, hasRepeatedKeys })
   const names = sqlNames(schema.fields)
   const shown = schema.fields.map((field, i) => {
@@ -68,8 +68,9 @@ async function copy(
     const sql = action === undefined ? value : maskSql(action, field, value)
     return `${sql} AS ${quoteName(names[i] ?? '')}`
   })
-  const where =
-    filter === undefined ? '' : ` WHERE ${rowFilterSql(filter, (id) => fieldSql(readAs, id))}`
+  const condition = filter && rowFilterSql(filter, (id) => fieldSql(readAs, id))
+  const not = isInverted === true ? 'NOT ' : ''
+  const where = condition === undefined ? '' : ` WHERE ${condition} IS ${not}TRUE`
   const query = `SELECT ${shown.join(', ')} FROM (${rows})${where}`
   const options = copyOptions({ schema, target: ROWS_BETWEEN }, { hasMinusZero: true })
   await connection.run(`COPY (${query}) TO ${quoteConstant(SHOWN_NAME)} (${options})`)

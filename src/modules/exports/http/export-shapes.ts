@@ -18,8 +18,8 @@ export const ExportFile = z
     proof: z.string().meta({
       description:
         'Why the deleted rows are those in the file: `one statement` copied and deleted them; ' +
-        'their `keys` are equal; a `whole partition` was, or `whole files`; or only their ' +
-        '`count` is. `none deleted` for copies.',
+        'their `keys` are equal; a `whole partition` was, or `whole files`, or `rewritten files` ' +
+        'have the others; or only their `count` is. `none deleted` for copies.',
     }),
     bytes: z.int(),
     sha256: z.string(),
