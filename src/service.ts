@@ -8,7 +8,7 @@ import type { BackgroundWork } from './background.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { ComputerClock } from './catalog/clock/computer-clock.ts'
 import { DatabaseClock } from './catalog/clock/database-clock.ts'
-import type { Config } from './config.ts'
+import { type Config, localPathOf } from './config.ts'
 import type { Ambient } from './core/ambient.ts'
 import { LOCAL_FILE_CACHE_BYTES_MAX } from './core/limits.ts'
 import type { Log } from './core/log.ts'
@@ -126,7 +126,8 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
         ...engines,
         folder,
         cacheBytesMax: LOCAL_FILE_CACHE_BYTES_MAX,
-        atOnce: config.engineProcesses,
+        // Of those in a bucket, the next files are fetched while others are converted.
+        atOnce: config.engineProcesses * (localPathOf(config.warehouse) === undefined ? 2 : 1),
         newUuid: lake.ambient.newUuid,
         writeLocalFile,
         readLocalFile: (path) => readFile(path),
