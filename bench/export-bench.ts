@@ -1,7 +1,8 @@
 /**
  * Exports of a PostgreSQL table beside `psql -c "\copy ..." | gzip` of the same rows: MB of CSV a
  * second, memory of the service, and how long the deleted rows are locked. `npx tsx
- * bench/export-bench.ts [rows]`. Needs initdb, postgres and psql.
+ * bench/export-bench.ts [rows [bytes of a row]]`: wide rows are measured once. Needs initdb,
+ * postgres and psql.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
@@ -19,7 +20,9 @@ import { printMachine } from './machine.ts'
 import { IS_QUICK, openReport } from './report.ts'
 
 const ROWS = Number(process.argv[2] ?? (IS_QUICK ? 100_000 : 2_000_000))
-const ROUNDS = IS_QUICK ? 1 : 3
+/** Of text that does not repeat within what gzip looks back at. */
+const ROW_BYTES = Number(process.argv[3] ?? 0)
+const ROUNDS = IS_QUICK || ROW_BYTES > 0 ? 1 : 3
 const MB = 1_000_000
 const report = openReport('export')
 const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
@@ -93,8 +96,15 @@ async function fill(client: pg.Client): Promise<void> {
       'amount numeric(12,2))',
   )
   await client.query(
-    "insert into t select i, timestamptz '2025-01-01' + i * interval '1 second', md5(i::text), " +
-      'i * 1.25 from generate_series(1, $1::bigint) i',
+    'drop table if exists texts; create temporary table texts as select n, ' +
+      "string_agg(md5(n || '-' || k), '') as text from generate_series(0, 999) n, " +
+      `generate_series(1, ${Math.ceil(ROW_BYTES / 32)}) k group by n`,
+  )
+  const note = ROW_BYTES > 0 ? 'text' : 'md5(i::text)'
+  await client.query(
+    "insert into t select i, timestamptz '2025-01-01' + i * interval '1 second', " +
+      `${note}, i * 1.25 from generate_series(1, $1::bigint) i ` +
+      'left join texts on n = i % 1000',
     [ROWS],
   )
   await client.query('vacuum analyze t')
