@@ -1,6 +1,7 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { KEEPS_NOTHING } from '../../../src/core/replay.ts'
+import { Purge } from '../../../src/lake/deletion/purge.ts'
 import { deletionsModule } from '../../../src/modules/deletions/deletions-module.ts'
 import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { registerTable, unregisterTable } from '../../../src/modules/iceberg-rest/register-table.ts'
@@ -112,6 +113,31 @@ test('a clone that is dropped while its source is purged keeps its files', async
   await workOn(2, 4, 10, 12, 20, 30)
   await bringBack(metadataLocation)
   await expectWhole()
+})
+
+/** Data files of what the drop of a table writes down, before anything comes after it. */
+async function doomedWith(name: string): Promise<readonly string[]> {
+  const state = await shop.deps.catalog.tables.find({ namespace: ['default'], name })
+  if (state === undefined) throw new Error(`no table ${name}`)
+  const deletions = await new Purge(shop.deps, 'after-grace').prepare(state)
+  return deletions.map((deletion) => deletion.path).filter((each) => each.endsWith('.parquet'))
+}
+
+test('a drop writes down its files with itself, so that a killed process leaves none', async () => {
+  // The clone names it.
+  expect(await doomedWith('t')).toEqual([])
+  await purge('c')
+  expect(await doomedWith('t')).toEqual([path])
+})
+
+test('what a dropped clone names is not scheduled', async () => {
+  await LEAVES['dropped']?.()
+  const { scheduledFiles } = await purge('t', true)
+  const due = { nowMs: beganMs + 1_000 * DAY_MS, limit: 1_000 }
+  const scheduled = (await shop.deps.catalog.deletions.listDue(due)).map((each) => each.path)
+  expect(scheduled).toHaveLength(scheduledFiles)
+  expect(scheduledFiles).toBeGreaterThan(0)
+  expect(scheduled).not.toContain(path)
 })
 
 test('it keeps nothing once it has come back and is purged', async () => {
