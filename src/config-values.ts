@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { INLINE_BOUNDS, type InlineMax } from './core/query/inline-max.ts'
 import { LINK_SECONDS_MAX } from './objects/object-links.ts'
 
 /** Reads one variable, or its default; `allowed` is what the message of a `ConfigError` says. */
@@ -50,6 +51,27 @@ export const NetworkAddress = z.string().refine((text) => {
 
 export function integer(min: number, max: number) {
   return z.string().regex(/^\d+$/).transform(Number).pipe(z.int().min(min).max(max))
+}
+
+/** What comes in responses, unless the table says otherwise. */
+export function readInlineMax(read: Read): InlineMax {
+  const { rows, bytes, files } = INLINE_BOUNDS
+  const size = ByteSize.pipe(z.int().min(1).max(bytes))
+  return {
+    rows: read(
+      'MORAINE_INLINE_ROWS',
+      '10000',
+      `a number of rows from 1 to ${rows}`,
+      integer(1, rows),
+    ),
+    bytes: read('MORAINE_INLINE_BYTES', '8MB', 'a size from 1KB to 64MB', size),
+    files: read(
+      'MORAINE_INLINE_FILES',
+      '16',
+      `a number of files from 1 to ${files}`,
+      integer(1, files),
+    ),
+  }
 }
 
 export type QueryLimitsConfig = ReturnType<typeof readQueryLimits>

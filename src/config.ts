@@ -11,8 +11,10 @@ import {
   NetworkAddress,
   type QueryLimitsConfig,
   type Read,
+  readInlineMax,
   readQueryLimits,
 } from './config-values.ts'
+import type { InlineMax } from './core/query/inline-max.ts'
 import { type ExportConfig, readExports } from './export-config.ts'
 import { type OidcConfig, readCkanUrl, readOidc } from './oidc-config.ts'
 import { Nothing, readStores, type StoreConfig } from './store-config.ts'
@@ -59,6 +61,7 @@ export interface Config extends StoreConfig, ExportConfig {
   readonly makesAuditKey: boolean
   /** What the queries of one principal may take. */
   readonly queryLimits: QueryLimitsConfig
+  readonly inlineMax: InlineMax
   readonly catalog:
     | { readonly kind: 'sqlite'; readonly path: string }
     | { readonly kind: 'postgres'; readonly url: string }
@@ -120,6 +123,7 @@ export function readConfig(environment: Environment): Config {
     ...access,
     ...readAudit(read, home),
     queryLimits: readQueryLimits(read),
+    inlineMax: readInlineMax(read),
     ...readFolders(read, home),
     ...readExports(read, home, environment),
     ...stores,

@@ -36,7 +36,7 @@ import { notedNamespaces } from './lake/table/noted-namespaces.ts'
 import type { Module } from './modules/module.ts'
 import { LakeMetrics } from './modules/operations/lake-metrics.ts'
 import type { ModulePlatform } from './modules.ts'
-import { writeLocalFile } from './objects/local/local-file.ts'
+import { openLocalFile, writeLocalFile } from './objects/local/local-file.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { oldLocation } from './objects/relocated-store.ts'
@@ -129,7 +129,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
         // Of those in a bucket, the next files are fetched while others are converted.
         atOnce: config.engineProcesses * (localPathOf(config.warehouse) === undefined ? 2 : 1),
         newUuid: lake.ambient.newUuid,
-        writeLocalFile,
+        ...{ writeLocalFile, openLocalFile },
         readLocalFile: (path) => readFile(path),
         removeLocalFile: (path) => rm(path, { force: true }),
       }),
@@ -138,7 +138,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
       dumpBudgetBytes: config.dumpBudgetBytes,
       linkExpirySeconds: config.linkExpirySeconds,
       deleteGraceMs: config.deleteGraceMs,
-      queryLimits: config.queryLimits,
+      ...{ queryLimits: config.queryLimits, inlineMax: config.inlineMax },
       sweepTemporaryFolders: (idleMs) => sweepEngineFolders(config.temporaryFolder, idleMs),
       close: () => opened.close(),
     }

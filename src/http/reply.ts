@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
 import { Turns } from '../core/turns.ts'
 import { stringifyExactJson } from '../formats/json/exact-json.ts'
 
@@ -8,13 +9,14 @@ export interface Reply {
   /** Media type of the body, if there is one. */
   readonly mediaType?: string
   /**
-   * A text, pieces that are made while they are sent, or a function that sends the body itself and
-   * ends the response.
+   * A text, pieces that are made while they are sent, bytes that are read while they are, or a
+   * function that sends the body itself and ends the response.
    */
   readonly body?:
     | string
     | Iterable<string>
     | BytePieces
+    | ByteStream
     | ((response: ServerResponse) => Promise<void> | void)
   readonly headers?: Readonly<Record<string, string>>
   /** Whether it has secrets, so that it is not stored for a repeated request. */
@@ -24,6 +26,12 @@ export interface Reply {
 /** UTF-8 in pieces that other responses may share. */
 export interface BytePieces {
   readonly pieces: readonly Uint8Array[]
+}
+
+/** UTF-8 that is read as fast as the reader takes it, and not at all for HEAD. */
+export interface ByteStream {
+  readonly bytes: number
+  chunks(): AsyncIterable<Uint8Array>
 }
 
 export const JSON_MEDIA_TYPE = 'application/json'
@@ -62,6 +70,7 @@ export async function sendReply(
   const end = mediaType !== undefined && IS_JSON.test(mediaType) ? LINE_END : ''
   if (typeof body === 'string') return sendText(request, response, body + end)
   if ('pieces' in body) return sendBytes(request, response, { pieces: body.pieces, end })
+  if ('chunks' in body) return sendStream(request, response, { ...body, end })
   if (request.method === 'HEAD') response.end()
   else await sendPieces(response, { pieces: body, end })
 }
@@ -90,6 +99,23 @@ function sendBytes(
   response.setHeader('Content-Length', length)
   if (request.method !== 'HEAD') for (const piece of pieces) response.write(piece)
   response.end(request.method === 'HEAD' ? undefined : end)
+}
+
+async function sendStream(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { bytes, chunks, end }: ByteStream & { readonly end: string },
+): Promise<void> {
+  response.setHeader('Content-Length', bytes + end.length)
+  if (request.method === 'HEAD') return void response.end()
+  const whole = async function* () {
+    yield* chunks()
+    if (end !== '') yield end
+  }
+  // A reader that leaves is no failure.
+  await pipeline(whole, response).catch((error) => {
+    if (!response.destroyed) throw error
+  })
 }
 
 /**

@@ -53,7 +53,7 @@ export const ROWS: readonly MutantGroup[] = [
       ["nullsFirst: nulls === 'first'", 'nullsFirst: false'],
       ['if (!found.hasMore) return', 'if (true) return'],
       ['if (isLate || (!isSmall && isInlineRequired && isKnown)) {', 'if (isLate) {'],
-      ["isInline(estimate) ? 'inline' : 'dataset'", "'inline'"],
+      ["isInline({ estimate, inlineMax }) ? 'inline' : 'dataset'", "'inline'"],
     ],
   },
   {
@@ -133,9 +133,40 @@ export const ROWS: readonly MutantGroup[] = [
       ['.filter(({ from: old, to: current }) => old !== current)', ''],
       ['(SELECT * FROM a EXCEPT ALL SELECT * FROM b)', '(SELECT * FROM a EXCEPT SELECT * FROM b)'],
       [
-        'const tables = [table(removed), table(added)]',
-        'const tables = [table(added), table(removed)]',
+        'if (removed.length === 0) return { sql: `${ADDED}b`, sides: [added] }',
+        'if (removed.length === 0) return { sql: `${REMOVED}b`, sides: [added] }',
       ],
+      ['sides: [removed, added] }', 'sides: [added, removed] }'],
+      ['`${REMOVED}a`, sides: [removed]', '`${ADDED}a`, sides: [removed]'],
+    ],
+  },
+  {
+    file: 'src/modules/rows/rows-stream.ts',
+    tests: DIFF,
+    edits: [
+      ['file.sizeBytes > 0 ? 1 : 0', '0'],
+      ['if (isBetween) yield Uint8Array.of(COMMA)\n', ''],
+      ['isBetween = chunk.at(-1) === NEWLINE', 'isBetween = false'],
+      ['      void file.close()\n', ''],
+    ],
+  },
+  {
+    file: 'src/core/shared-work.ts',
+    tests: ['test/core/shared-work.test.ts'],
+    edits: [
+      ["this.#waiting === 0 && this.#state === 'running'", "this.#state === 'running'"],
+      ["this.#state === 'failed' || this.#stop.signal.aborted", "this.#state === 'failed'"],
+      ["this.#state === 'failed' || this.#stop.signal.aborted", 'this.#stop.signal.aborted'],
+    ],
+  },
+  {
+    file: 'src/core/query/inline-max.ts',
+    tests: ['test/core/query/inline-max.test.ts'],
+    edits: [
+      ['read(properties, member) ?? service[member]', 'service[member]'],
+      ['value <= INLINE_BOUNDS[member]', 'value < INLINE_BOUNDS[member]'],
+      ['value >= 1 && ', ''],
+      ['Math.min(...tables', 'Math.max(...tables'],
     ],
   },
   {
@@ -143,7 +174,6 @@ export const ROWS: readonly MutantGroup[] = [
     tests: STATISTICS,
     edits: [
       ['schema.schemaId, fieldId].join()', 'schema.schemaId].join()'],
-      ['      this.#kept.delete(key)\n', ''],
       ['distinct > TOP_VALUES', 'true'],
       ['distinct > 0 && distinct <= DISTINCT_MAX && !isNested(type)', '!isNested(type)'],
       ['` FILTER (WHERE NOT isnan(${value}))`', "''"],

@@ -1,4 +1,5 @@
 import { CatalogError } from '../errors.ts'
+import { checkInlineMax } from '../query/inline-max.ts'
 import { readNameMapping } from '../schema/name-mapping-property.ts'
 import type { TableDefinition } from '../table/table.ts'
 import {
@@ -123,6 +124,7 @@ function checkOwn(properties: Readonly<Record<string, string>>): void {
   if (CKAN_RESOURCE_PROPERTY in properties && ckanResourceOf(properties) === undefined) {
     throw new Error(`${CKAN_RESOURCE_PROPERTY} has 1 to 100 letters, digits, _ and -`)
   }
+  checkInlineMax(properties)
   for (const [id, names] of readAliases(properties)) {
     const isList = Array.isArray(names) && names.every((name) => typeof name === 'string')
     if (!Number.isInteger(id) || !isList) {

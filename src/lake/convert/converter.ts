@@ -33,6 +33,7 @@ import type { SourceIdentity } from '../file/source-identity.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import { namingSource, requireRows } from './data-file-faults.ts'
 import { LocalFileCache } from './local-file-cache.ts'
+import type { OpenFile } from './open-file.ts'
 import { describeNewFile, describeSource } from './source-file.ts'
 
 /** Footers that one query reads at once. */
@@ -60,6 +61,7 @@ export interface ConverterOptions {
     limits: { readonly bytesMax: number },
   ): Promise<void>
   readLocalFile(path: string): Promise<Uint8Array>
+  openLocalFile(path: string): Promise<OpenFile>
   /** No error when nothing is there. */
   removeLocalFile(path: string): Promise<void>
 }
@@ -214,6 +216,11 @@ export class Converter {
   /** A local file, whole. */
   read(path: string): Promise<Uint8Array> {
     return this.options.readLocalFile(path)
+  }
+
+  /** A local file that outlives the work that it was made for, until it is closed. */
+  open(path: string): Promise<OpenFile> {
+    return this.options.openLocalFile(path)
   }
 
   async #ask<Result, T>(

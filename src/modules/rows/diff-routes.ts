@@ -1,14 +1,13 @@
 import { z } from 'zod'
-import { CatalogError } from '../../core/errors.ts'
 import { EXAMPLE_SNAPSHOT_ID, EXAMPLE_UUID, LongText } from '../../http/common-shapes.ts'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import { snapshotIdOf } from './query-source.ts'
-import { CSV_MEDIA_TYPE, chooseForm, formatOf, resultColumns, rowsReply } from './rows-response.ts'
+import { CSV_MEDIA_TYPE, chooseForm, formatOf, resultColumns } from './rows-response.ts'
 import { type LimitedDependencies, READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
 import { ResultColumn, Row } from './rows-shapes.ts'
-import { INLINE_MAX } from './run-query.ts'
+import { RowStreams } from './rows-stream.ts'
 import {
   type Counts,
   diffSchemas,
@@ -101,7 +100,7 @@ const DiffReply = z
   .union([DiffAnswer, ChangesAnswer])
   .meta({ id: 'SnapshotDiffOrChanges', example: EXAMPLE_DIFF })
 
-const diff = (deps: LimitedDependencies) =>
+const diff = (deps: LimitedDependencies, streams: RowStreams) =>
   defineRoute(
     {
       method: 'get',
@@ -113,7 +112,8 @@ const diff = (deps: LimitedDependencies) =>
       description:
         'Columns, files and rows, by partition, from manifests: a row that was only written ' +
         'again counts for both sides. With `rows=true` the rows that differ are read, each with ' +
-        '`_change`, `insert` or `delete`; those that were only written again are left out.',
+        '`_change`, `insert` or `delete`; those that were only written again are left out. They ' +
+        'are sent from a file, however many they are.',
       query: DiffQuery,
       standingHeaders: deps.limits.headers,
       answers: [
@@ -136,24 +136,19 @@ const diff = (deps: LimitedDependencies) =>
       const form = chooseForm(format, call.accepts)
       const options = { format: formatOf(form), signal: call.closed }
       const cost = bytesOf(found)
+      streams.requirePlace()
       const { value: changes, headers } = await deps.limits.inTurn(call, cost, (onRead) =>
         readChanges(deps, found, { ...options, onRead }),
       )
-      if (changes.hasMore) throw tooManyChanges(found)
-      const { result, bytes } = changes
+      const { schema: result, file } = changes
       const members = { ...endsOf(found), columns: resultColumns(result) }
-      return rowsReply(form, { result, pieces: [bytes], members, headers })
+      return await streams.reply(form, { result, members, headers, file, closed: call.closed })
     },
   )
 
 /** Bytes of the files that differ. */
 function bytesOf({ added, removed }: SnapshotDiff): number {
   return [...added, ...removed].reduce((sum, { dataFile }) => sum + dataFile.fileSizeBytes, 0)
-}
-
-function tooManyChanges({ total }: SnapshotDiff): CatalogError {
-  const detail = `more than ${INLINE_MAX.rows} rows differ: compare snapshots that are closer`
-  return new CatalogError('result-too-large', detail, { facts: countsJson(total) })
 }
 
 function endsOf({ from, to }: SnapshotDiff) {
@@ -186,5 +181,5 @@ function countsJson({ filesAdded, filesRemoved, rowsAdded, rowsRemoved }: Counts
 }
 
 export function diffRoutes(deps: LimitedDependencies): readonly Route[] {
-  return [diff(deps)]
+  return [diff(deps, new RowStreams())]
 }

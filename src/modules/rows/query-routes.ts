@@ -59,11 +59,11 @@ const query = (deps: QueryDependencies) =>
       permission: 'in-use-case',
       summary: 'Ask a question of a snapshot of a table',
       description:
-        'Rows, groups of them, or what a SELECT gives. A result of at most ' +
-        '10,000 rows and 8 MiB comes in the ' +
-        'response. One that may be larger is tried for as long as `Prefer: wait=N` says, at most ' +
-        '10 seconds; with `Prefer: respond-async` or `inline=require` it is not tried. What does ' +
-        'not fit becomes a dataset (202), and with `inline=require` it is 413.',
+        'Rows, groups of them, or what a SELECT gives. What has at most 10,000 rows and 8 MiB, ' +
+        'or as settings and properties of the table say, comes in the response. One that may be ' +
+        'larger is tried for as long as `Prefer: wait=N` says, at most 10 seconds; with ' +
+        '`Prefer: respond-async` or `inline=require` it is not tried. What does not fit becomes ' +
+        'a dataset (202), and with `inline=require` it is 413.',
       query: QueryParameters,
       body: QueryRequestShape,
       changesNothing: true,

@@ -1,6 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { BoundQuery } from '../../core/query/bound-query.ts'
+import type { InlineMax } from '../../core/query/inline-max.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
@@ -19,6 +20,8 @@ import { ProblemError } from '../../problem/problems.ts'
 export type RowsDependencies = Stores<'tables' | 'snapshots'> &
   Pick<LakeServices, 'ambient' | 'holds' | 'manifests' | 'objects'> & {
     readonly converter: Converter
+    /** What comes in responses, unless a table says otherwise. */
+    readonly inlineMax: InlineMax
   }
 
 /** The snapshot of a table that a query reads, and how. */

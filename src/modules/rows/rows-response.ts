@@ -13,7 +13,8 @@ const FORM_BY_MEDIA_TYPE: Readonly<Record<string, ResultForm>> = {
   'application/ndjson': 'ndjson',
   [CSV_MEDIA_TYPE]: 'csv',
 }
-const NEWLINE = 0x0a
+export const NEWLINE = 0x0a
+export const COMMA = 0x2c
 
 export type ResultForm = 'json' | 'ndjson' | 'csv'
 
@@ -44,20 +45,26 @@ export interface RowsText {
 /** Rows in a form, with a strong ETag: what is sent is whole before it is begun. */
 export function rowsReply(form: ResultForm, { result, pieces, members, headers }: RowsText): Reply {
   const text = new TextEncoder()
-  if (form === 'json') {
-    const head = stringifyExactJson({ ...members, rows: [] }).slice(0, -2)
-    return replyOf(
-      JSON_MEDIA_TYPE,
-      [text.encode(head), ...asItems(pieces), text.encode(']}')],
-      headers,
-    )
-  }
-  if (form === 'ndjson') return replyOf(NDJSON_MEDIA_TYPE, pieces, headers)
-  return replyOf(
-    `${CSV_MEDIA_TYPE}; charset=utf-8; header=present`,
-    [text.encode(csvHeader(result)), ...pieces],
-    headers,
-  )
+  const { head, end } = frameOf(form, { result, members })
+  const rows = form === 'json' ? asItems(pieces) : pieces
+  const ends = end === '' ? [] : [text.encode(end)]
+  return replyOf(MEDIA_TYPES[form], [text.encode(head), ...rows, ...ends], headers)
+}
+
+export const MEDIA_TYPES: Readonly<Record<ResultForm, string>> = {
+  json: JSON_MEDIA_TYPE,
+  ndjson: NDJSON_MEDIA_TYPE,
+  csv: `${CSV_MEDIA_TYPE}; charset=utf-8; header=present`,
+}
+
+/** What stands before the rows, and after them. */
+export function frameOf(
+  form: ResultForm,
+  { result, members }: Pick<RowsText, 'result' | 'members'>,
+): { readonly head: string; readonly end: string } {
+  if (form === 'csv') return { head: csvHeader(result), end: '' }
+  if (form === 'ndjson') return { head: '', end: '' }
+  return { head: stringifyExactJson({ ...members, rows: [] }).slice(0, -2), end: ']}' }
 }
 
 export function resultColumns(result: Schema): readonly { name: string; type: unknown }[] {
@@ -82,7 +89,7 @@ function replyOf(
 
 /** Lines as items of a list: a line has no other line end, since JSON escapes them. */
 function asItems(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
-  const comma = Uint8Array.of(0x2c)
+  const comma = Uint8Array.of(COMMA)
   const items: Uint8Array[] = []
   for (const piece of pieces) {
     for (let start = 0; start < piece.length; ) {

@@ -1,6 +1,7 @@
 import { CatalogError } from '../../core/errors.ts'
 import { bindQuery, fieldsOfQuery } from '../../core/query/bind-query.ts'
 import type { BoundQuery, QueryRequest } from '../../core/query/bound-query.ts'
+import { type InlineMax, inlineMaxOf } from '../../core/query/inline-max.ts'
 import { parseAsAt } from '../../core/table/as-at.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { Schema } from '../../core/value/type.ts'
@@ -25,8 +26,6 @@ import {
 } from './query-source.ts'
 import { formatOf, type ResultForm } from './rows-response.ts'
 
-/** What comes in the response itself. */
-export const INLINE_MAX = { rows: 10_000, bytes: 8 * 1024 * 1024, files: 16 }
 /** How long a query that may be larger is tried. */
 const WAIT_SECONDS_MAX = 10
 /** What parsing a text may take whose client waits for less. */
@@ -41,6 +40,7 @@ export interface PlannedTable extends PlannedSources {
 export type PreparedQuery = {
   readonly tables: readonly PlannedTable[]
   readonly estimate: QueryEstimate
+  readonly inlineMax: InlineMax
 } & (
   | { readonly kind: 'structured'; readonly query: BoundQuery }
   | { readonly kind: 'sql'; readonly sql: string; readonly canonical: string }
@@ -76,7 +76,8 @@ export async function prepareQuery(
   const planned = await planSources(deps, source, { filter, signal: closed })
   const asking = { ...planned, query, filter, signal: closed }
   const estimate = await estimateQuery(deps, source, asking)
-  return { kind: 'structured', query, tables: [{ source, ...planned }], estimate }
+  const inlineMax = inlineMaxFor(deps, [source])
+  return { kind: 'structured', query, tables: [{ source, ...planned }], estimate, inlineMax }
 }
 
 /** As the rules of queries take it. */
@@ -111,7 +112,21 @@ export async function prepareSql(
     const source = await findSource(deps, reference.table, selectorOfReference(reference))
     tables.push({ source, ...(await planSources(deps, source, { signal: closed })) })
   }
-  return { kind: 'sql', sql, canonical, tables, estimate: estimateSql(tables) }
+  const inlineMax = inlineMaxFor(
+    deps,
+    tables.map(({ source }) => source),
+  )
+  return { kind: 'sql', sql, canonical, tables, estimate: estimateSql(tables), inlineMax }
+}
+
+function inlineMaxFor(
+  { inlineMax }: Pick<RowsDependencies, 'inlineMax'>,
+  sources: readonly QuerySource[],
+): InlineMax {
+  return inlineMaxOf(
+    inlineMax,
+    sources.map(({ state }) => state.definition.properties),
+  )
 }
 
 function selectorOfReference({ timestamp, version }: SqlReference): SnapshotSelector {
@@ -120,9 +135,11 @@ function selectorOfReference({ timestamp, version }: SqlReference): SnapshotSele
 }
 
 /** Whether the result surely fits into a response, and is read at once. */
-export function isInline({ rows, bytes, files }: QueryEstimate): boolean {
-  const rowsMax = rows.max ?? Number.POSITIVE_INFINITY
-  return rowsMax <= INLINE_MAX.rows && bytes <= INLINE_MAX.bytes && files <= INLINE_MAX.files
+export function isInline({
+  estimate: { rows, bytes, files },
+  inlineMax: max,
+}: Pick<PreparedQuery, 'estimate' | 'inlineMax'>): boolean {
+  return (rows.max ?? Infinity) <= max.rows && bytes <= max.bytes && files <= max.files
 }
 
 export interface RunOptions {
@@ -144,7 +161,7 @@ export function requireTriable(
     readonly isInlineRequired: boolean
   },
 ): void {
-  const isSmall = isInline(prepared.estimate)
+  const isSmall = isInline(prepared)
   const isKnown = prepared.estimate.rows.max !== null
   const isLate = preferences.isAsync && !isInlineRequired && mayBecomeDataset(prepared)
   if (isLate || (!isSmall && isInlineRequired && isKnown)) {
@@ -181,7 +198,7 @@ export function trialOf(
   { closed, wait, waitSeconds }: Waiting & { readonly closed: AbortSignal },
 ): TimeLimit {
   const late = tooLarge(prepared, 'the result was not there in time')
-  const seconds = isInline(prepared.estimate)
+  const seconds = isInline(prepared)
     ? waitSeconds
     : Math.min(waitSeconds ?? WAIT_SECONDS_MAX, WAIT_SECONDS_MAX)
   return { closed, late, leftMs: seconds === undefined ? undefined : wait.leftMs(seconds) }
@@ -215,7 +232,8 @@ async function readInline(
   prepared: PreparedQuery,
   { form, held, ...reading }: RunOptions & { readonly held: HeldFiles },
 ): Promise<QueryRows> {
-  const part = { rowsMax: INLINE_MAX.rows, bytesMax: INLINE_MAX.bytes }
+  const { rows: rowsMax, bytes: bytesMax } = prepared.inlineMax
+  const part = { rowsMax, bytesMax }
   const output = { part, format: formatOf(form), ...reading }
   const found =
     prepared.kind === 'sql'
@@ -239,7 +257,7 @@ async function readInline(
           },
         )
   if (!found.hasMore) return { result: found.schema, rows: found.rows, bytes: found.bytes }
-  throw tooLarge(prepared, `the result has more than ${INLINE_MAX.rows} rows`)
+  throw tooLarge(prepared, `the result has more than ${rowsMax} rows`)
 }
 
 /** The table as it is read: all of its columns, or those of a query. */
@@ -269,7 +287,7 @@ function tooLarge(prepared: PreparedQuery, why: string): CatalogError {
 }
 
 /** As the API shows it. */
-export function estimateJson({ tables, estimate }: Pick<PreparedQuery, 'tables' | 'estimate'>) {
+export function estimateJson({ tables, estimate, inlineMax }: Omit<PreparedQuery, 'kind'>) {
   const { rows, bytes, files, filesSkipped, cost } = estimate
   return {
     sources: sourcesJson(tables),
@@ -277,7 +295,7 @@ export function estimateJson({ tables, estimate }: Pick<PreparedQuery, 'tables' 
     bytes,
     files,
     files_skipped: filesSkipped,
-    would: isInline(estimate) ? 'inline' : 'dataset',
+    would: isInline({ estimate, inlineMax }) ? 'inline' : 'dataset',
     cost,
   }
 }

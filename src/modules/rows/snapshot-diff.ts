@@ -5,6 +5,7 @@ import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { typeName } from '../../core/value/type.ts'
+import type { OpenFile } from '../../lake/convert/open-file.ts'
 import { ShownPartitions } from '../../lake/file/shown-partitions.ts'
 import { partitionKey } from '../../lake/scan/delete-file-index.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
@@ -12,8 +13,6 @@ import type { PlannedFile } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import { planSources, type QuerySource, type RowsDependencies, readHeld } from './query-source.ts'
-import type { QueryRows } from './run-query.ts'
-import { INLINE_MAX } from './run-query.ts'
 
 /** Partitions that are listed. */
 const PARTITIONS_MAX = 1_000
@@ -177,13 +176,29 @@ export function diffSchemas(from: Schema, to: Schema): SchemaDiff {
   }
 }
 
-const CHANGES = `SELECT 'delete' AS "_change", * FROM (SELECT * FROM a EXCEPT ALL SELECT * FROM b)
- UNION ALL SELECT 'insert', * FROM (SELECT * FROM b EXCEPT ALL SELECT * FROM a)`
+const REMOVED = `SELECT 'delete' AS "_change", * FROM `
+const ADDED = `SELECT 'insert' AS "_change", * FROM `
+const CHANGES =
+  `${REMOVED}(SELECT * FROM a EXCEPT ALL SELECT * FROM b) UNION ALL ` +
+  `${ADDED}(SELECT * FROM b EXCEPT ALL SELECT * FROM a)`
+
+/** Nothing is compared where one side has no files, as after appends: rows keep their order. */
+function changesSql({ added, removed }: Pick<SnapshotDiff, 'added' | 'removed'>) {
+  if (removed.length === 0) return { sql: `${ADDED}b`, sides: [added] }
+  if (added.length === 0) return { sql: `${REMOVED}a`, sides: [removed] }
+  return { sql: CHANGES, sides: [removed, added] }
+}
 
 interface ChangesOptions {
   readonly format: 'ndjson' | 'csv'
   readonly signal: AbortSignal
   readonly onRead: OnRead
+}
+
+/** Rows as lines of an open file, which the caller closes. */
+export interface Changes {
+  readonly schema: Schema
+  readonly file: OpenFile
 }
 
 /**
@@ -192,26 +207,21 @@ interface ChangesOptions {
  */
 export async function readChanges(
   deps: RowsDependencies,
-  { from, to, added, removed }: SnapshotDiff,
+  { from, to, ...files }: SnapshotDiff,
   { format, ...reading }: ChangesOptions,
-): Promise<QueryRows & { readonly hasMore: boolean }> {
+): Promise<Changes> {
   const { converter } = deps
   const { definition } = to.state
   const restriction = 'unrestricted' as const
   const readAs = to.schema
-  const query = {
-    sql: CHANGES,
-    part: { rowsMax: INLINE_MAX.rows, bytesMax: INLINE_MAX.bytes },
-    format,
-    ...reading,
-  }
+  const { sql, sides } = changesSql(files)
   return await readHeld(deps, [from, to], (held) => {
     const table = (sources: readonly PlannedFile[]) => {
       return { definition, readAs, restriction, held, sources }
     }
-    const tables = [table(removed), table(added)]
-    return converter.querySql({ ...query, tables }, async ({ schema, ...result }, path) => {
-      return { ...result, result: schema, bytes: await converter.read(path) }
+    const query = { sql, tables: sides.map(table), format, ...reading }
+    return converter.querySql(query, async ({ schema }, path) => {
+      return { schema, file: await converter.open(path) }
     })
   })
 }

@@ -5,6 +5,8 @@ import { translateError } from './local-error.ts'
 
 const WHAT = 'a temporary file'
 const CHUNK_BYTES = 512 * 1024
+/** What a reader may hold for as long as it likes. */
+const HELD_BYTES = 64 * 1024
 
 /**
  * Writes a new file in constant memory. If the chunks throw, or exceed `bytesMax`
@@ -39,6 +41,26 @@ export async function writeLocalFile(
  */
 export async function* readLocalFile(path: string): AsyncGenerator<Uint8Array> {
   yield* createReadStream(path, { highWaterMark: CHUNK_BYTES })
+}
+
+/** A file of the local disk that can be read, again and again, when its name is gone. */
+export interface OpenLocalFile {
+  readonly sizeBytes: number
+  chunks(): AsyncIterable<Uint8Array>
+  /** Frees what a file without a name takes. Reading fails from then on. */
+  close(): Promise<void>
+}
+
+/** The caller closes it. */
+export async function openLocalFile(path: string): Promise<OpenLocalFile> {
+  const handle = await open(path)
+  const { size: sizeBytes } = await handle.stat()
+  const options = { start: 0, autoClose: false, highWaterMark: HELD_BYTES }
+  return {
+    sizeBytes,
+    chunks: () => handle.createReadStream(options),
+    close: () => handle.close(),
+  }
 }
 
 /** Hides the path on the service's own disk from the caller. */

@@ -1,7 +1,11 @@
+import { once } from 'node:events'
+import { readdir, readlink } from 'node:fs/promises'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { writeParquet } from '../../parquet-files.ts'
+import { eventually } from '../dumps/http/dump-lab.ts'
 
 let service: TestService
 
@@ -102,13 +106,90 @@ test('rows that were only written again are no changes', async () => {
   ])
 })
 
-test('more changes than come in a response are refused with their number', async () => {
+test('changes of any number are sent, in every form, with their length', async () => {
   await create('large')
   const from = await add('large', await write('large-1.parquet'))
-  await add('large', await write('large-2.parquet', { from: 0, to: 10_001 }))
-  const answer = await ask(service, `/v1/tables/large/diff?from=${from}&rows=true`)
-  expect(answer.status).toBe(413)
-  expect(answer.body).toMatchObject({ rows_added: 10_001, type: '/problems/result-too-large' })
+  await add('large', await write('large-2.parquet', { from: 10, to: 50_010, day: 2 }))
+  const path = `/v1/tables/large/diff?from=${from}&rows=true`
+  const { rows, columns } = await must(ask(service, path))
+  expect(columns[0]).toEqual({ name: '_change', type: 'string' })
+  // What was appended keeps the order of the table.
+  expect(rows.map(({ id }: Json) => id)).toEqual(Array.from({ length: 50_000 }, (_, i) => 10 + i))
+  expect(rows.at(-1)).toEqual({ _change: 'insert', id: 50_009, day: 2, tags: ['t50009', null] })
+  const lines = await ask(service, `${path}&format=ndjson`)
+  expect(
+    lines.text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line)),
+  ).toEqual(rows)
+  const csv = await ask(service, `${path}&format=csv`)
+  expect(csv.text.split('\n').length).toBe(50_002)
+  expect(csv.text.startsWith('_change,id,day,tags\n')).toBe(true)
+  for (const { text, headers } of [lines, csv]) {
+    expect(Number(headers.get('content-length'))).toBe(Buffer.byteLength(text))
+  }
+  const head = await ask(service, path, { method: 'HEAD' })
+  expect([head.status, head.text, head.headers.get('etag')]).toEqual([
+    ...[200, '', (await ask(service, path)).headers.get('etag')],
+  ])
+  // The other way, they were deleted.
+  const back = await diffOf('large', { from: 'latest', to: from, rows: 'true' })
+  expect(back.rows.length).toBe(50_000)
+  expect(new Set(back.rows.map((row: Json) => row._change))).toEqual(new Set(['delete']))
+})
+
+test('a slow reader holds neither engine nor place, and leaves no file', async () => {
+  await create('slow')
+  const from = await add('slow', await write('slow-1.parquet'))
+  await add('slow', await write('slow-2.parquet', { from: 10, to: 300_000 }))
+  const path = `/v1/tables/slow/diff?from=${from}&rows=true`
+  const socket = await openSlowly(path)
+  for (let i = 0; i < 40; i++) await must(ask(service, '/v1/tables/slow/rows?limit=1'))
+  const before = await openFiles()
+  expect(before).toBeGreaterThan(0)
+  socket.destroy()
+  await eventually(async () => (await openFiles()) < before)
+})
+
+/** Files without a name that the process has open. */
+async function openFiles(): Promise<number> {
+  const names = await readdir('/proc/self/fd')
+  const targets = names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => ''))
+  return (await Promise.all(targets)).filter((target) => target.endsWith(' (deleted)')).length
+}
+
+/** Reads the head of a response, and then nothing. */
+async function openSlowly(path: string): Promise<Socket> {
+  const { hostname, port } = new URL(service.url)
+  const socket = connect(Number(port), hostname)
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`)
+  const [head] = await once(socket, 'data')
+  expect(String(head)).toContain('200 OK')
+  socket.pause()
+  return socket
+}
+
+test('deletes, other columns and partitions are as rows have them', async () => {
+  await create('deleted')
+  const kept = await write('deleted-1.parquet', { from: 0, to: 5 })
+  const from = await add(
+    'deleted',
+    kept,
+    await write('deleted-2.parquet', { from: 5, to: 9, day: 3 }),
+  )
+  const changes = [
+    { op: 'widen', name: 'day', type: 'long' },
+    { op: 'drop', name: 'tags' },
+  ]
+  await must(post(service, '/v1/tables/deleted/schemas', { changes }))
+  await must(post(service, '/v1/tables/deleted/files/remove', { files: [{ path: kept }] }))
+  const { rows } = await diffOf('deleted', { from, rows: 'true' })
+  expect(rows).toEqual([0, 1, 2, 3, 4].map((id) => ({ _change: 'delete', id, day: 1 })))
+  expect(await diffOf('deleted', { from })).toMatchObject({
+    schema: { removed: ['tags'] },
+    partitions: [{ partition: { day: 1 }, rows_removed: 5 }],
+  })
 })
 
 test('a snapshot that is not there is said', async () => {
