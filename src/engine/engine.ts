@@ -92,15 +92,15 @@ export interface ExportJob {
   }
 }
 
-/** What is left out of a source, and what is shown otherwise than it is. */
+/** What is left out of sources, and what is shown otherwise than it is. */
 export interface SourceRestriction {
-  /** Columns of the source: those of the output, and those that the filter looks at. */
+  /** Columns of the sources: those that are shown, and those that the filter looks at. */
   readonly readAs: Schema
   /** Rows for which it is not TRUE are left out; it sees values as they are. */
   readonly filter: RowFilter | undefined
-  /** Whether exactly those rows are in the output that would be left out. */
+  /** Whether exactly those rows are shown that would be left out. */
   readonly isInverted?: boolean | undefined
-  /** By field id of columns of the output. */
+  /** By field id of columns that are shown. */
   readonly actions: ReadonlyMap<number, ColumnAction>
 }
 
@@ -159,8 +159,10 @@ export type SplitResult =
 export interface QueryTable {
   /** The fields that the query uses, at least. */
   readonly schema: Schema
-  /** In the order of the table; the columns of each are those of the schema. */
+  /** In the order of the table, with the columns of the schema, or of the restriction. */
   readonly sources: readonly SourceFile[]
+  /** What of the rows the query gets to see; positions are those of the sources all the same. */
+  readonly restriction?: SourceRestriction | undefined
 }
 
 /** Position of a row in a table. */

@@ -2,8 +2,12 @@ import type { Privilege } from '../core/access/privilege.ts'
 import type { RequirePaths } from '../core/access/require-paths.ts'
 import type { Visibility } from '../core/access/visibility.ts'
 import { CatalogError } from '../core/errors.ts'
+import { isCovered, type Restriction, restrictionOf } from '../core/table/restriction.ts'
 import { shown, shownName, shownNamespace } from '../core/table/shown-name.ts'
-import type { HeldPolicy } from '../core/table/table-policy.ts'
+import type { TableState } from '../core/table/table.ts'
+import { formatTableName } from '../core/table/table-name.ts'
+import type { HeldPolicy, TablePolicy } from '../core/table/table-policy.ts'
+import type { Schema } from '../core/value/type.ts'
 import { ProblemError } from '../problem/problems.ts'
 import type {
   Authorizer,
@@ -25,6 +29,12 @@ export interface TargetCall<Query, Parameter extends string> {
  * rows what `Call.policyOn` leaves, or tells that to engines which are trusted, and to nobody else.
  */
 export type RowsShown = 'filtered' | 'told'
+
+/**
+ * The policy on a table, if it holds for the caller. `asked`: the name by which a privilege on it
+ * was asked for, of a caller who names several tables.
+ */
+export type PolicyOn = (tableUuid: string, asked?: string) => TablePolicy | undefined
 
 /** One privilege on one thing, named by path and query. */
 export type Requirement<Query = unknown, Parameter extends string = string> = {
@@ -98,7 +108,8 @@ export class CallPermissions {
   #hasAsked = false
   readonly #asked: Asked[] = []
   #refused: Asked | undefined
-  #isRestricted = false
+  /** Names of tables from which rows or columns are withheld. */
+  readonly #restricted = new Set<unknown>()
 
   constructor(authorizer: Authorizer, principal: Principal) {
     this.#authorizer = authorizer
@@ -136,7 +147,7 @@ export class CallPermissions {
     const decide = (made: Decision) => {
       if (made === 'allowed') return undefined
       if (made === 'restricted' && rows !== undefined) {
-        this.#isRestricted = true
+        this.#restricted.add(target.name)
         return undefined
       }
       throw this.#refuse(asked, made)
@@ -150,10 +161,12 @@ export class CallPermissions {
     return (await this.#authorizer.authorize(this.principal, privilege, target)) === 'allowed'
   }
 
-  /** The policy on the table, if it holds for the principal. */
-  policyOn(tableUuid: string): HeldPolicy | undefined {
+  /** The policy on the table, if it holds for the principal; `asked` as `PolicyOn` has it. */
+  policyOn(tableUuid: string, asked?: string): HeldPolicy | undefined {
     const policy = this.#authorizer.policyOn(this.principal, tableUuid)
-    return policy ?? (this.#isRestricted ? SHOWS_NOTHING : undefined)
+    if (policy !== undefined) return policy
+    const isOne = asked === undefined ? this.#restricted.size > 0 : this.#restricted.has(asked)
+    return isOne ? SHOWS_NOTHING : undefined
   }
 
   #refuse(asked: Asked, decision: Exclude<Decision, 'allowed'>): Error {
@@ -202,8 +215,8 @@ function refusalOf(
   if (decision === 'restricted') {
     const table = named ?? ''
     const detail =
-      `A policy withholds rows or columns of ${table} from you: with select, download what is ` +
-      `left at /v1/tables/${table}/dump, or ask who has manage_grants on it to except you`
+      `A policy withholds rows or columns of ${table} from you: with select, read what is left ` +
+      `at /v1/tables/${table}/dump or /rows, or ask who has manage_grants on it to except you`
     return new ProblemError('table-restricted', detail, { facts: { privilege, table } })
   }
   const what = named === undefined ? `this ${on}` : `the ${on} ${named}`
@@ -218,6 +231,35 @@ export function policyUnusable(table: string): ProblemError {
     `a policy holds for you on ${table}, and cannot be applied, as if a column of its filter ` +
     'is gone: ask who has manage_grants on it to set it again'
   return new ProblemError('table-restricted', detail, { facts: { table } })
+}
+
+/**
+ * What the caller may see of the table's rows, by a schema. Throws `table-restricted` where a
+ * policy cannot say it; `covered` is how to ask for what it covers, after a colon.
+ */
+export function restrictionFor(
+  { definition, namespace, name }: TableState,
+  {
+    schema,
+    policyOn,
+    covered,
+  }: {
+    readonly schema: Schema
+    /** As in `Call`. */
+    readonly policyOn: PolicyOn
+    readonly covered: string
+  },
+): Restriction {
+  const policy = policyOn(definition.tableUuid)
+  if (policy === undefined) return 'unrestricted'
+  const table = formatTableName(namespace, name)
+  const restriction = restrictionOf(policy, definition)
+  if (restriction === undefined) throw policyUnusable(table)
+  if (isCovered(schema, definition)) return restriction
+  const detail =
+    `a policy holds for you on ${table}, and says nothing of columns that the table no ` +
+    `longer has, as schema ${schema.schemaId} does: ${covered}`
+  throw new ProblemError('table-restricted', detail, { facts: { table } })
 }
 
 /** As if it did not exist. */

@@ -42,9 +42,9 @@ export interface Call<Query, Body, Parameter extends string = string> {
   may(privilege: Privilege, target: Target): Promise<boolean>
   /**
    * The policy on a table, if it holds for the principal: for routes whose permission has
-   * `rows: 'filtered'`.
+   * `rows: 'filtered'`. `asked` as `PolicyOn` has it.
    */
-  policyOn(tableUuid: string): HeldPolicy | undefined
+  policyOn(tableUuid: string, asked?: string): HeldPolicy | undefined
   /** Whoever is given paths of files asks before it looks at any of them. */
   readonly requirePaths: RequirePaths
   /**

@@ -122,11 +122,11 @@ export const ACCESS_PROBLEMS = {
     title: 'Withheld by a policy',
     meaning:
       'The caller has the privilege, but a policy on the table withholds rows or columns from ' +
-      'them: its dumps have what is left, and everything else is refused, such as files, ' +
-      'statistics, credentials and changes.',
+      'them: its dumps, rows and queries have what is left, and everything else is refused, ' +
+      'such as files, counts from manifests, credentials and changes.',
     remedy:
-      'With `select`, download `/v1/tables/{table}/dump`; or ask somebody with `manage_grants` ' +
-      'on the table to except you from its policy.',
+      'With `select`, download `/v1/tables/{table}/dump` or read `/v1/tables/{table}/rows`; or ' +
+      'somebody with `manage_grants` on the table excepts you from its policy.',
     retry: 'no',
   },
 } as const satisfies ProblemRows

@@ -31,7 +31,11 @@ beforeAll(async () => {
   await splitFlights(join(folder, '.demo/flights'))
   service = await startTestService({ allowedLocations: [join(folder, '.demo/flights')] })
   keyed = await startKeyedService()
-  const table = { name: 'aviation.flights', schema: { columns: [{ name: 'n', type: 'long' }] } }
+  const columns = [
+    { name: 'origin', type: 'string' },
+    { name: 'delay', type: 'int' },
+  ]
+  const table = { name: 'aviation.flights', schema: { columns } }
   await must(keyed.admin.send('post', '/v1/tables', table), 201)
 })
 afterAll(async () => {

@@ -1,16 +1,70 @@
 import type { MutantGroup } from './mutant.ts'
 
 const TESTS = ['test/modules/access/restricted-dumps.test.ts']
+const ROWS = ['test/modules/access/restricted-rows.test.ts']
 
 /** Bugs by which somebody would see what a policy withholds. */
 export const POLICIES: readonly MutantGroup[] = [
   {
-    file: 'src/engine/worker/query/restricted-export.ts',
+    file: 'src/engine/worker/query/table-rows.ts',
     tests: TESTS,
     edits: [
-      ["filter === undefined ? '' : ` WHERE", "true ? '' : ` WHERE"],
+      ["condition === undefined ? '' : ` WHERE", "true ? '' : ` WHERE"],
       ['action === undefined ? value : maskSql(action, field, value)', 'value'],
     ],
+  },
+  {
+    file: 'src/engine/worker/query/sql-job.ts',
+    tests: ROWS,
+    edits: [['  if (table.restriction === undefined) return rows\n', '  if (true) return rows\n']],
+  },
+  {
+    file: 'src/lake/convert/converter.ts',
+    tests: ROWS,
+    edits: [
+      ['described.push({ schema: readAs, restriction, ', 'described.push({ schema: readAs, '],
+      ['const schema = restriction?.readAs ?? readAs', 'const schema = readAs'],
+    ],
+  },
+  {
+    file: 'src/modules/rows/query-source.ts',
+    tests: ROWS,
+    edits: [
+      ["restriction === 'unrestricted' ? filter : undefined", 'filter'],
+      ['policyOn(tableUuid, table)', 'policyOn(tableUuid)'],
+      ["restriction === 'unrestricted' ? '' : restriction.text", "''"],
+    ],
+  },
+  {
+    file: 'src/modules/rows/read-rows.ts',
+    tests: ROWS,
+    edits: [
+      [" || source.restriction !== 'unrestricted'\n", '\n'],
+      ['      restrictionText(source),\n', ''],
+    ],
+  },
+  {
+    file: 'src/modules/rows/column-statistics.ts',
+    tests: ROWS,
+    edits: [['schema.schemaId, fieldId, shown]', 'schema.schemaId, fieldId]']],
+  },
+  {
+    file: 'src/modules/rows/estimate.ts',
+    tests: ROWS,
+    edits: [["source.restriction !== 'unrestricted'", 'false']],
+  },
+  {
+    file: 'src/modules/rows/run-query.ts',
+    tests: ROWS,
+    edits: [
+      [' && isWhole(table)', ''],
+      ['|| !tables.every(isWhole) ?', '?'],
+    ],
+  },
+  {
+    file: 'src/modules/rows/diff-routes.ts',
+    tests: ROWS,
+    edits: [['        if (isRestricted) throw countsWithheld(table)\n', '']],
   },
   {
     file: 'src/core/table/restriction.ts',
@@ -24,11 +78,9 @@ export const POLICIES: readonly MutantGroup[] = [
     ],
   },
   {
-    file: 'src/lake/convert/converter.ts',
+    file: 'src/lake/convert/source-restriction.ts',
     tests: TESTS,
-    edits: [
-      ["restriction === 'unrestricted' ? readAs : withFilterFields(readAs, restriction)", 'readAs'],
-    ],
+    edits: [['return { readAs: withFilterFields(readAs, restriction),', 'return { readAs,']],
   },
   {
     file: 'src/modules/dumps/dump-parquet.ts',
@@ -41,7 +93,7 @@ export const POLICIES: readonly MutantGroup[] = [
     edits: [['      const policyOn = () => policy\n', '      const policyOn = () => undefined\n']],
   },
   {
-    file: 'src/modules/dumps/dump-target.ts',
+    file: 'src/http/permission.ts',
     tests: TESTS,
     edits: [
       ["  if (policy === undefined) return 'unrestricted'", "  if (true) return 'unrestricted'"],

@@ -173,7 +173,7 @@ export const ROWS: readonly MutantGroup[] = [
     file: 'src/modules/rows/column-statistics.ts',
     tests: STATISTICS,
     edits: [
-      ['schema.schemaId, fieldId].join()', 'schema.schemaId].join()'],
+      ['schema.schemaId, fieldId, shown].join()', 'schema.schemaId].join()'],
       ['distinct > TOP_VALUES', 'true'],
       ['distinct > 0 && distinct <= DISTINCT_MAX && !isNested(type)', '!isNested(type)'],
       ['` FILTER (WHERE NOT isnan(${value}))`', "''"],

@@ -318,7 +318,7 @@ async function handle(
     accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
     authorize: (privilege, targets, rows) => permissions.requireAll(privilege, targets, rows),
     may: (privilege, target) => permissions.may(privilege, target),
-    policyOn: (tableUuid) => permissions.policyOn(tableUuid),
+    policyOn: (tableUuid, asked) => permissions.policyOn(tableUuid, asked),
     requirePaths: permissions.requirePaths,
     requireOwnSite: () => gate.guard.requireOwnSite(request),
   }

@@ -1,9 +1,5 @@
 import { mapBounded } from '../../core/bounded.ts'
-import {
-  type Restriction,
-  type RowSelection,
-  withFilterFields,
-} from '../../core/table/restriction.ts'
+import type { Restriction, RowSelection } from '../../core/table/restriction.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
 import { untilStopped } from '../../core/until-stopped.ts'
 import type { Schema } from '../../core/value/type.ts'
@@ -35,6 +31,7 @@ import { namingSource, requireRows } from './data-file-faults.ts'
 import { LocalFileCache } from './local-file-cache.ts'
 import type { OpenFile } from './open-file.ts'
 import { describeNewFile, describeSource } from './source-file.ts'
+import { sourceRestriction } from './source-restriction.ts'
 
 /** Footers that one query reads at once. */
 const SOURCES_AT_ONCE = 16
@@ -93,8 +90,8 @@ export interface QueriedTable {
   readonly definition: TableDefinition
   /** The fields that the query uses, at least. */
   readonly readAs: Schema
-  /** Whoever is restricted has dumps. */
-  readonly restriction: Extract<Restriction, string>
+  /** What of the rows the query gets to see. */
+  readonly restriction: Restriction
   /** Until the query ends. */
   readonly held: HeldFiles
   readonly sources: readonly Pick<PlannedFile, 'dataFile' | 'deleteFiles'>[]
@@ -151,19 +148,17 @@ export class Converter {
   ): Promise<T> {
     const { source, definition, readAs, schema, idsInFile, restriction, held, ...output } =
       conversion
-    const readable = restriction === 'unrestricted' ? readAs : withFilterFields(readAs, restriction)
+    const restricted = sourceRestriction(restriction, readAs)
     try {
       return await this.#localFiles.use(async ({ pathOf }) => {
         const access = { objects: this.options.objects, pathOf }
         const { file, identity } = await describeSource(
           access,
-          { definition, schema: readable },
+          { definition, schema: restricted?.readAs ?? readAs },
           source,
         )
-        if (restriction !== 'unrestricted') {
-          const { filter, actions, isInverted } = restriction
-          const shown = { readAs: readable, filter, actions, isInverted }
-          const job = { ...output, schema, restriction: shown }
+        if (restricted !== undefined) {
+          const job = { ...output, schema, restriction: restricted }
           return this.#export({ ...job, source: file }, (made) => place(made, identity))
         }
         const names = new Map(file.columns.map((each) => [each.fieldId, each.nameInFile]))
@@ -237,15 +232,17 @@ export class Converter {
     try {
       return await this.#localFiles.use(async ({ pathOf }) => {
         const described: QueryTable[] = []
-        for (const { definition, readAs, sources } of tables) {
+        for (const { definition, readAs, restriction: of, sources } of tables) {
+          const restriction = sourceRestriction(of, readAs)
+          const schema = restriction?.readAs ?? readAs
           const files = await mapBounded(sources, SOURCES_AT_ONCE, async (source) => {
             limits.signal?.throwIfAborted()
             const access = { objects: this.options.objects, pathOf }
-            const found = describeSource(access, { definition, schema: readAs }, source)
+            const found = describeSource(access, { definition, schema }, source)
             const named = found.catch((error) => Promise.reject(namingSource(error, source)))
             return (await untilStopped(named, limits.signal)).file
           })
-          described.push({ schema: readAs, sources: files })
+          described.push({ schema: readAs, restriction, sources: files })
         }
         const target = { path, format, compression: 'none' as const, header }
         const onRead = ofFiles(tables, limits.onRead)

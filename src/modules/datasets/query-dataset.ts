@@ -137,7 +137,7 @@ function gaveUp(): CatalogError {
 
 /** A query, and the snapshot that it reads. */
 export interface DatasetRows
-  extends Pick<TableQuery, 'definition' | 'readAs' | 'query' | 'sources'> {
+  extends Pick<TableQuery, 'definition' | 'readAs' | 'restriction' | 'query' | 'sources'> {
   readonly read: ReadSnapshot
 }
 
@@ -155,14 +155,12 @@ export async function queryOfDataset(
   const { definition } = state
   const schema = getSchema(definition, facts.schemaId)
   const wanted = asked as DatasetQuery
+  const restriction = 'unrestricted'
   const query = bindQuery(requestOf(wanted), schema)
-  const { files } = await planSources(
-    deps,
-    { state, snapshot, schema },
-    { filter: wanted.filter, signal },
-  )
+  const source = { state, snapshot, schema, restriction } as const
+  const { files } = await planSources(deps, source, { filter: wanted.filter, signal })
   const readAs = { ...schema, fields: fieldsOfQuery(query, schema) }
-  return { definition, readAs, query, sources: files, read: { state, snapshot } }
+  return { definition, readAs, restriction, query, sources: files, read: { state, snapshot } }
 }
 
 interface Reading {
@@ -219,7 +217,7 @@ async function writeRows(
     )
   }
   const { read, ...found } = await queryOfDataset(deps, dataset, reading)
-  const wish = { ...found, ...output, restriction: 'unrestricted' } as const
+  const wish = { ...found, ...output }
   await deps.holds.during(reader, [read], (held) =>
     deps.converter.query({ ...wish, held }, (_result, path) => place(path)),
   )

@@ -3,7 +3,7 @@ import { getSchema } from '../../core/table/table.ts'
 import type { SqlQuery } from '../../lake/convert/converter.ts'
 import type { HeldFiles, ReadSnapshot } from '../../lake/deletion/file-holds.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
-import { planSources, type RowsDependencies } from '../rows/query-source.ts'
+import { planSources, type QuerySource, type RowsDependencies } from '../rows/query-source.ts'
 import { type PlannedTable, queried } from '../rows/run-query.ts'
 
 /** What a dataset of SQL keeps as its query: the text, and what each of its tables was. */
@@ -41,7 +41,8 @@ export async function sqlQueryOfDataset(
   for (const { table_id, snapshot_id, schema_id } of sources) {
     const state = await getTable(deps.catalog, table_id)
     const snapshot = await getSnapshot(deps, state, { snapshotIdentifier: snapshot_id })
-    const source = { state, snapshot, schema: getSchema(state.definition, schema_id) }
+    const schema = getSchema(state.definition, schema_id)
+    const source: QuerySource = { state, snapshot, schema, restriction: 'unrestricted' }
     const { files } = await planSources(deps, source, { signal })
     planned.push({ source, files })
   }

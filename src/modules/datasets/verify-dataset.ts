@@ -124,9 +124,11 @@ async function rowsOf(
   const state = await getTable(deps.catalog, tableUuid)
   const { definition, currentSnapshot: snapshot } = state
   const readAs = currentSchema(definition)
-  const { files } = await planSources(deps, { state, snapshot, schema: readAs }, { signal })
+  const restriction = 'unrestricted'
+  const source = { state, snapshot, schema: readAs, restriction } as const
+  const { files } = await planSources(deps, source, { signal })
   const query = bindQuery({}, readAs)
-  return { definition, readAs, query, sources: files, read: { state, snapshot } }
+  return { definition, readAs, restriction, query, sources: files, read: { state, snapshot } }
 }
 
 /** SHA-256 of the rows as CSV. */
@@ -135,8 +137,7 @@ async function digestOf(
   { read: _, ...rows }: DatasetRows,
   reading: Pick<TableQuery, 'held' | 'signal' | 'onRead'>,
 ): Promise<string> {
-  const restriction = 'unrestricted'
-  const wish = { ...rows, ...reading, restriction, format: 'csv', runsAs: 'conversion' } as const
+  const wish = { ...rows, ...reading, format: 'csv', runsAs: 'conversion' } as const
   return converter.query(wish, (_result, path) => digestOfFile(path))
 }
 

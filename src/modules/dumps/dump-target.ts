@@ -1,21 +1,18 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { childFields } from '../../core/schema/schema-lookup.ts'
-import { isCovered, type Restriction, restrictionOf } from '../../core/table/restriction.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
-import type { TablePolicy } from '../../core/table/table-policy.ts'
 import { type Field, type Schema, type Type, typeName } from '../../core/value/type.ts'
-import { policyUnusable } from '../../http/permission.ts'
+import { type PolicyOn, restrictionFor } from '../../http/permission.ts'
 import {
   getSnapshot,
   getTable,
   type LookupDependencies,
   schemaOfReading,
 } from '../../lake/table/table-lookup.ts'
-import { ProblemError } from '../../problem/problems.ts'
 import { NO_SNAPSHOT_ID } from './dump-folder.ts'
 import { choiceOf, type DumpFormatChoice, type DumpTarget, requireChoice } from './dump-key.ts'
 
@@ -30,7 +27,7 @@ export async function getDumpTarget(
     readonly selector: SnapshotSelector
     readonly schemaId?: number | undefined
     /** As in `Call`. */
-    readonly policyOn: (tableUuid: string) => TablePolicy | undefined
+    readonly policyOn: PolicyOn
   },
 ): Promise<DumpTarget> {
   requireChoice(request)
@@ -42,32 +39,13 @@ export async function getDumpTarget(
     schemaId === undefined
       ? schemaOfReading(state, selector, found)
       : requireSchema(state, schemaId)
-  const restriction = restrictionFor(state, schema, request.policyOn)
+  const { policyOn } = request
+  const covered = `give schema_id=${state.definition.currentSchemaId}`
+  const restriction = restrictionFor(state, { schema, policyOn, covered })
   requireColumns(state, schema)
   requireTypes(schema, request)
   const snapshot = found ?? noSnapshot(state)
   return { state, snapshot, schema, restriction, ...choiceOf(request) }
-}
-
-/** Throws `table-restricted` where a policy cannot say what may be shown of it. */
-function restrictionFor(
-  { definition, namespace, name }: TableState,
-  schema: Schema,
-  policyOn: (tableUuid: string) => TablePolicy | undefined,
-): Restriction {
-  const policy = policyOn(definition.tableUuid)
-  if (policy === undefined) return 'unrestricted'
-  const table = formatTableName(namespace, name)
-  const restriction = restrictionOf(policy, definition)
-  if (restriction === undefined) throw policyUnusable(table)
-  if (!isCovered(schema, definition)) {
-    const { currentSchemaId } = definition
-    const detail =
-      `a policy holds for you on ${table}, and says nothing of columns that the table no ` +
-      `longer has, as schema ${schema.schemaId} does: give schema_id=${currentSchemaId}`
-    throw new ProblemError('table-restricted', detail, { facts: { table } })
-  }
-  return restriction
 }
 
 /** Engines make tables without columns, over Iceberg REST; no format of a dump can show one. */

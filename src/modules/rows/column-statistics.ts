@@ -7,6 +7,7 @@ import { SharedWork } from '../../core/shared-work.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { type Field, isNested, type Type, typeName } from '../../core/value/type.ts'
 import { parseExactJson } from '../../formats/json/exact-json.ts'
+import type { PolicyOn } from '../../http/permission.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import {
@@ -15,6 +16,7 @@ import {
   type QuerySource,
   type RowsDependencies,
   readHeld,
+  restrictionText,
   snapshotIdOf,
 } from './query-source.ts'
 
@@ -54,11 +56,13 @@ interface Described {
   readonly table: string
   readonly column: string
   readonly selector: SnapshotSelector
+  /** As in `Call`. */
+  readonly policyOn: PolicyOn
   readonly onRead: OnRead
   readonly signal: AbortSignal
 }
 
-/** A snapshot never changes: what was found of it once is kept. */
+/** A snapshot never changes: what was found of it once is kept, for those who see the same. */
 export class StatisticsOfColumns {
   readonly #deps: RowsDependencies
   readonly #kept = new BoundedMap<string, SharedWork<ColumnStatistics>>(KEPT_MAX)
@@ -81,11 +85,13 @@ export class StatisticsOfColumns {
     return kept?.isLost === true ? undefined : kept
   }
 
-  async #find({ table, column, selector }: Omit<Described, 'onRead'>) {
-    const source = await findSource(this.#deps, table, selector)
+  async #find({ table, column, ...asked }: Omit<Described, 'onRead'>) {
+    const source = await findSource(this.#deps, table, asked)
     const { fieldId, type } = resolve(source, column)
     const { state, schema } = source
-    const key = [state.definition.tableUuid, snapshotIdOf(source), schema.schemaId, fieldId].join()
+    const { tableUuid } = state.definition
+    const shown = restrictionText(source)
+    const key = [tableUuid, snapshotIdOf(source), schema.schemaId, fieldId, shown].join()
     return { source, fieldId, type, key }
   }
 
@@ -115,7 +121,7 @@ export class StatisticsOfColumns {
     const { files } = await planSources(this.#deps, source, reading)
     const { definition } = source.state
     const readAs = { ...source.schema, fields: path.slice(0, 1) as readonly Field[] }
-    const restriction = 'unrestricted' as const
+    const { restriction } = source
     const table = { definition, readAs, restriction, held, sources: files }
     const ask = (sql: string) => this.#ask({ sql, tables: [table], ...reading })
     const [totals = {}] = await ask(totalsSql(value, type))

@@ -3,6 +3,7 @@ import { EXAMPLE_SNAPSHOT_ID, EXAMPLE_UUID, LongText } from '../../http/common-s
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
+import { ProblemError } from '../../problem/problems.ts'
 import { snapshotIdOf } from './query-source.ts'
 import { CSV_MEDIA_TYPE, chooseForm, formatOf, resultColumns } from './rows-response.ts'
 import { type LimitedDependencies, READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
@@ -107,7 +108,7 @@ const diff = (deps: LimitedDependencies, streams: RowStreams) =>
       path: '/v1/tables/{table_identifier}/diff',
       operationId: 'diffSnapshots',
       tag: ROWS_TAG,
-      permission: onTable('select'),
+      permission: onTable('select', 'filtered'),
       summary: 'What differs between two snapshots',
       description:
         'Columns, files and rows, by partition, from manifests: a row that was only written ' +
@@ -130,9 +131,14 @@ const diff = (deps: LimitedDependencies, streams: RowStreams) =>
     async (call) => {
       call.requireOwnSite()
       const { rows, format, from, to } = call.query
-      const [table, signal] = [call.param('table_identifier'), call.closed]
-      const found = await diffSnapshots(deps, { table, from, to, signal })
-      if (rows !== 'true') return jsonReply(diffJson(found))
+      const { policyOn, closed: signal } = call
+      const table = call.param('table_identifier')
+      const found = await diffSnapshots(deps, { table, from, to, policyOn, signal })
+      const isRestricted = found.to.restriction !== 'unrestricted'
+      if (rows !== 'true') {
+        if (isRestricted) throw countsWithheld(table)
+        return jsonReply(diffJson(found))
+      }
       const form = chooseForm(format, call.accepts)
       const options = { format: formatOf(form), signal: call.closed }
       const cost = bytesOf(found)
@@ -149,6 +155,13 @@ const diff = (deps: LimitedDependencies, streams: RowStreams) =>
 /** Bytes of the files that differ. */
 function bytesOf({ added, removed }: SnapshotDiff): number {
   return [...added, ...removed].reduce((sum, { dataFile }) => sum + dataFile.fileSizeBytes, 0)
+}
+
+function countsWithheld(table: string): ProblemError {
+  const detail =
+    `A policy withholds rows or columns of ${table} from you, and counts are those of all rows: ` +
+    'ask with rows=true for the rows that differ'
+  return new ProblemError('table-restricted', detail, { facts: { table } })
 }
 
 function endsOf({ from, to }: SnapshotDiff) {

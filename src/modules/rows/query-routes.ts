@@ -17,6 +17,7 @@ import { CSV_MEDIA_TYPE, chooseForm, resultColumns, rowsReply } from './rows-res
 import { type LimitedDependencies, READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
 import { Row } from './rows-shapes.ts'
 import {
+  type AskOptions,
   estimateJson,
   mayBecomeDataset,
   type PreparedQuery,
@@ -77,10 +78,10 @@ const query = (deps: QueryDependencies) =>
     async (call) => {
       const { body, query: parameters, closed } = call
       const form = chooseForm(parameters.format, call.accepts)
-      const { authorize, principal, request } = call
+      const { principal, request } = call
       const preferences = parsePrefer(request.headers['prefer'])
       const waiting = { closed, wait: new Wait(), waitSeconds: preferences.waitSeconds }
-      const prepared = await prepareInTime({ ...waiting, authorize }, (options) =>
+      const prepared = await prepareInTime({ ...waiting, ...shown(call) }, (options) =>
         deps.limits.prepare({ principal, request, closed: options.closed }, () =>
           prepareQuery(deps, body, options),
         ),
@@ -106,6 +107,13 @@ const query = (deps: QueryDependencies) =>
       return rowsReply(form, { result, pieces: [bytes], members, headers: found.headers })
     },
   )
+
+/** Lets queries see what is left of tables that policies restrict. */
+function shown({ authorize, policyOn }: Call<unknown, QueryBody>) {
+  const asking: AskOptions['authorize'] = (privilege, targets) =>
+    authorize(privilege, targets, 'filtered')
+  return { authorize: asking, policyOn }
+}
 
 function mayBeLater(
   prepared: PreparedQuery,
@@ -169,7 +177,9 @@ const estimate = (deps: LimitedDependencies) =>
         `"filter": "flight_id = 4242"}'`,
     },
     async (call) => {
-      const prepared = await deps.limits.prepare(call, () => prepareQuery(deps, call.body, call))
+      const prepared = await deps.limits.prepare(call, () =>
+        prepareQuery(deps, call.body, { ...shown(call), closed: call.closed }),
+      )
       return jsonReply(estimateJson(prepared))
     },
   )

@@ -2,11 +2,13 @@ import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { BoundQuery } from '../../core/query/bound-query.ts'
 import type { InlineMax } from '../../core/query/inline-max.ts'
+import type { Restriction } from '../../core/table/restriction.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { Turns } from '../../core/turns.ts'
 import type { Schema } from '../../core/value/type.ts'
+import { type PolicyOn, restrictionFor } from '../../http/permission.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
@@ -30,18 +32,43 @@ export interface QuerySource {
   /** `undefined` if the table has none yet. */
   readonly snapshot: Snapshot | undefined
   readonly schema: Schema
+  /** What of the rows the caller gets to see. */
+  readonly restriction: Restriction
 }
+
+/** Schemas of older moments may have columns that no policy of today covers. */
+const COVERED = 'ask for the table as it is now'
 
 const FILES_PER_TURN = 32
 
 export async function findSource(
   deps: RowsDependencies,
   table: string,
-  selector: SnapshotSelector,
+  { selector, policyOn }: { readonly selector: SnapshotSelector; readonly policyOn: PolicyOn },
 ): Promise<QuerySource> {
   const state = await getTable(deps.catalog, table)
+  const policyOfAsked: PolicyOn = (tableUuid) => policyOn(tableUuid, table)
+  return await sourceAt(deps, state, { selector, policyOn: policyOfAsked })
+}
+
+/** Throws `table-restricted` where a policy cannot say what may be shown. */
+export async function sourceAt(
+  deps: RowsDependencies,
+  state: TableState,
+  { selector, policyOn }: { readonly selector: SnapshotSelector; readonly policyOn: PolicyOn },
+): Promise<QuerySource> {
   const snapshot = await getSnapshot(deps, state, selector)
-  return { state, snapshot, schema: schemaOfReading(state, selector, snapshot) }
+  const schema = schemaOfReading(state, selector, snapshot)
+  return { state, snapshot, schema, restriction: restrictionOn(state, schema, policyOn) }
+}
+
+export function restrictionOn(state: TableState, schema: Schema, policyOn: PolicyOn): Restriction {
+  return restrictionFor(state, { schema, policyOn, covered: COVERED })
+}
+
+/** Part of the key of what is made for a caller: equal for those who see the same. */
+export function restrictionText({ restriction }: Pick<QuerySource, 'restriction'>): string {
+  return restriction === 'unrestricted' ? '' : restriction.text
 }
 
 /** The data files that may have matching rows, in the order of the table, and their plan. */
@@ -50,13 +77,18 @@ export interface PlannedSources {
   readonly files: readonly PlannedFile[]
 }
 
-/** `location-not-allowed` before any of the files is read. Stops when the signal ends. */
+/**
+ * `location-not-allowed` before any of the files is read. The filter of a caller who is restricted
+ * leaves none out: it is for the values that are shown, and which files are read would tell of
+ * those that are not. Stops when the signal ends.
+ */
 export async function planSources(
   deps: Pick<RowsDependencies, 'manifests' | 'objects'>,
-  { state, snapshot, schema }: QuerySource,
+  { state, snapshot, schema, restriction }: QuerySource,
   { filter, signal }: { readonly filter?: string | undefined; readonly signal: AbortSignal },
 ): Promise<PlannedSources> {
-  const plan = await planScan(deps, state, { snapshot, schema, filter, signal })
+  const pruning = restriction === 'unrestricted' ? filter : undefined
+  const plan = await planScan(deps, state, { snapshot, schema, filter: pruning, signal })
   const allowed = new AllowedFiles(deps.objects)
   const turns = new Turns(signal)
   const files: PlannedFile[] = []

@@ -6,6 +6,7 @@ import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { getSchema } from '../../core/table/table.ts'
 import type { ResultPart } from '../../engine/engine.ts'
 import { pageToken, parsePageToken } from '../../http/page-token.ts'
+import type { PolicyOn } from '../../http/permission.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { PlannedFile } from '../../lake/scan/plan-files.ts'
@@ -19,6 +20,8 @@ import {
   type RowsDependencies,
   readHeld,
   readsAll,
+  restrictionOn,
+  restrictionText,
   snapshotIdOf,
 } from './query-source.ts'
 
@@ -33,6 +36,8 @@ export interface RowsRequest {
   readonly limit: number
   /** Token of the page before. */
   readonly after: string | undefined
+  /** As in `Call`. */
+  readonly policyOn: PolicyOn
   readonly format: RowsFormat
   readonly signal: AbortSignal
   readonly onRead: OnRead
@@ -67,22 +72,25 @@ export async function readRows(deps: RowsDependencies, request: RowsRequest): Pr
   return await readHeld(deps, [source], async (held) => {
     const { files } = await planSources(deps, source, { filter, signal: request.signal })
     const reader = new PageReader(deps, { request, source, query, files, digest, held })
-    return await (readsAll(query) ? reader.ordered(position) : reader.inTurn(position))
+    // Where a row is in its file would tell how many are withheld before it.
+    const isCounted = readsAll(query) || source.restriction !== 'unrestricted'
+    return await (isCounted ? reader.counted(position) : reader.inTurn(position))
   })
 }
 
 async function sourceOf(
   deps: RowsDependencies,
-  { table, selector }: RowsRequest,
+  { table, selector, policyOn }: RowsRequest,
   position: Position | undefined,
 ): Promise<QuerySource> {
-  if (position === undefined) return await findSource(deps, table, selector)
+  if (position === undefined) return await findSource(deps, table, { selector, policyOn })
   const state = await getTable(deps.catalog, table)
   const snapshot = await getSnapshot(deps, state, { snapshotIdentifier: position.snapshotId })
   if (!state.definition.schemas.some(({ schemaId }) => schemaId === position.schemaId)) {
     throw tokenInvalid('it is of another table')
   }
-  return { state, snapshot, schema: getSchema(state.definition, position.schemaId) }
+  const schema = getSchema(state.definition, position.schemaId)
+  return { state, snapshot, schema, restriction: restrictionOn(state, schema, policyOn) }
 }
 
 /** What the pages of one reading have in common. */
@@ -93,6 +101,7 @@ function digestOf(source: QuerySource, query: BoundQuery): string {
       snapshotIdOf(source),
       source.schema.schemaId,
       canonicalQuery(query),
+      restrictionText(source),
     ]),
   )
 }
@@ -147,10 +156,11 @@ class PageReader {
     this.#reading = reading
   }
 
-  async ordered(position: Position | undefined): Promise<RowsPage> {
+  /** The rows of the result after so many; of all files. */
+  async counted(position: Position | undefined): Promise<RowsPage> {
     const { files } = this.#reading
     const offset = position?.after ?? 0
-    if (typeof offset !== 'number') throw tokenInvalid('it is of a page without an order')
+    if (typeof offset !== 'number') throw tokenInvalid('it is of a page of other rows')
     const { hasMore } = await this.#read(files, { offset })
     return this.#page(hasMore ? offset + this.#rows : undefined)
   }
@@ -180,7 +190,7 @@ class PageReader {
 
   #startOf(position: Position | undefined): { next: number; row: number | undefined } {
     if (position === undefined) return { next: 0, row: undefined }
-    if (typeof position.after === 'number') throw tokenInvalid('it is of a page with an order')
+    if (typeof position.after === 'number') throw tokenInvalid('it is of a page of other rows')
     const [key, row] = position.after
     const next = this.#reading.files.findIndex(({ dataFile }) => keyOf(dataFile.path) === key)
     if (next < 0) throw tokenInvalid('the snapshot has not the file of its last row')
@@ -207,7 +217,7 @@ class PageReader {
     const { converter } = this.#deps
     const asked = {
       definition: state.definition,
-      restriction: 'unrestricted' as const,
+      restriction: source.restriction,
       readAs: { ...schema, fields: fieldsOfQuery(query, schema) },
       held,
       sources,

@@ -57,7 +57,7 @@ const rows = (deps: LimitedDependencies) =>
       path: '/v1/tables/{table_identifier}/rows',
       operationId: 'readRows',
       tag: ROWS_TAG,
-      permission: onTable('select'),
+      permission: onTable('select', 'filtered'),
       summary: 'Read rows of a table, as of now or of any moment',
       description:
         'Exactly the rows that match, page by page. The snapshot is fixed by the first page, so ' +
@@ -85,6 +85,7 @@ const rows = (deps: LimitedDependencies) =>
           orderBy: order === undefined ? undefined : parseOrder(order, 'order_by'),
           limit,
           after,
+          policyOn: call.policyOn,
           format: formatOf(form),
           signal: call.closed,
           onRead,

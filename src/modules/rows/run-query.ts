@@ -8,9 +8,10 @@ import type { Schema } from '../../core/value/type.ts'
 import type { SqlReference } from '../../engine/engine.ts'
 import type { Target } from '../../http/authorizer.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
+import type { PolicyOn } from '../../http/permission.ts'
 import type { Preferences, Wait } from '../../http/prefer.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
-import { estimateQuery, estimateSql, type QueryEstimate } from './estimate.ts'
+import { estimateQuery, estimateWhole, type QueryEstimate } from './estimate.ts'
 import { inTime, type TimeLimit } from './in-time.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import type { QueryBody, StructuredQuery } from './query-shapes.ts'
@@ -57,6 +58,8 @@ export interface QueryRows {
 export interface AskOptions {
   /** Whether the caller may read the tables. */
   authorize(privilege: 'select', targets: readonly Target[]): Promise<void>
+  /** As in `Call`. */
+  readonly policyOn: PolicyOn
   readonly closed: AbortSignal
 }
 
@@ -64,14 +67,15 @@ export interface AskOptions {
 export async function prepareQuery(
   deps: RowsDependencies,
   body: QueryBody,
-  { authorize, closed }: AskOptions,
+  options: AskOptions,
 ): Promise<PreparedQuery> {
   const { sql, source: asked, filter } = body
   if (asked === undefined) {
-    return await prepareSql(deps, sql ?? '', { authorize, closed })
+    return await prepareSql(deps, sql ?? '', options)
   }
+  const { authorize, policyOn, closed } = options
   await authorize('select', [{ on: 'table', name: asked.table }])
-  const source = await findSource(deps, asked.table, selectorOf(asked))
+  const source = await findSource(deps, asked.table, { selector: selectorOf(asked), policyOn })
   const query = bindQuery(requestOf(body), source.schema)
   const planned = await planSources(deps, source, { filter, signal: closed })
   const asking = { ...planned, query, filter, signal: closed }
@@ -97,7 +101,7 @@ export function requestOf({
 export async function prepareSql(
   deps: RowsDependencies,
   sql: string,
-  { authorize, closed }: AskOptions,
+  { authorize, policyOn, closed }: AskOptions,
 ): Promise<PreparedSql> {
   const { references, canonical } = await asCostly(() => deps.converter.parseSql(sql, closed))
   if (references.length === 0) {
@@ -109,14 +113,15 @@ export async function prepareSql(
   )
   const tables: PlannedTable[] = []
   for (const reference of references) {
-    const source = await findSource(deps, reference.table, selectorOfReference(reference))
+    const selector = selectorOfReference(reference)
+    const source = await findSource(deps, reference.table, { selector, policyOn })
     tables.push({ source, ...(await planSources(deps, source, { signal: closed })) })
   }
   const inlineMax = inlineMaxFor(
     deps,
     tables.map(({ source }) => source),
   )
-  return { kind: 'sql', sql, canonical, tables, estimate: estimateSql(tables), inlineMax }
+  return { kind: 'sql', sql, canonical, tables, estimate: estimateWhole(tables), inlineMax }
 }
 
 function inlineMaxFor(
@@ -174,13 +179,13 @@ export function requireTriable(
  * answer without it, so one that waits for nothing waits for that, too.
  */
 export function prepareInTime<T>(
-  { authorize, closed, wait, waitSeconds }: AskOptions & Waiting,
+  { closed, wait, waitSeconds, ...asking }: AskOptions & Waiting,
   prepare: (options: AskOptions) => Promise<T>,
 ): Promise<T> {
   const leftMs =
     waitSeconds === undefined ? undefined : Math.max(wait.leftMs(waitSeconds), PREPARING_MS_MIN)
   const late = new CatalogError('overloaded', 'the query was not planned in time: ask again later')
-  return inTime({ closed, leftMs, late }, (signal) => prepare({ authorize, closed: signal }))
+  return inTime({ closed, leftMs, late }, (signal) => prepare({ ...asking, closed: signal }))
 }
 
 /** How long a client waits for the whole answer, wherever the time goes. */
@@ -222,9 +227,16 @@ export async function runInline(
   }
 }
 
-/** Nothing becomes a dataset of tables without a snapshot. */
+/**
+ * Nothing becomes a dataset of tables without a snapshot, or of what a caller sees of restricted
+ * ones: others read datasets.
+ */
 export function mayBecomeDataset({ tables }: PreparedQuery): boolean {
-  return tables.every(({ source }) => source.snapshot !== undefined)
+  return tables.every((table) => table.source.snapshot !== undefined && isWhole(table))
+}
+
+function isWhole({ source }: PlannedTable): boolean {
+  return source.restriction === 'unrestricted'
 }
 
 async function readInline(
@@ -268,10 +280,10 @@ export function queried(
 ) {
   if (table === undefined) throw new Error('a query has a table')
   const { source, files } = table
-  const { schema, state } = source
+  const { schema, state, restriction } = source
   const fields = query === undefined ? schema.fields : fieldsOfQuery(query, schema)
   return {
-    restriction: 'unrestricted' as const,
+    restriction,
     held,
     definition: state.definition,
     readAs: { ...schema, fields },
@@ -295,7 +307,7 @@ export function estimateJson({ tables, estimate, inlineMax }: Omit<PreparedQuery
     bytes,
     files,
     files_skipped: filesSkipped,
-    would: isInline({ estimate, inlineMax }) ? 'inline' : 'dataset',
+    would: isInline({ estimate, inlineMax }) || !tables.every(isWhole) ? 'inline' : 'dataset',
     cost,
   }
 }

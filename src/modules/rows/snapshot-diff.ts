@@ -5,14 +5,21 @@ import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { typeName } from '../../core/value/type.ts'
+import type { PolicyOn } from '../../http/permission.ts'
 import type { OpenFile } from '../../lake/convert/open-file.ts'
 import { ShownPartitions } from '../../lake/file/shown-partitions.ts'
 import { partitionKey } from '../../lake/scan/delete-file-index.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { PlannedFile } from '../../lake/scan/plan-files.ts'
-import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
+import { getTable } from '../../lake/table/table-lookup.ts'
 import type { OnRead } from './limits/query-limits.ts'
-import { planSources, type QuerySource, type RowsDependencies, readHeld } from './query-source.ts'
+import {
+  planSources,
+  type QuerySource,
+  type RowsDependencies,
+  readHeld,
+  sourceAt,
+} from './query-source.ts'
 
 /** Partitions that are listed. */
 const PARTITIONS_MAX = 1_000
@@ -47,17 +54,21 @@ export interface DiffRequest {
   readonly table: string
   readonly from: string
   readonly to: string
+  /** As in `Call`. */
+  readonly policyOn: PolicyOn
   readonly signal: AbortSignal
 }
 
 /** From manifests: reads no data. */
 export async function diffSnapshots(
   deps: RowsDependencies,
-  { table, from: fromText, to: toText, signal }: DiffRequest,
+  { table, from: fromText, to: toText, policyOn, signal }: DiffRequest,
 ): Promise<SnapshotDiff> {
   const state = await getTable(deps.catalog, table)
-  const from = await sourceAt(deps, state, fromText)
-  const to = await sourceAt(deps, state, toText)
+  const [from, to] = [
+    await sourceAt(deps, state, { selector: momentOf(state, fromText), policyOn }),
+    await sourceAt(deps, state, { selector: momentOf(state, toText), policyOn }),
+  ]
   const [before, after] = await Promise.all([from, to].map((each) => planned(deps, each, signal)))
   const removed = lacking(before ?? new Map(), after ?? new Map())
   const added = lacking(after ?? new Map(), before ?? new Map())
@@ -67,17 +78,9 @@ export async function diffSnapshots(
   return { from, to, ...partitions.result(), added, removed }
 }
 
-async function sourceAt(
-  deps: RowsDependencies,
-  state: TableState,
-  text: string,
-): Promise<QuerySource> {
+function momentOf(state: TableState, text: string): SnapshotSelector {
   const isMoment = MOMENT.test(text) && state.refs[text] === undefined
-  const selector: SnapshotSelector = isMoment
-    ? { asAtMs: parseAsAt(text) }
-    : { snapshotIdentifier: text }
-  const snapshot = await getSnapshot(deps, state, selector)
-  return { state, snapshot, schema: schemaOfReading(state, selector, snapshot) }
+  return isMoment ? { asAtMs: parseAsAt(text) } : { snapshotIdentifier: text }
 }
 
 async function planned(
@@ -212,8 +215,7 @@ export async function readChanges(
 ): Promise<Changes> {
   const { converter } = deps
   const { definition } = to.state
-  const restriction = 'unrestricted' as const
-  const readAs = to.schema
+  const { restriction, schema: readAs } = to
   const { sql, sides } = changesSql(files)
   return await readHeld(deps, [from, to], (held) => {
     const table = (sources: readonly PlannedFile[]) => {

@@ -87,7 +87,7 @@ const columnStatistics = (columns: StatisticsOfColumns, limits: QueryLimits) =>
       parameters: { column: 'The name of a column, or the dotted one of a member of a struct.' },
       operationId: 'columnStatistics',
       tag: ROWS_TAG,
-      permission: onTable('select'),
+      permission: onTable('select', 'filtered'),
       summary: 'Statistics of a column',
       description:
         'Of a snapshot they never change: they are computed once, and kept in memory by its id.',
@@ -98,13 +98,14 @@ const columnStatistics = (columns: StatisticsOfColumns, limits: QueryLimits) =>
       curl: 'curl $MORAINE/v1/tables/aviation.flights/columns/origin/statistics',
     },
     async (call) => {
-      const { param, query } = call
+      const { param, query, policyOn } = call
       call.requireOwnSite()
       const table = param('table_identifier')
       const asked = {
         table,
         column: param('column'),
         selector: selectorOf(query),
+        policyOn,
         signal: call.closed,
       }
       const known = await columns.findKnown(asked)

@@ -86,7 +86,7 @@ test('it gets credentials to read, and may change or plan no more than others', 
     ['post', LOAD, { requirements: [], updates: [] }],
     ['delete', LOAD],
     ['post', `${LOAD}/plan`, {}],
-    ['get', `${TABLE}/rows`],
+    ['get', `${TABLE}/plan`],
     ['get', TABLE],
     ['post', `${TABLE}/clone`, { name: 'copy', namespace: 'air' }],
   ]

@@ -36,7 +36,7 @@ const DISTRUSTED = new Set(['float', 'double', 'binary', 'fixed', 'uuid'])
 
 /** Whether the statistics of files may answer for values. A least value of theirs is a bound. */
 function isTrusting({ query, table }: QueryJob): boolean {
-  if (query.groupBy !== undefined) return false
+  if (query.groupBy !== undefined || table.restriction !== undefined) return false
   const used = new Set(query.filter === undefined ? [] : fieldsOfFilter(query.filter))
   for (const { by } of query.orderBy) if ('fieldId' in by) used.add(by.fieldId)
   return !allFields(table.schema).some(({ id, type }) => used.has(id) && DISTRUSTED.has(type.kind))

@@ -10,9 +10,7 @@ import { finishParquet } from '../sql/finish-parquet.ts'
 import { withSession } from '../sql/session.ts'
 import { quoteConstant, quoteName } from '../sql/sql-text.ts'
 import { linkTables } from './link-tables.ts'
-import { maskSql } from './mask-sql.ts'
-import { rowFilterSql } from './row-filter-sql.ts'
-import { fieldSql, type LinkedTable, tableRows } from './table-rows.ts'
+import { type LinkedTable, tableRows } from './table-rows.ts'
 
 const SHOWN_NAME = 'shown.parquet'
 
@@ -34,14 +32,12 @@ async function runRestrictedExport(
 ): Promise<JobResult> {
   const { source, schema } = job
   const linkedPaths: string[] = []
-  const tables = [{ schema: restriction.readAs, sources: [source] }]
+  const tables = [{ schema, restriction, sources: [source] }]
   await blaming(source.path, async () => {
     const [table] = await linkTables(tables, place, linkedPaths)
     if (table === undefined) throw new Error('an export has a source')
     await withSession({ ...place, linkedPaths, trust: 'values' }, (connection) =>
-      withAnyMaps((hasRepeatedKeys) =>
-        copy(connection, { ...job, restriction }, { table, hasRepeatedKeys }),
-      ),
+      withAnyMaps((hasRepeatedKeys) => copy(connection, table, hasRepeatedKeys)),
     )
   })
   for (const i of linkedPaths.keys()) unlinkSync(`source-${i + 1}.parquet`)
@@ -56,23 +52,14 @@ async function runRestrictedExport(
 
 async function copy(
   connection: DuckDBConnection,
-  { schema, restriction }: RestrictedJob,
-  { table, hasRepeatedKeys }: { readonly table: LinkedTable; readonly hasRepeatedKeys: boolean },
+  table: LinkedTable,
+  hasRepeatedKeys: boolean,
 ): Promise<void> {
-  const { readAs, filter, actions, isInverted } = restriction
+  const { schema } = table
   const rows = await tableRows(connection, table, { number: 0, hasRepeatedKeys })
-  const names = sqlNames(schema.fields)
-  const shown = schema.fields.map((field, i) => {
-    const value = fieldSql(readAs, field.id)
-    const action = actions.get(field.id)
-    const sql = action === undefined ? value : maskSql(action, field, value)
-    return `${sql} AS ${quoteName(names[i] ?? '')}`
-  })
-  const condition = filter && rowFilterSql(filter, (id) => fieldSql(readAs, id))
-  const not = isInverted === true ? 'NOT ' : ''
-  const where = condition === undefined ? '' : ` WHERE ${condition} IS ${not}TRUE`
-  const query = `SELECT ${shown.join(', ')} FROM (${rows})${where}`
+  const columns = sqlNames(schema.fields).map((name, i) => `v${i} AS ${quoteName(name)}`)
   const options = copyOptions({ schema, target: ROWS_BETWEEN }, { hasMinusZero: true })
+  const query = `SELECT ${columns.join(', ')} FROM (${rows}) AS s`
   await connection.run(`COPY (${query}) TO ${quoteConstant(SHOWN_NAME)} (${options})`)
 }
 

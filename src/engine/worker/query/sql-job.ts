@@ -13,7 +13,7 @@ import { linkTables } from './link-tables.ts'
 import { checkSql, type SqlNode } from './sql-check.ts'
 import { resultSchema } from './sql-types.ts'
 import { invalidSql, withoutValues } from './sql-words.ts'
-import { type LinkedTable, tableRows } from './table-rows.ts'
+import { type LinkedTable, type RowsOptions, tableRows } from './table-rows.ts'
 import { finishResult, queryFailure, writeResult } from './write-result.ts'
 
 const ONE_SELECT = 'a query is one SELECT, and nothing else'
@@ -87,7 +87,7 @@ async function query(
   hasRepeatedKeys: boolean,
 ): Promise<SqlResult> {
   for (const [number, table] of tables.entries()) {
-    const rows = await tableRows(connection, table, { number, hasRepeatedKeys })
+    const rows = await rowsOf(connection, table, { number, hasRepeatedKeys })
     const names = sqlNames(table.schema.fields).map(quoteName)
     const columns = names.map((name, i) => `v${i} AS ${name}`).join(', ')
     const view = `CREATE OR REPLACE TEMP VIEW t${number} AS SELECT ${columns} FROM (${rows}) AS s`
@@ -101,6 +101,22 @@ async function query(
   const result = { schema, target }
   const written = await blamingQuery(() => writeResult(connection, result, { sql: limited, part }))
   return { ...written, bytes: finishResult(result, part), schema }
+}
+
+/**
+ * What may be shown of a restricted table is gathered first: DuckDB may else compute what a text
+ * asks for of rows that a policy leaves out, and tell of a value at which it failed.
+ */
+async function rowsOf(
+  connection: DuckDBConnection,
+  table: LinkedTable,
+  options: RowsOptions,
+): Promise<string> {
+  const rows = await tableRows(connection, table, options)
+  if (table.restriction === undefined) return rows
+  const name = `shown_${options.number}`
+  await connection.run(`CREATE OR REPLACE TEMP TABLE ${name} AS ${rows}`)
+  return `SELECT * FROM ${name}`
 }
 
 async function describe(connection: DuckDBConnection, sql: string): Promise<Schema> {

@@ -8,6 +8,8 @@ import type { LinkedFiles } from '../export/source-files.ts'
 import { openAlike, type ParquetFile } from '../sql/parquet-file.ts'
 import { typeSql } from '../sql/type-sql.ts'
 import { readFileSchemas } from './file-schemas.ts'
+import { maskSql } from './mask-sql.ts'
+import { rowFilterSql } from './row-filter-sql.ts'
 
 /** The sources of a table in the task's folder. */
 export interface LinkedTable extends QueryTable {
@@ -28,9 +30,29 @@ export interface RowsOptions {
 /**
  * The rows of a table as SQL: a query with the columns `v0`, `v1`, ... of the schema's fields, with
  * the table's types, `f`, the index of the source, and `r`, the position of the row in it. What is
- * deleted is in variables of the session.
+ * deleted is in variables of the session. Of a restricted table it has what may be shown.
  */
 export async function tableRows(
+  connection: DuckDBConnection,
+  table: LinkedTable,
+  options: RowsOptions,
+): Promise<string> {
+  const { restriction, schema } = table
+  if (restriction === undefined) return await allRows(connection, table, options)
+  const { readAs, filter, actions, isInverted } = restriction
+  const rows = await allRows(connection, { ...table, schema: readAs }, options)
+  const shown = schema.fields.map((field, i) => {
+    const value = fieldSql(readAs, field.id)
+    const action = actions.get(field.id)
+    return `${action === undefined ? value : maskSql(action, field, value)} AS v${i}`
+  })
+  const condition = filter && rowFilterSql(filter, (id) => fieldSql(readAs, id))
+  const not = isInverted === true ? 'NOT ' : ''
+  const where = condition === undefined ? '' : ` WHERE ${condition} IS ${not}TRUE`
+  return `SELECT ${[...shown, 'f', 'r'].join(', ')} FROM (${rows}) AS a${where}`
+}
+
+async function allRows(
   connection: DuckDBConnection,
   table: LinkedTable,
   options: RowsOptions,

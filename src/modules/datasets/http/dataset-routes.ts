@@ -120,9 +120,9 @@ async function makeAsked(
     waiting,
   }: { readonly kept: (called: string) => KeptWithEffect; readonly waiting: Waiting },
 ): Promise<CreatedDataset> {
-  const { authorize, body, closed, principal, request } = call
+  const { authorize, body, closed, policyOn, principal, request } = call
   const preparing = <T>(prepare: (asking: AskOptions) => Promise<T>) =>
-    prepareInTime({ ...waiting, authorize, closed }, (asking) =>
+    prepareInTime({ ...waiting, authorize, policyOn, closed }, (asking) =>
       service.limits.prepare({ principal, request, closed: asking.closed }, () => prepare(asking)),
     )
   const { name, ttl_seconds: ttlSeconds, sql, query } = body
