@@ -94,6 +94,12 @@ export function describePaths(catalog: () => Catalog): void {
         await catalog().tables.drop({ tableUuid, expectedVersion: 1, deletions })
         await catalog().paths.forgetLeftovers()
         expect(await dropped(asked)).toEqual([])
+        // Those of before the purge are gone, so a later life leaves its own only.
+        const own = 'file:///own'
+        const last = newTable({ ...state, version: 2 }, { addedPaths: [own] })
+        await catalog().tables.create(last)
+        await catalog().tables.drop({ tableUuid, expectedVersion: 2 })
+        expect(await dropped([...asked, own])).toEqual([[own, [tableUuid]]])
       },
     )
 
