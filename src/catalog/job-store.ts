@@ -86,6 +86,8 @@ export interface JobRecord {
 export type CancelledJob = JobRecord & {
   /** Whether somebody who wanted it no longer does: false of one that had ended. */
   readonly isWithdrawn: boolean
+  /** Whether the asker has withdrawn, now or before, and has not asked again since. */
+  readonly hasWithdrawn: boolean
 }
 
 /** What problem documents are made of. */

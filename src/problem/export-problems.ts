@@ -62,6 +62,16 @@ export const EXPORT_PROBLEMS = {
       'task.json: one statement then does both.',
     retry: 'no',
   },
+  'export-run-cancelled': {
+    status: 409,
+    iceberg: BAD_REQUEST,
+    title: 'Run withdrawn',
+    meaning:
+      'The run that the request waited for was withdrawn before its end, by those who had asked ' +
+      'for it or an administrator. What it had not committed was rolled back.',
+    remedy: 'See who withdrew it, and why; then ask for another run.',
+    retry: 'no',
+  },
   'export-outcome-unknown': {
     status: 409,
     iceberg: BAD_REQUEST,

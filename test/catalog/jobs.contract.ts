@@ -134,9 +134,15 @@ export function describeJobs(catalog: () => Catalog): void {
       const { jobId } = job
       const cancel = (asker?: string) =>
         jobs().cancel({ jobId, nowMs: 1_020, ...(asker !== undefined && { asker }) })
-      expect(await cancel('eve')).toMatchObject({ state: 'waiting', isWithdrawn: false })
-      expect(await cancel('bob')).toMatchObject({ state: 'waiting', isWithdrawn: true })
-      expect(await cancel('bob')).toMatchObject({ state: 'waiting', isWithdrawn: false })
+      const told = (isWithdrawn: boolean, hasWithdrawn: boolean) => {
+        return { state: 'waiting', isWithdrawn, hasWithdrawn }
+      }
+      expect(await cancel('eve')).toMatchObject(told(false, false))
+      expect(await cancel('bob')).toMatchObject(told(true, true))
+      expect(await cancel('bob')).toMatchObject(told(false, true))
+      // Who asks again wants it again.
+      await submit({ key: 'k', asker: 'bob' })
+      expect(await cancel('bob')).toMatchObject(told(true, true))
       expect(await cancel('ada')).toMatchObject({ state: 'cancelled', endedAtMs: 1_020 })
       expect(await claim(1_030)).toBeUndefined()
       const other = await submit({ asker: 'ada' })

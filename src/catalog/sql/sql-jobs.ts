@@ -131,8 +131,9 @@ export class SqlJobs implements JobStore {
   cancel(cancellation: JobCancellation): Promise<CancelledJob | undefined> {
     return write(this.#engine, async (transaction) => {
       const isWithdrawn = await withdraw(transaction, cancellation)
+      const hasWithdrawn = isWithdrawn || (await isAskerWithdrawn(transaction, cancellation))
       const row = await findRow(transaction, cancellation.jobId)
-      return row === undefined ? undefined : { ...jobOf(row), isWithdrawn }
+      return row === undefined ? undefined : { ...jobOf(row), isWithdrawn, hasWithdrawn }
     })
   }
 
@@ -210,8 +211,10 @@ async function addAsker(
   if (asker === undefined) return
   await transaction
     .insertInto('job_askers')
-    .values({ job_id: jobId, asker })
-    .onConflict((conflict) => conflict.doNothing())
+    .values({ job_id: jobId, asker, is_withdrawn: 0n })
+    .onConflict((conflict) =>
+      conflict.columns(['job_id', 'asker']).doUpdateSet({ is_withdrawn: 0n }),
+    )
     .execute()
 }
 
@@ -312,15 +315,20 @@ async function withdraw(
     .returning('state')
     .executeTakeFirst()
   if (open === undefined) return false
-  let askers = transaction.deleteFrom('job_askers').where('job_id', '=', jobId)
+  let askers = transaction
+    .updateTable('job_askers')
+    .set({ is_withdrawn: 1n })
+    .where('job_id', '=', jobId)
+    .where('is_withdrawn', '=', 0n)
   if (asker !== undefined) askers = askers.where('asker', '=', asker)
-  const { numDeletedRows } = await askers.executeTakeFirst()
+  const { numUpdatedRows } = await askers.executeTakeFirst()
   if (asker !== undefined) {
-    if (numDeletedRows === 0n) return false
+    if (numUpdatedRows === 0n) return false
     const [other] = await transaction
       .selectFrom('job_askers')
       .select('asker')
       .where('job_id', '=', jobId)
+      .where('is_withdrawn', '=', 0n)
       .limit(1)
       .execute()
     if (other !== undefined) return true
@@ -332,6 +340,20 @@ async function withdraw(
     .where('job_id', '=', jobId)
     .execute()
   return true
+}
+
+async function isAskerWithdrawn(
+  transaction: SqlTransaction,
+  { jobId, asker }: JobCancellation,
+): Promise<boolean> {
+  if (asker === undefined) return false
+  const found = await transaction
+    .selectFrom('job_askers')
+    .select('is_withdrawn')
+    .where('job_id', '=', jobId)
+    .where('asker', '=', asker)
+    .executeTakeFirst()
+  return found?.is_withdrawn === 1n
 }
 
 async function forgetSome(transaction: SqlTransaction, beforeMs: number): Promise<number> {

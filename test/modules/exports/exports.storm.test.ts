@@ -41,7 +41,7 @@ describeWithPostgres('exports under SIGKILL', () => {
     await source.connect()
     await source.query('create table t (id int primary key, version int not null, batch int)')
     await start()
-  }, 120_000)
+  }, 600_000)
   afterAll(async () => {
     await service.kill()
     await removeBuild()

@@ -319,4 +319,19 @@ describeWithPostgres('exports', () => {
     const folder = join(shop.service.home, 'warehouse', '.exports', '.staged', name)
     expect(await readdir(folder, { recursive: true }).catch(() => [])).toEqual([])
   }
+
+  test('who waits for a run that is withdrawn is told so, and that nothing was deleted', async () => {
+    await shop.task('withdrawn', { 'task.json': { table: 't', where: 'true' } })
+    await shop.source.query('begin; lock table t in exclusive mode')
+    const waiting = shop.run('withdrawn')
+    await untilWaiting()
+    const { runs } = await must(ask(shop.service, '/v1/exports/withdrawn/runs'))
+    await must(ask(shop.service, runs[0].url, { method: 'DELETE' }))
+    expect(await waiting).toMatchObject({
+      status: 409,
+      body: { type: '/problems/export-run-cancelled', task: 'withdrawn' },
+    })
+    await shop.source.query('rollback')
+    await nothingStaged('withdrawn')
+  })
 })

@@ -82,6 +82,45 @@ describeWithPostgres('a role that may not delete', () => {
     )
   })
 
+  /** A partitioned table, with one partition whose time is over, that the role may read. */
+  async function partitioned(): Promise<void> {
+    await opened.client.query(
+      'drop table if exists p, p_old cascade; ' +
+        'create table p (id int, at date) partition by range (at); ' +
+        "create table p_old partition of p for values from ('2020-01-01') to ('2021-01-01'); " +
+        "insert into p select i, date '2020-06-01' from generate_series(1, 50) i; " +
+        `grant select, delete on p, p_old to ${ROLE}`,
+    )
+  }
+
+  const isPartition = async () => {
+    const text = "select relispartition from pg_class where oid = 'p_old'::regclass"
+    return (await opened.client.query(text)).rows[0].relispartition
+  }
+
+  test('partition: who does not own the table detaches and drops nothing', async () => {
+    await partitioned()
+    const json = JSON.stringify({ mode: 'partition', table: 'p', min_age: '1 day' })
+    const task = parseTask('t', { json, changedAtMs: 0 })
+    for (let run = 0; run < 2; run++) {
+      const refused = await refusal(exportOnce(deps, task, runOf()))
+      expect(refused).toMatchObject({ code: 'source-refused', facts: { sqlState: '42501' } })
+      expect(refused.message).toContain('owner')
+      expect([await isPartition(), await staged()]).toEqual([true, 0])
+    }
+    // With the right to the table, and none to its partition.
+    await opened.client.query(`alter table p owner to ${ROLE}`)
+    expect(await refusal(exportOnce(deps, task, runOf()))).toMatchObject({
+      ...{ code: 'source-refused', facts: { sqlState: '42501' } },
+    })
+    expect([await isPartition(), await staged()]).toEqual([true, 0])
+    const { rows } = await opened.client.query('select count(*)::int as count from p')
+    expect(rows[0].count).toBe(50)
+    await opened.client.query(`alter table p_old owner to ${ROLE}`)
+    expect(await exportOnce(deps, task, runOf())).toMatchObject({ rows: 50, deleted: 50 })
+    expect((await archivedIds(deps)).length).toBe(50)
+  })
+
   test('what is only copied needs no right to delete', async () => {
     await opened.client.query(`revoke delete on t from ${ROLE}`)
     const json = JSON.stringify({ mode: 'keep', table: 't', where: 'true' })

@@ -97,7 +97,7 @@ export interface Database {
   event_horizon: { forgotten: bigint }
   event_cursors: { name: string; position: bigint; fencing_token: bigint }
   jobs: JobColumns
-  job_askers: { job_id: string; asker: string }
+  job_askers: { job_id: string; asker: string; is_withdrawn: bigint }
   settings: { name: string; value: string }
   grants: {
     securable: string

@@ -101,7 +101,7 @@ function cancelRoute(service: ExportService): Route {
       description:
         'It is cancelled, and rolled back, when nobody else has asked for it, nor a schedule; by ' +
         'an administrator in any case. One that has ended, or may be committed, stays as it is. ' +
-        'Who has not asked for it, or has withdrawn already, is refused (403).',
+        'Who has not asked for it is refused (403); who has withdrawn already is told the same.',
       answers: [{ status: 200, description: 'The run as it is now.', shape: ExportRun }],
       problems: ['export-run-not-found'],
       curl: EXAMPLE.replace('curl', 'curl -X DELETE'),
@@ -113,7 +113,7 @@ function cancelRoute(service: ExportService): Route {
       await noteAsked(service, call, { task, asked_for: 'cancel', run_id: jobId })
       const isAdmin = await may('admin', { on: 'catalog', name: undefined })
       const job = await service.jobs.cancel(jobId, isAdmin ? undefined : nameOfPrincipal(principal))
-      if (!isAdmin && !job.isWithdrawn && job.endedAtMs === undefined) throw notAsked(task, jobId)
+      if (!isAdmin && !job.hasWithdrawn && job.endedAtMs === undefined) throw notAsked(task, jobId)
       const value = runToJson(job)
       await keeper.withoutEffect({ status: 200, value })
       return jsonReply(value)
@@ -123,8 +123,7 @@ function cancelRoute(service: ExportService): Route {
 
 function notAsked(task: string, run: string): ProblemError {
   const detail =
-    'You have not asked for this run, or have withdrawn already: it ends when those who asked ' +
-    'withdraw, or an administrator does'
+    'You have not asked for this run: it ends when those who asked withdraw, or an administrator does'
   return new ProblemError('permission-denied', detail, { facts: { task, run_id: run } })
 }
 

@@ -4,7 +4,7 @@ import { CatalogError, CodedError } from '../../../core/errors.ts'
 import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../../http/route.ts'
-import { PROBLEMS, type ProblemCode } from '../../../problem/problems.ts'
+import { PROBLEMS, type ProblemCode, ProblemError } from '../../../problem/problems.ts'
 import { type AskingCall, askForRun } from './asked-export.ts'
 import { FOR_SOME_TASKS, permittedTasks } from './export-permission.ts'
 import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
@@ -71,7 +71,7 @@ function seedRuns(service: ExportService): readonly Route[] {
       answers: [{ status: 200, description: 'All are done.', shape: SeedOk }],
       problems: [
         ...['export-task-unusable', 'export-count-mismatch', 'source-refused'],
-        ...['table-not-found', 'exports-unreadable'],
+        ...['table-not-found', 'exports-unreadable', 'export-run-cancelled'],
       ] as const,
       curl: 'curl -X POST $MORAINE/exports',
     },
@@ -109,6 +109,7 @@ function seedRuns(service: ExportService): readonly Route[] {
         'export-task-invalid',
         'export-count-mismatch',
         'export-outcome-unknown',
+        'export-run-cancelled',
         'source-refused',
         'source-unavailable',
         'table-not-found',
@@ -144,9 +145,12 @@ function failureOf({ jobId, key, problem, state }: JobRecord): Error {
     const { code, detail, facts } = problem
     return new CodedError<ProblemCode>(code as ProblemCode, detail, { ...(facts && { facts }) })
   }
-  const detail =
-    state === 'cancelled'
-      ? `The run of ${key} was cancelled`
-      : `The run of ${key} has not ended: GET /v1/jobs/${jobId} tells how far it is`
-  return new CatalogError('overloaded', detail, { facts: { jobId } })
+  if (state === 'cancelled') {
+    const detail = `The run of ${key} was withdrawn: what it had not committed was rolled back`
+    return new ProblemError('export-run-cancelled', detail, {
+      facts: { task: key, run_id: jobId },
+    })
+  }
+  const detail = `The run of ${key} has not ended: GET /v1/exports/${key}/runs/${jobId} tells how far it is`
+  return new CatalogError('overloaded', detail, { facts: { run_id: jobId } })
 }
