@@ -128,12 +128,18 @@ export class PostgresTransaction implements SourceTransaction {
     await this.#requireOne(statement)
     const copy = this.#client.query(copyTo(copyOf(await this.#noting(statement))))
     this.#isCopying = true
+    let refusal: Error | undefined
+    copy.on('error', (error) => {
+      refusal ??= error
+    })
     try {
       for await (const chunk of copy as AsyncIterable<Uint8Array>) yield chunk
+      // The rows end before their statement does: triggers may refuse, and its count comes then.
+      await this.#client.query('select')
     } catch (error) {
       // The source has ended it.
       this.#isCopying = false
-      throw sourceError(error)
+      throw sourceError(refusal ?? error)
     }
     this.#isCopying = false
     this.#copied = copy.rowCount ?? undefined
