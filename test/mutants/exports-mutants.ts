@@ -183,14 +183,6 @@ export const EXPORTS: readonly MutantGroup[] = [
     ],
   },
   {
-    file: 'src/modules/exports/table-source.ts',
-    tests: ['test/modules/exports/own-tables.test.ts'],
-    edits: [
-      ['operand: root }, ...nulls]', 'operand: root }, ...nulls.slice(1)]'],
-      ['baseSnapshotId: currentSnapshot?.snapshotId ?? null', 'baseSnapshotId: null'],
-    ],
-  },
-  {
     file: 'src/modules/exports/csv-records.ts',
     tests: TESTS,
     edits: [['if (byte === QUOTE) isQuoted = !isQuoted', 'if (false) isQuoted = !isQuoted']],

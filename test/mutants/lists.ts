@@ -1,3 +1,4 @@
+import { COPY_TASKS, NO_CONTENT, OWN_TABLES, PAUSES } from './archives-mutants.ts'
 import { AUDIT } from './audit-mutants.ts'
 import { BUCKETS } from './buckets-mutants.ts'
 import { CATALOG } from './catalog-mutants.ts'
@@ -28,6 +29,10 @@ export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   policies: POLICIES,
   audit: AUDIT,
   exports: EXPORTS,
+  'own-tables': OWN_TABLES,
+  pauses: PAUSES,
+  'copy-tasks': COPY_TASKS,
+  'no-content': NO_CONTENT,
   rows: ROWS,
   uploads: UPLOADS,
   holds: HELD_FILES,

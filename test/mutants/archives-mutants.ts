@@ -1,0 +1,135 @@
+import type { MutantGroup } from './mutant.ts'
+
+const OWN = ['test/modules/exports/own-tables.test.ts', 'test/modules/exports/own-rewrites.test.ts']
+const LATE = ['test/modules/exports/late-answers.test.ts']
+const PAUSE = ['test/modules/exports/export-pause.test.ts']
+const BODIES = ['test/modules/unread-bodies.test.ts']
+const BACKUPS = ['test/commands/backup.test.ts']
+
+/** Bugs by which rows of our own tables would be removed and not archived, or brought back. */
+export const OWN_TABLES: readonly MutantGroup[] = [
+  {
+    file: 'src/modules/exports/meant-files.ts',
+    tests: OWN,
+    edits: [
+      ['operand: root }, ...nulls]', 'operand: root }, ...nulls.slice(1)]'],
+      ['isInverted: false', 'isInverted: true'],
+      ['partly.has(source.dataFile.path) ? selection : undefined', 'undefined'],
+    ],
+  },
+  {
+    file: 'src/modules/exports/table-transaction.ts',
+    tests: OWN,
+    edits: [
+      ['baseSnapshotId: base?.snapshotId ?? null', 'baseSnapshotId: null'],
+      ['isInverted: true', 'isInverted: false'],
+      ['    if (deletesOf(before) !== deletesOf(listed)) return undefined\n', ''],
+      ['return live.size === removed.size ? now : undefined', 'return now'],
+      ['addedFiles: this.#others', 'addedFiles: []'],
+      ['        await this.rollback()\n', ''],
+      ['moves < MOVES_MAX ? await this.#findOtherBase(error) : undefined', 'undefined'],
+      ['if (isNone || ', 'if ('],
+    ],
+  },
+  {
+    file: 'src/modules/exports/table-source.ts',
+    tests: OWN,
+    edits: [['const known = selection === undefined ? liveRows', 'const known = true ? liveRows']],
+  },
+  {
+    file: 'src/engine/worker/query/table-rows.ts',
+    tests: OWN,
+    edits: [[`isInverted === true ? 'NOT ' : ''`, `''`]],
+  },
+  {
+    file: 'src/sources/postgres/postgres-transaction.ts',
+    tests: LATE,
+    edits: [
+      [`      await this.#client.query('select')\n`, ''],
+      ['sourceError(refusal ?? error)', 'sourceError(error)'],
+    ],
+  },
+  {
+    file: 'src/modules/exports/export-files.ts',
+    tests: ['test/modules/exports/export-files.test.ts'],
+    edits: [
+      ['if (runs.has(run_id)) found.add(file)', 'found.add(file)'],
+      ['receipts.filter((file) => !nameless.has(file))', 'receipts'],
+      ['isThere && !(await this.#nameless(task, [file])).has(file)', 'isThere'],
+    ],
+  },
+]
+
+/** Bugs by which a pause would not hold, or not end. */
+export const PAUSES: readonly MutantGroup[] = [
+  {
+    file: 'src/modules/exports/export-files.ts',
+    tests: PAUSE,
+    edits: [
+      ['    if (!paused.has(task)) return\n', ''],
+      ['    await this.#objects.delete(`${folder}/${task}.json`)\n', ''],
+      [
+        'resumedAtMs.set(task, Math.max(Number(atMs), resumedAtMs.get(task) ?? 0))',
+        'resumedAtMs.set(task, 0)',
+      ],
+    ],
+  },
+  {
+    file: 'src/modules/exports/http/schedule-routes.ts',
+    tests: PAUSE,
+    edits: [
+      ['if (isPaused) await files.pause(', 'if (!isPaused) await files.pause('],
+      ['files.resume(task, ambient.nowMs())', 'files.resume(task, 0)'],
+      ['is_paused: isPaused }', 'is_paused: true }'],
+    ],
+  },
+  {
+    file: 'src/modules/exports/export-schedule.ts',
+    tests: PAUSE,
+    edits: [
+      ['        if (paused.has(name)) continue\n', ''],
+      [`catchUp === 'none' && resumedAtMs`, 'resumedAtMs'],
+      ['tickMs <= resumedAtMs', 'tickMs <= 0'],
+      ['Math.max(tickMs, asked.resumedAtMs ?? tickMs)', 'tickMs'],
+    ],
+  },
+]
+
+/** Bugs by which a backup would lose a task, or a restore make one of two. */
+export const COPY_TASKS: readonly MutantGroup[] = [
+  {
+    file: 'src/modules/exports/copy-tasks.ts',
+    tests: BACKUPS,
+    edits: [
+      ['  if (unread.length > 0) return unread\n', ''],
+      ['  if (found.size > 0) {', '  if (false) {'],
+      ['return why === undefined ? [] : [', 'return true ? [] : ['],
+      ['if (!(await isEqual(objects, info, bytes))) return', 'if (false) return'],
+      ['.equals(bytes)', '.equals(Buffer.from(bytes)) || true'],
+      ['return added && ', 'return undefined && '],
+      ['if (isUnreadable(error)) return', 'if (false) return'],
+      ['    notCopied.push(...failures)\n', ''],
+      ['if (failures.length === 0) tasks++', 'tasks++'],
+      ['new TaskFolder(from.folder, { isCopy })', 'new TaskFolder(from.folder)'],
+    ],
+  },
+]
+
+/** Bugs by which a body would be ignored, or nothing refused as one. */
+export const NO_CONTENT: readonly MutantGroup[] = [
+  {
+    file: 'src/http/body/no-content.ts',
+    tests: BODIES,
+    edits: [
+      ['if (!isNothing(await readShort(request))) throw notTaken()', 'await readShort(request)'],
+      ['return /^\\s*(?:', 'return /^(?:'],
+      ['(?:\\{\\s*\\})?\\s*$/', '(?:\\{\\})?\\s*$/'],
+      ['(?:\\{\\s*\\})?\\s*$/', '(?:\\{\\s*\\})?$/'],
+      ['(?:\\{\\s*\\})?\\s*$/', '(?:\\{\\s*\\})?\\s*/'],
+      ['(?:\\{\\s*\\})?\\s*$/', '(?:\\{\\s*\\})\\s*$/'],
+      ['if (!hasBody(request)) return undefined', 'return undefined'],
+      [`path: 'body', message`, `path: '', message`],
+      ['const NOTHING_BYTES_MAX = 16', 'const NOTHING_BYTES_MAX = 2'],
+    ],
+  },
+]
