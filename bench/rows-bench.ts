@@ -1,9 +1,9 @@
 /**
  * Rows and queries beside DuckDB reading the same files: a page of rows, first and again; estimates
- * beside the truth; small queries held.
+ * beside the truth; small queries held; a dataset beside one COPY.
  * Run: BENCH_ROWS=20000000 npx tsx bench/rows-bench.ts
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DuckDBInstance, version } from '@duckdb/node-api'
@@ -33,7 +33,9 @@ async function main(): Promise<void> {
     await createTable(service, paths)
     await measurePages(service, paths)
     await measureEstimates(service, paths)
+    await measureFirstBytes(service)
     await measureSmallQueries(service)
+    await measureDataset(service, paths, folder)
   } finally {
     await service.stop()
     await rm(folder, { recursive: true, force: true })
@@ -154,6 +156,59 @@ async function measureEstimates(service: BenchService, paths: readonly string[])
   const width = 100 * percentile(widths, 0.99)
   report.figure({ what: 'max - min of estimates, p99', value: width, unit: '% of rows' })
   console.log(`estimates that miss the truth: ${wrong}; width p99 ${width.toFixed(3)} % of rows`)
+}
+
+/** From the request to the first byte of a whole result of 10,000 rows. */
+async function measureFirstBytes(service: BenchService): Promise<void> {
+  const { would } = await post(service, '/v1/query/estimate', inline(1))
+  const times: number[] = []
+  for (let i = 0; i <= TIMES; i++) {
+    const begin = performance.now()
+    const headers = { 'Content-Type': 'application/json' }
+    const asked = { method: 'POST', headers, body: JSON.stringify(inline(i)) }
+    const { body } = await fetch(`${service.url}/v1/query`, asked)
+    const reader = body?.getReader()
+    await reader?.read()
+    times.push(performance.now() - begin)
+    await reader?.cancel()
+  }
+  console.log(`a result of 10,000 rows would be: ${would}`)
+  show('first byte of 10,000 rows, p50', percentile(times.slice(1), 0.5))
+}
+
+function inline(number: number) {
+  const from = (number * PER_FILE) % ROWS
+  const filter = `id >= ${from} AND id < ${from + Math.min(PER_FILE, 10_000)}`
+  return { source: { table: 'wide' }, filter }
+}
+
+/** A dataset of a query that keeps all rows but eight, and the same as one COPY. */
+async function measureDataset(
+  service: BenchService,
+  paths: readonly string[],
+  folder: string,
+): Promise<void> {
+  const query = { source: { table: 'wide' }, filter: 'id > 7' }
+  const begin = performance.now()
+  const { status_url, url } = await post(service, '/v1/datasets', { name: 'large', query })
+  let made: { state: string; bytes?: number }
+  do {
+    made = await get(service, `${url ?? status_url.replace('/status', '')}/status`)
+    await new Promise((resolve) => setTimeout(resolve, 250))
+  } while (made.state === 'queued' || made.state === 'building')
+  const ours = performance.now() - begin
+  if (made.state !== 'ready') return console.log(`the dataset has ${JSON.stringify(made)}`)
+  const copied = performance.now()
+  const list = `read_parquet([${paths.map((path) => `'${path}'`).join(', ')}])`
+  const sql = `SELECT * FROM ${list} WHERE id > 7`
+  const target = join(folder, 'copied.parquet')
+  await withDuckDb((run) => run(`COPY (${sql}) TO '${target}' (FORMAT parquet, COMPRESSION zstd)`))
+  const theirs = performance.now() - copied
+  const { size } = await stat(target)
+  console.log(`the COPY of DuckDB has ${(size / 1e6).toFixed(0)} MB`)
+  show(`a dataset of ${ROWS - 8} rows`, ours, {
+    ...{ what: 'DuckDB, one COPY', version: version(), value: theirs },
+  })
 }
 
 async function measureSmallQueries(service: BenchService): Promise<void> {

@@ -23,6 +23,7 @@ const TASKS = [
   'note namespaces',
   'schedule exports',
   'seal the audit',
+  'tell cancelled datasets',
   'tell of failing exports',
 ]
 

@@ -10,6 +10,14 @@ const STORE = 'test/catalog/sqlite/sqlite.test.ts'
 /** Bugs by which a dataset would change, be lost, be shown to others, or be made twice. */
 export const DATASETS: readonly MutantGroup[] = [
   {
+    file: 'src/modules/datasets/tell-cancelled.ts',
+    tests: ['test/modules/datasets/cancelled-datasets.test.ts'],
+    edits: [
+      ["  if (dataset?.state !== 'queued') return\n", ''],
+      ['>= sinceMs', '< sinceMs'],
+    ],
+  },
+  {
     file: 'src/catalog/sql/sql-datasets.ts',
     tests: [STORE],
     named: 'datasets',

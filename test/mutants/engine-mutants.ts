@@ -5,6 +5,14 @@ const SESSION = ['test/engine/worker/session.test.ts']
 /** Bugs in the engine. */
 export const ENGINE: readonly MutantGroup[] = [
   {
+    file: 'src/engine/worker/query/sql-constants.ts',
+    tests: ['test/modules/rows/sql.test.ts'],
+    edits: [
+      ["(id === 'DOUBLE' || isWhole)", 'isWhole'],
+      ["(id === 'DOUBLE' || isWhole)", "id === 'DOUBLE'"],
+    ],
+  },
+  {
     file: 'src/engine/worker/sql/session.ts',
     tests: SESSION,
     edits: [

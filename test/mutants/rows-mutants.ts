@@ -53,7 +53,7 @@ export const ROWS: readonly MutantGroup[] = [
       ["nullsFirst: nulls === 'first'", 'nullsFirst: false'],
       ['if (!found.hasMore) return', 'if (true) return'],
       ['if (isLate || (!isSmall && isInlineRequired && isKnown)) {', 'if (isLate) {'],
-      ["isInline({ estimate, inlineMax }) ? 'inline' : 'dataset'", "'inline'"],
+      ["|| !tables.every(isWhole) ? 'inline' : 'dataset'", "|| true ? 'inline' : 'dataset'"],
     ],
   },
   {

@@ -23,7 +23,7 @@ export interface JobKind<Input = unknown> {
   run(job: RunningJob<Input>, fence: JobFence, signal: AbortSignal): Promise<unknown>
   /**
    * Told once the job is cancelled, whether it ran or not, by the process where that was done; a
-   * process that dies then tells nobody.
+   * process that dies then tells nobody, so that the kind looks for itself now and then.
    */
   cancelled?(input: Input): Promise<void>
 }

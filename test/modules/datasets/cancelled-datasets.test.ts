@@ -1,3 +1,4 @@
+import { tellCancelled } from '../../../src/modules/datasets/tell-cancelled.ts'
 import { type Answer, ask, type Json, must } from '../../http/client.ts'
 import { until } from '../../lake/jobs/background.ts'
 import { type Caller, type KeyedService, startKeyedService } from '../access/keyed-service.ts'
@@ -94,4 +95,25 @@ test('who deletes a dataset in the making stops its job', async () => {
   await must(service.admin.send('delete', '/v1/datasets/burning'))
   const path = `/v1/jobs/${id}?wait=30`
   expect((await must(service.admin.send('get', path))).state).toBe('cancelled')
+})
+
+test('a cancel that was not told, since its process died, is told later, and once', async () => {
+  await burns()
+  expect((await make(reader, WAITING)).status).toBe(202)
+  const { job_id: jobId } = await jobOf('waiting')
+  const { deps } = service
+  const tell = () => tellCancelled(deps).run(new AbortController().signal)
+  await tell()
+  expect((await statusOf('waiting')).state).toBe('queued')
+  // As a process that dies at once would leave it.
+  await deps.catalog.jobs.cancel({ jobId, nowMs: deps.ambient.nowMs() })
+  const card = () => must(service.admin.send('get', '/v1/datasets/waiting/1'))
+  expect((await card()).state).toBe('queued')
+  await tell()
+  expect(await card()).toMatchObject({ state: 'failed', problem: { code: 'dataset-cancelled' } })
+  await expectCancelled('waiting')
+  // One that was asked for again is its newer job's.
+  expect((await make(reader, WAITING)).body.version).toBe(2)
+  await tell()
+  expect((await must(reader.send('get', '/v1/datasets/waiting/2/status'))).state).toBe('queued')
 })

@@ -1,7 +1,9 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { CatalogError } from '../../../src/core/errors.ts'
 import { type Answer, ask, type Json, must } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
+import { changed } from '../../lake/failing-disk.ts'
 import { until } from '../../lake/jobs/background.ts'
 import { makeTable, rows } from '../dumps/http/dump-lab.ts'
 
@@ -78,5 +80,76 @@ describe('while a dataset waits for its turn', () => {
     await until(async () => (await openJobs(service)).length === 0, 60_000)
     expect((await statusOf(service, 'queued')).state).toBe('expired')
     expect(await hiddenFolders(service.home)).toEqual([])
+  })
+
+  test('its snapshot is expired: it has failed, and says why', async () => {
+    const first = (await must(ask(service, '/v1/tables/gone'))).snapshot.snapshot_id
+    await makeTable(service, 'gone', [rows(1)])
+    const updates = [{ action: 'remove-snapshots', 'snapshot-ids': [Number(first)] }]
+    const raw = JSON.stringify({ requirements: [], updates }).replace(/\[\d+\]/, `[${first}]`)
+    const headers = { 'Content-Type': 'application/json' }
+    const path = '/iceberg/v1/namespaces/default/tables/gone'
+    await must(ask(service, path, { method: 'POST', raw, headers }))
+    await goOn()
+    await until(async () => (await statusOf(service, 'queued')).state !== 'queued', 60_000)
+    expect(await statusOf(service, 'queued')).toMatchObject({
+      ...{ state: 'failed', problem: { type: '/problems/snapshot-not-found' } },
+    })
+    expect(await hiddenFolders(service.home)).toEqual([])
+  })
+})
+
+describe('when its rows are made', () => {
+  const disk = { isFull: false }
+  let service: TestService
+  beforeAll(async () => {
+    service = await startTestService({
+      wrapObjects: (objects) =>
+        changed(objects, {
+          putFileIfAbsent: (location, path) =>
+            disk.isFull && location.includes('full-')
+              ? Promise.reject(new CatalogError('storage-full', 'the disk is full'))
+              : objects.putFileIfAbsent(location, path),
+        }),
+    })
+    await makeTable(service, 'a', [rows(5)])
+  })
+  afterAll(() => service.close())
+
+  const query = { source: { table: 'a' }, filter: 'id > 1' }
+
+  test('the disk is full: it has failed, says why, and may be asked for again', async () => {
+    disk.isFull = true
+    const wish = { name: 'full', query }
+    const asked = await ask(service, '/v1/datasets', { method: 'POST', json: wish })
+    expect([asked.status, asked.body.type]).toEqual([507, '/problems/storage-full'])
+    expect(await statusOf(service, 'full')).toMatchObject({
+      ...{ state: 'failed', problem: { type: '/problems/storage-full' } },
+    })
+    const download = await ask(service, '/v1/datasets/full/download?format=csv')
+    expect([download.status, download.body.type]).toEqual([409, '/problems/dataset-not-ready'])
+    disk.isFull = false
+    const again = await must(ask(service, '/v1/datasets', { method: 'POST', json: wish }), 201)
+    expect(again).toMatchObject({ state: 'ready', version: 2, rows: 3 })
+  })
+
+  test('it is placed, and its job is taken over before it has ended: it stays as it is', async () => {
+    const wish = { name: 'placed', query }
+    const made = await must(ask(service, '/v1/datasets', { method: 'POST', json: wish }), 201)
+    const csv = () => ask(service, '/v1/datasets/placed/download?format=csv')
+    const before = await csv()
+    const { jobs } = service.deps
+    const input = { tableUuid: made.table_id, asker: '', costBytes: 0 }
+    const { job } = await jobs.submit({ kind: 'dataset', key: made.table_id, input })
+    const signal = new AbortController().signal
+    const ended = await jobs.waitForEnd(job.jobId, { waitMs: 30_000, signal })
+    expect(ended).toMatchObject({ state: 'succeeded', result: { state: 'ready' } })
+    const after = await csv()
+    expect([after.status, after.text, after.headers.get('etag')]).toEqual([
+      ...[200, before.text, before.headers.get('etag')],
+    ])
+    const found = await readdir(join(service.home, 'warehouse'), { recursive: true })
+    const files = found.filter((path) => path.includes('placed-') && path.endsWith('.parquet'))
+    expect(files).toHaveLength(1)
   })
 })

@@ -297,3 +297,26 @@ test('bombs end in time, and others are answered while they burn', async () => {
     expect(['query-too-costly', 'storage-full']).toContain(problem.code)
   }
 }, 600_000)
+
+test('numbers keep the types that they were written with, and columns their names', async () => {
+  const numbers = ['1e0', '2.0', '5.', '6', '1e5', '0.30000000000000004e0', '1.7e308', '-2.5e-3']
+  const others = 'price * 1e0, coalesce(price, 2e0) AS other, [1e1]'
+  const sql = `SELECT ${numbers.join(', ')}, ${others} FROM asked`
+  const { columns, rows } = await must(post(service, '/v1/query', { sql: `${sql} WHERE id = 1` }))
+  const described = sql.replace('asked', `'${paths['asked']?.[0]}'`)
+  const theirs = await querySql(`SELECT column_name FROM (DESCRIBE ${described})`)
+  expect(columns.map(({ name }: Json) => name)).toEqual(theirs.map((each) => each['column_name']))
+  const kinds = columns.map(({ type }: Json) => (typeof type === 'string' ? type : type.type))
+  expect(kinds).toEqual([
+    ...['double', 'decimal(2,1)', 'decimal(1,0)', 'int', 'double', 'double', 'double', 'double'],
+    ...['double', 'double', expect.anything()],
+  ])
+  expect(columns.map(({ name }: Json) => rows[0][name])).toEqual([
+    ...[1, '2.0', '5', 6, 100_000, 0.30000000000000004, 1.7e308, -0.0025, 1.25, 1.25, [10]],
+  ])
+})
+
+test('a number that is none is refused', async () => {
+  const { status, body } = await post(service, '/v1/query', { sql: 'SELECT 1e400 FROM asked' })
+  expect([status, body.type]).toEqual([400, '/problems/query-invalid'])
+})

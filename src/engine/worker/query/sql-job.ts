@@ -11,12 +11,15 @@ import { quoteName } from '../sql/sql-text.ts'
 import { typeSql } from '../sql/type-sql.ts'
 import { linkTables } from './link-tables.ts'
 import { checkSql, type SqlNode } from './sql-check.ts'
+import { withTypedConstants } from './sql-constants.ts'
 import { resultSchema } from './sql-types.ts'
 import { invalidSql, withoutValues } from './sql-words.ts'
 import { type LinkedTable, type RowsOptions, tableRows } from './table-rows.ts'
 import { finishResult, queryFailure, writeResult } from './write-result.ts'
 
 const ONE_SELECT = 'a query is one SELECT, and nothing else'
+const WHOLE_DOUBLE = /("id":"DOUBLE","type_info":null\},"is_null":false,"value":-?\d+)(?=[,}])/g
+const TOO_LARGE = 'a number of the query is too large for a DOUBLE'
 
 /** The tables that a text names. `query-invalid` if it is more than one query of them. */
 export async function runParse(
@@ -27,7 +30,7 @@ export async function runParse(
   return await withSession(options, async (connection) => {
     const tree = await parsed(connection, sql)
     const { references } = checkSql(selectOf(tree))
-    return { references, canonical: await textOf(connection, tree) }
+    return { references, canonical: await textOf(connection, withTypedConstants(tree)) }
   })
 }
 
@@ -38,8 +41,7 @@ export async function runSql(job: SqlJob, place: TaskPlace): Promise<SqlResult> 
     const tables = await linkTables(job.tables, place, linkedPaths)
     const options = { ...place, linkedPaths, trust: 'values' } as const
     return await withSession(options, async (connection) => {
-      const sql = await ownSql(connection, job)
-      const running = { job, tables, sql }
+      const running = { job, tables, ...(await ownSql(connection, job)) }
       return await withAnyMaps((hasRepeatedKeys) => query(connection, running, hasRepeatedKeys))
     })
   } catch (error) {
@@ -47,20 +49,31 @@ export async function runSql(job: SqlJob, place: TaskPlace): Promise<SqlResult> 
   }
 }
 
+interface OwnSql {
+  readonly sql: string
+  /** Gives the result's columns the names that they have in the text as it was written. */
+  readonly naming: string
+}
+
 /** The text with names of our own. */
-async function ownSql(connection: DuckDBConnection, { sql, tables }: SqlJob): Promise<string> {
+async function ownSql(connection: DuckDBConnection, { sql, tables }: SqlJob): Promise<OwnSql> {
   const tree = await parsed(connection, sql)
   const { references } = checkSql(selectOf(tree))
   if (references.length !== tables.length) throw new Error('each reference has a table')
-  const own = await textOf(connection, tree)
+  const own = await textOf(connection, withTypedConstants(tree))
+  const naming = await textOf(connection, tree)
   // What is run is looked at, too: DuckDB writes some things in another way.
-  const { references: left } = checkSql(selectOf(await parsed(connection, own)))
-  if (left.every((reference) => isOwn(reference, tables.length))) return own
-  throw invalid('the query is written in a way that cannot be checked: write it in another')
+  for (const text of new Set([own, naming])) {
+    const { references: left } = checkSql(selectOf(await parsed(connection, text)))
+    if (left.every((reference) => isOwn(reference, tables.length))) continue
+    throw invalid('the query is written in a way that cannot be checked: write it in another')
+  }
+  return { sql: own, naming }
 }
 
 async function textOf(connection: DuckDBConnection, tree: SqlNode): Promise<string> {
-  const json = stringifyExactJson(tree)
+  // DuckDB takes no `1` for a DOUBLE, as `1.0` was written.
+  const json = stringifyExactJson(tree).replaceAll(WHOLE_DOUBLE, '$1.0')
   const [text] = await valuesOf(connection, 'json_deserialize_sql(CAST($1 AS JSON))', json)
   return String(text)
 }
@@ -75,15 +88,14 @@ function isOwn({ table, timestamp, version }: SqlReference, count: number): bool
   )
 }
 
-interface Running {
+interface Running extends OwnSql {
   readonly job: SqlJob
   readonly tables: readonly LinkedTable[]
-  readonly sql: string
 }
 
 async function query(
   connection: DuckDBConnection,
-  { job, tables, sql }: Running,
+  { job, tables, ...own }: Running,
   hasRepeatedKeys: boolean,
 ): Promise<SqlResult> {
   for (const [number, table] of tables.entries()) {
@@ -94,9 +106,9 @@ async function query(
     await connection.run(view)
   }
   await connection.run(withoutValues())
-  const schema = await blamingQuery(() => describe(connection, sql))
+  const schema = await blamingQuery(() => describe(connection, own))
   const { part, target } = job
-  const all = resultSql(sql, schema)
+  const all = resultSql(own.sql, schema)
   const limited = part === undefined ? all : `${all} LIMIT ${Math.trunc(part.rowsMax + 1)}`
   const result = { schema, target }
   const written = await blamingQuery(() => writeResult(connection, result, { sql: limited, part }))
@@ -119,9 +131,11 @@ async function rowsOf(
   return `SELECT * FROM ${name}`
 }
 
-async function describe(connection: DuckDBConnection, sql: string): Promise<Schema> {
-  const described = await connection.runAndReadAll(`SELECT * FROM (${sql}) LIMIT 0`)
-  return resultSchema(described.columnNames(), described.columnTypes())
+async function describe(connection: DuckDBConnection, { sql, naming }: OwnSql): Promise<Schema> {
+  const bound = (text: string) => connection.runAndReadAll(`SELECT * FROM (${text}) LIMIT 0`)
+  const described = await bound(sql)
+  const named = sql === naming ? described : await bound(naming)
+  return resultSchema(named.columnNames(), described.columnTypes())
 }
 
 /** The rows of the query, with the table's types. */
@@ -143,6 +157,8 @@ async function blamingQuery<T>(work: () => Promise<T>): Promise<T> {
 
 async function parsed(connection: DuckDBConnection, sql: string): Promise<SqlNode> {
   const [text] = await valuesOf(connection, 'json_serialize_sql(CAST($1 AS VARCHAR))', sql)
+  // DuckDB writes numbers that JSON has not; in a text its quotes would be escaped.
+  if (/"value":-?(?:Infinity|NaN)\b/i.test(String(text))) throw invalid(TOO_LARGE)
   const tree = parseExactJson(String(text), {
     bytesMax: Number.POSITIVE_INFINITY,
     depthMax: Number.POSITIVE_INFINITY,

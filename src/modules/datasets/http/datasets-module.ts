@@ -2,6 +2,7 @@ import type { Module } from '../../module.ts'
 import type { CiteService } from '../cite-data.ts'
 import { endExpired } from '../end-dataset.ts'
 import { datasetJob, type QueryDatasetDependencies } from '../query-dataset.ts'
+import { tellCancelled } from '../tell-cancelled.ts'
 import type { VerifyDependencies } from '../verify-dataset.ts'
 import { dataRoutes } from './data-routes.ts'
 import { type DownloadService, downloadRoutes } from './dataset-download.ts'
@@ -28,6 +29,6 @@ export function datasetsModule(
       ...dataRoutes(platform),
     ],
     jobs: [datasetJob(platform)],
-    tasks: [endExpired(platform)],
+    tasks: [endExpired(platform), tellCancelled(platform)],
   }
 }
