@@ -1,11 +1,18 @@
 /**
  * What access and the audit cost: processor time of a commit and of a load, with keys and with
- * tokens of a provider, both at 100,000 grants, beside a service that asks nobody; and beside one
- * whose audit keeps no rows. All run side by side and are loaded in turn, forth and back.
+ * tokens of a provider, both at 100,000 grants, beside a service that asks nobody; beside the same
+ * once more, which shows how far two equal services differ; and beside one whose audit keeps no
+ * rows. All run side by side, and are asked in turn for a few requests at a time, one after the
+ * other: what else the machine does meets all alike, and no commit shares its batch. What the
+ * compiler made of the code in one process differs from what it made in the next by more than
+ * access costs, so all are started anew several times. It is also found how much of the main
+ * thread's time is spent in functions of access and in what they call, by the profile of a service
+ * that is loaded by 16 clients: that has no noise of other processes, but leaves out what access
+ * costs elsewhere, such as garbage.
  */
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -16,31 +23,40 @@ import { type BenchService, startBenchService, startProgram } from './bench-serv
 import { build, builtPath } from './build.ts'
 import { HttpConnection } from './http-connection.ts'
 import { loadAverage, percentile, printMachine, printRow } from './machine.ts'
-import { familyCpuMs } from './process-family.ts'
+import { processCpuNs } from './process-family.ts'
+import { type Span, shareBelow } from './profile.ts'
 import { IS_QUICK, openReport } from './report.ts'
 import { mustAsk, SCHEMA } from './rest-table.ts'
 
 const GRANTS = 100_000
 const PRINCIPALS = 1_000
-const CLIENTS = 16
-const COMMITS = IS_QUICK ? 300 : 2_000
-const LOADS = IS_QUICK ? 1_000 : 6_000
-const ROUNDS = IS_QUICK ? 2 : 8
+const TABLES_EACH = 16
+const LIVES = IS_QUICK ? 2 : 3
+const WARM_UP = IS_QUICK ? 500 : 2_000
+const TURNS = IS_QUICK ? 10 : 20
+const UNITS = { commit: 50, load: 100 }
+const PROFILED = IS_QUICK ? { commit: 1_600, load: 3_200 } : { commit: 8_000, load: 16_000 }
+const PROFILED_WARM_UP = IS_QUICK ? 800 : 4_000
 const TABLES = '/iceberg/v1/namespaces/bench/tables'
 const AUDIENCE = 'bench'
+const AT_MOST_3 = { aim: { atMost: 3 } }
+const IS_OF_ACCESS = /\/src\/(?:modules\/access\/|http\/permission\.)/
+
+type Work = keyof typeof UNITS
 
 interface Setting {
   readonly name: string
   readonly service: BenchService
   /** Header lines of a request. */
   readonly headers: string
-  /** Processor time of a unit, in microseconds, by work; one a round. */
-  readonly costs: Map<string, number[]>
 }
+
+/** Processor time of a unit, in microseconds; one a turn. */
+type Costs = Map<string, Record<Work, number[]>>
 
 const report = openReport('access')
 const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
-let turn = 0
+let property = 0
 
 try {
   await main()
@@ -51,37 +67,129 @@ try {
 async function main(): Promise<void> {
   printMachine(`Access at ${GRANTS.toLocaleString('en')} grants, and the audit`)
   build()
-  const { server, issuer, token } = await startProvider()
+  const provider = await startProvider()
+  const lives: Costs[] = []
+  for (let life = 0; life < LIVES; life++) lives.push(await live(`${life}`, provider))
+  tell(lives)
+  await profileAll(provider)
+  provider.server.close()
+}
+
+/** Shares of the time in which the main thread did something. */
+async function profileAll({ issuer, token }: Provider): Promise<void> {
+  console.log(
+    `\nload average ${loadAverage()}; shares of the main thread's time, ` +
+      `${PROFILED.commit} commits and ${PROFILED.load} loads of ${TABLES_EACH} clients\n`,
+  )
+  printRow(['what', 'setting', 'us', '% in access', '% more than none'])
+  printRow(Array.from({ length: 5 }, () => '---'))
+  const profiles = join(home, 'profiles')
+  process.env['BENCH_PROFILE'] = profiles
+  const none: Record<Work, number> = { commit: 0, load: 0 }
+  for (const name of ['none', 'keys', 'tokens of a provider']) {
+    const setting = await startProfiled(name, { issuer, token })
+    const pathsBefore = new Set(filesIn(profiles))
+    const spans = await loadProfiled(setting)
+    await setting.service.stop()
+    const made = filesIn(profiles).find((file) => !pathsBefore.has(file)) ?? ''
+    const profile = JSON.parse(readFileSync(join(profiles, made), 'utf8'))
+    for (const work of ['commit', 'load'] as const) {
+      const { seconds, percent } = shareBelow(profile, { ...spans[work], isBelow: IS_OF_ACCESS })
+      if (name === 'none') none[work] = percent
+      const more = percent - none[work]
+      const us = Math.round((seconds * 1e6) / PROFILED[work])
+      printRow([work, name, us, percent.toFixed(2), more.toFixed(2)])
+      if (name === 'none') continue
+      const what = `${work}, ${name}, share of the main thread that access adds`
+      report.figure({ what, value: more, unit: '%', ...(work === 'commit' && AT_MOST_3) })
+    }
+  }
+}
+
+async function startProfiled(
+  name: string,
+  { issuer, token }: Pick<Provider, 'issuer' | 'token'>,
+): Promise<Setting> {
+  const place = `profiled-${name.slice(0, 4)}`
+  if (name === 'none') {
+    return { name, headers: '', service: await startBenchService(join(home, place)) }
+  }
+  const oidc = { MORAINE_OIDC_ISSUER: issuer, MORAINE_OIDC_AUDIENCE: AUDIENCE }
+  const isKeys = name === 'keys'
+  const environment = isKeys ? { MORAINE_AUTH: 'keys' } : { MORAINE_AUTH: 'oidc', ...oidc }
+  const { service, key } = await withGrants(place, environment, issuer)
+  return { name, service, headers: bearer(isKeys ? key : token) }
+}
+
+/** When the work of each kind was done, by the clock of profiles. */
+async function loadProfiled(setting: Setting) {
+  await furnish(setting)
+  const all = (work: Work, units: number) =>
+    Promise.all(
+      Array.from({ length: TABLES_EACH }, (_, first) =>
+        run(setting, work, { units: units / TABLES_EACH, first }),
+      ),
+    )
+  const spans: Partial<Record<Work, Span>> = {}
+  for (const work of ['commit', 'load'] as const) {
+    await all(work, PROFILED_WARM_UP)
+    const fromUs = Number(process.hrtime.bigint() / 1_000n)
+    await all(work, PROFILED[work])
+    spans[work] = { fromUs, toUs: Number(process.hrtime.bigint() / 1_000n) }
+  }
+  return spans as Record<Work, Span>
+}
+
+function filesIn(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : []
+}
+
+/** All services from their start to their end. */
+async function live(life: string, { issuer, token }: Provider): Promise<Costs> {
   const oidc = {
     MORAINE_AUTH: 'oidc',
     MORAINE_OIDC_ISSUER: issuer,
     MORAINE_OIDC_AUDIENCE: AUDIENCE,
   }
-  const keyed = await withGrants('keys', { MORAINE_AUTH: 'keys' }, issuer)
-  const signed = await withGrants('oidc', oidc, issuer)
-  const environment = { MORAINE_PORT: '0', MORAINE_HOME: join(home, 'unkept') }
+  const keyed = await withGrants(`keys-${life}`, { MORAINE_AUTH: 'keys' }, issuer)
+  const signed = await withGrants(`oidc-${life}`, oidc, issuer)
+  const unkept = { MORAINE_PORT: '0', MORAINE_HOME: join(home, `unkept-${life}`) }
+  const none = (name: string) => startBenchService(join(home, `${name}-${life}`))
   const settings: readonly Setting[] = [
-    newSetting('none', await startBenchService(join(home, 'none')), ''),
-    newSetting('keys', keyed.service, `authorization: Bearer ${keyed.key}\r\n`),
-    newSetting('tokens of a provider', signed.service, `authorization: Bearer ${token}\r\n`),
-    newSetting(
-      'none, audit not kept',
-      await startProgram('bench/unkept-audit-main.ts', environment),
-      '',
-    ),
+    { name: 'none', service: await none('none'), headers: '' },
+    { name: 'none, once more', service: await none('again'), headers: '' },
+    { name: 'keys', service: keyed.service, headers: bearer(keyed.key) },
+    { name: 'tokens of a provider', service: signed.service, headers: bearer(token) },
+    {
+      ...{ name: 'none, audit not kept', headers: '' },
+      service: await startProgram('bench/unkept-audit-main.ts', unkept),
+    },
   ]
-  for (const setting of settings) await furnish(setting)
-  for (let round = 0; round <= ROUNDS; round++) {
-    const order = round % 2 === 0 ? settings : [...settings].reverse()
-    for (const setting of order) await measure(setting, round > 0)
+  const costs: Costs = new Map(settings.map(({ name }) => [name, { commit: [], load: [] }]))
+  for (const setting of settings) {
+    await furnish(setting)
+    await run(setting, 'commit', { units: WARM_UP })
+    await run(setting, 'load', { units: WARM_UP })
   }
-  tell(settings)
+  for (let turn = 0; turn < TURNS; turn++) {
+    const first = turn % settings.length
+    const turned = [...settings.slice(first), ...settings.slice(0, first)]
+    const order = turn % 2 === 0 ? turned : turned.reverse()
+    for (const work of ['commit', 'load'] as const) {
+      for (const setting of order) {
+        const begin = processCpuNs(setting.service.pid)
+        await run(setting, work, { units: UNITS[work] })
+        const ns = processCpuNs(setting.service.pid) - begin
+        costs.get(setting.name)?.[work].push(ns / 1000 / UNITS[work])
+      }
+    }
+  }
   for (const { service } of settings) await service.stop()
-  server.close()
+  return costs
 }
 
-function newSetting(name: string, service: BenchService, headers: string): Setting {
-  return { name, service, headers, costs: new Map() }
+function bearer(credential: string): string {
+  return `authorization: Bearer ${credential}\r\n`
 }
 
 /** A service whose catalog has that many grants, by a thousand roles, and one caller's key. */
@@ -100,7 +208,7 @@ async function withGrants(name: string, environment: Record<string, string>, iss
   })()
   database.close()
   const service = await startBenchService(place, environment)
-  const admin = `authorization: Bearer ${key.toString().trim()}\r\n`
+  const admin = bearer(key.toString().trim())
   const connection = await HttpConnection.open(service.url)
   const ask = (path: string, body: object) =>
     mustAsk(connection, { method: 'POST', path, body: JSON.stringify(body), headers: admin })
@@ -120,63 +228,72 @@ async function furnish({ service, headers }: Setting): Promise<void> {
   const post = (path: string, body: object) =>
     connection.ask({ method: 'POST', path, body: JSON.stringify(body), headers })
   await post('/iceberg/v1/namespaces', { namespace: ['bench'] })
-  for (let i = 0; i < CLIENTS; i++) {
+  for (let i = 0; i < TABLES_EACH; i++) {
     const { status } = await post(TABLES, { name: `t${i}`, schema: SCHEMA })
     if (status !== 200) throw new Error(`a table was not made: ${status}`)
   }
   connection.close()
 }
 
-async function measure(setting: Setting, isKept: boolean): Promise<void> {
-  for (const [work, units, isCommit] of [
-    ['commit', COMMITS, true],
-    ['load', LOADS, false],
-  ] as const) {
-    const begin = familyCpuMs(setting.service.pid)
-    await run(setting, units, isCommit)
-    const us = ((familyCpuMs(setting.service.pid) - begin) * 1000) / units
-    if (isKept) setting.costs.set(work, [...(setting.costs.get(work) ?? []), us])
+/** One request after the other, of each table in turn. */
+async function run(
+  { service, headers }: Setting,
+  work: Work,
+  { units, first = 0 }: { readonly units: number; readonly first?: number },
+): Promise<void> {
+  // A server closes connections that wait for their turn.
+  const connection = await HttpConnection.open(service.url)
+  for (let unit = 0; unit < units; unit++) {
+    const path = `${TABLES}/t${(first + unit) % TABLES_EACH}`
+    const updates = [{ action: 'set-properties', updates: { turn: `${++property}` } }]
+    const body = JSON.stringify({ requirements: [], updates })
+    const question = work === 'commit' ? { method: 'POST', path, body, headers } : { path, headers }
+    const { status } = await connection.ask(question)
+    if (status !== 200) throw new Error(`${path}: ${status}`)
+  }
+  connection.close()
+}
+
+function tell(lives: readonly Costs[]): void {
+  console.log(
+    `load average ${loadAverage()}; ${LIVES} lives of ${TURNS} turns, each of ${UNITS.commit} ` +
+      `commits and ${UNITS.load} loads. Ratios are of the same turn: their median, what holds it ` +
+      'in 95 of 100, and the least and greatest median of a life\n',
+  )
+  const columns = ['what', 'setting', 'us of CPU', 'ratio to none', '95 %', 'lives']
+  printRow(columns)
+  printRow(columns.map(() => '---'))
+  for (const work of ['commit', 'load'] as const) {
+    for (const name of lives[0]?.keys() ?? []) tellOf(lives, work, name)
   }
 }
 
-/** Sixteen clients, each with a table of its own. */
-async function run({ service, headers }: Setting, units: number, isCommit: boolean): Promise<void> {
-  let left = units
-  const clients = Array.from({ length: CLIENTS }, async (_, client) => {
-    const connection = await HttpConnection.open(service.url)
-    const path = `${TABLES}/t${client}`
-    while (left-- > 0) {
-      const updates = [{ action: 'set-properties', updates: { turn: `${++turn}` } }]
-      const body = JSON.stringify({ requirements: [], updates })
-      const question = isCommit ? { method: 'POST', path, body, headers } : { path, headers }
-      const { status } = await connection.ask(question)
-      if (status !== 200) throw new Error(`${path}: ${status}`)
-    }
-    connection.close()
+function tellOf(lives: readonly Costs[], work: Work, name: string): void {
+  const byLife = lives.map((costs) => {
+    const none = costs.get('none')?.[work] ?? []
+    return (costs.get(name)?.[work] ?? []).map((us, turn) => us / (none[turn] ?? Number.NaN))
   })
-  await Promise.all(clients)
+  const median = percentile(byLife.flat(), 0.5)
+  const us = percentile(
+    lives.flatMap((costs) => costs.get(name)?.[work] ?? []),
+    0.5,
+  )
+  const medians = byLife.map((ratios) => percentile(ratios, 0.5))
+  const show = (ratios: readonly number[], ends: readonly [number, number]) =>
+    ends.map((p) => percentile(ratios, p).toFixed(3)).join(' to ')
+  const range = [show(mediansDrawn(byLife), [0.025, 0.975]), show(medians, [0, 1])]
+  printRow([work, name, Math.round(us), median.toFixed(3), ...range])
+  if (name === 'none') return
+  const what = `${work}, ${name}, processor time beside none`
+  const isAsked = name === 'keys' || name.startsWith('tokens')
+  const aim = work === 'commit' && isAsked && { aim: { atMost: 1.03 } }
+  report.figure({ what, value: median, unit: 'of it', ...aim })
 }
 
-function tell(settings: readonly Setting[]): void {
-  console.log(`load average ${loadAverage()}; medians of ${ROUNDS} rounds\n`)
-  printRow(['what', 'setting', 'us of CPU', 'ratio to none', 'least', 'greatest'])
-  printRow(Array.from({ length: 6 }, () => '---'))
-  const [none] = settings
-  for (const work of ['commit', 'load']) {
-    const base = none?.costs.get(work) ?? []
-    for (const { name, costs } of settings) {
-      const own = costs.get(work) ?? []
-      const ratios = own.map((us, round) => us / (base[round] ?? Number.NaN))
-      const [least, median, greatest] = [0, 0.5, 1].map((p) => percentile(ratios, p))
-      const shown = [median, least, greatest].map((ratio) => (ratio ?? Number.NaN).toFixed(3))
-      printRow([work, name, Math.round(percentile(own, 0.5)), ...shown])
-      if (name === 'none' || median === undefined) continue
-      const isAudit = name.endsWith('not kept')
-      const what = `${work}, ${name}, processor time beside none`
-      const aim = isAudit ? { atLeast: 0.97 } : { atMost: 1.03 }
-      report.figure({ what, value: median, unit: 'of it', ...(work === 'commit' && { aim }) })
-    }
-  }
+/** Medians of lives drawn with replacement: how far the median is due to these lives. */
+function mediansDrawn(byLife: readonly (readonly number[])[]): readonly number[] {
+  const draw = () => byLife[Math.floor(Math.random() * byLife.length)] ?? []
+  return Array.from({ length: 2_000 }, () => percentile(byLife.flatMap(draw), 0.5))
 }
 
 interface Provider {

@@ -38,6 +38,15 @@ export function mainThreadCpuMs(pid: number): number {
   }
 }
 
+/**
+ * Processor time so far, in nanoseconds, of a process and its living threads. Linux only.
+ */
+export function processCpuNs(pid: number): number {
+  const tasks = readdirSync(`/proc/${pid}/task`)
+  const ranNs = tasks.map((id) => readFileSync(`/proc/${pid}/task/${id}/schedstat`, 'utf8'))
+  return ranNs.reduce((sum, text) => sum + Number(text.split(' ')[0]), 0)
+}
+
 interface ProcessStatistics {
   readonly pid: number
   readonly parent: number

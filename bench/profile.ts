@@ -5,6 +5,8 @@ export interface CpuProfile {
   readonly samples: readonly number[]
   /** Microseconds since the previous sample. */
   readonly timeDeltas: readonly number[]
+  /** Microseconds, by the clock of `process.hrtime`. */
+  readonly startTime: number
 }
 
 interface ProfileNode {
@@ -14,6 +16,7 @@ interface ProfileNode {
     readonly url: string
     readonly lineNumber: number
   }
+  readonly children?: readonly number[]
 }
 
 export interface Share {
@@ -53,6 +56,36 @@ export function summarizeProfile({ nodes, samples, timeDeltas }: CpuProfile): Pr
       .map(([name, us]) => ({ name, percent: (100 * us) / totalUs }))
       .sort((a, b) => b.percent - a.percent)
   return { seconds: totalUs / 1e6, functions: shares(functions), places: shares(places) }
+}
+
+export interface Span {
+  readonly fromUs: number
+  readonly toUs: number
+}
+
+/** Time of functions in such files and of what they call, of all time in which something ran. */
+export function shareBelow(
+  { nodes, samples, timeDeltas, startTime }: CpuProfile,
+  { fromUs, toUs, isBelow }: Span & { readonly isBelow: RegExp },
+): { readonly seconds: number; readonly percent: number } {
+  const byId = new Map(nodes.map((node) => [node.id, node]))
+  const below = new Set<number>()
+  const mark = (node: ProfileNode, isIn: boolean): void => {
+    const isOwn = isIn || isBelow.test(node.callFrame.url)
+    if (isOwn) below.add(node.id)
+    for (const id of node.children ?? []) mark(byId.get(id) as ProfileNode, isOwn)
+  }
+  const [root] = nodes
+  if (root !== undefined) mark(root, false)
+  let [atUs, totalUs, ownUs] = [startTime, 0, 0]
+  for (const [i, id] of samples.entries()) {
+    const us = Math.max(0, timeDeltas[i] ?? 0)
+    atUs += timeDeltas[i] ?? 0
+    if (atUs < fromUs || atUs > toUs || byId.get(id)?.callFrame.functionName === IDLE) continue
+    totalUs += us
+    if (below.has(id)) ownUs += us
+  }
+  return { seconds: totalUs / 1e6, percent: (100 * ownUs) / totalUs }
 }
 
 function add(times: Map<string, number>, name: string, us: number): void {

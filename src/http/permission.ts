@@ -1,4 +1,4 @@
-import type { Privilege } from '../core/access/privilege.ts'
+import { includes, type Privilege } from '../core/access/privilege.ts'
 import type { RequirePaths } from '../core/access/require-paths.ts'
 import type { Visibility } from '../core/access/visibility.ts'
 import { CatalogError } from '../core/errors.ts'
@@ -171,7 +171,7 @@ export class CallPermissions {
 
   #refuse(asked: Asked, decision: Exclude<Decision, 'allowed'>): Error {
     this.#refused = { ...asked, decision }
-    return refusalOf(decision, asked.privilege, asked.target)
+    return refusalOf(this.principal, decision, asked)
   }
 
   /** What lists show the principal; `undefined`: everything. */
@@ -201,9 +201,9 @@ export function targetOf<Query>(
 }
 
 function refusalOf(
+  principal: Principal,
   decision: Exclude<Decision, 'allowed'>,
-  privilege: Privilege,
-  target: Target,
+  { privilege, target }: Asked,
 ): Error {
   if (decision === 'hidden') return notFound(target)
   if (decision === 'unauthenticated') {
@@ -220,9 +220,22 @@ function refusalOf(
     return new ProblemError('table-restricted', detail, { facts: { privilege, table } })
   }
   const what = named === undefined ? `this ${on}` : `the ${on} ${named}`
-  const detail = `You lack the privilege ${privilege} on ${what}`
-  const facts = { privilege, on, ...(named !== undefined && { [on]: named }) }
+  const scopes = scopesShortOf(principal, privilege)
+  const told = scopes?.join(', ') || 'none'
+  const ofKey = scopes && `: whatever is granted, the scopes of your key (${told}) permit no more`
+  const detail = `You lack the privilege ${privilege} on ${what}${ofKey ?? ''}`
+  const facts = {
+    ...{ privilege, on, ...(named !== undefined && { [on]: named }) },
+    ...(scopes !== undefined && { scopes }),
+  }
   return new ProblemError('permission-denied', detail, { facts })
+}
+
+/** The scopes of the caller's key, where they do not go so far. */
+function scopesShortOf(principal: Principal, wanted: Privilege): readonly Privilege[] | undefined {
+  if (principal.kind === 'anonymous' || principal.scopes === null) return undefined
+  const isShort = wanted !== 'describe' && !principal.scopes.some((each) => includes(each, wanted))
+  return isShort ? principal.scopes : undefined
 }
 
 /** For whom a policy holds that cannot say what may be shown. */

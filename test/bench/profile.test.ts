@@ -1,4 +1,4 @@
-import { summarizeProfile } from '../../bench/profile.ts'
+import { shareBelow, summarizeProfile } from '../../bench/profile.ts'
 
 function node(id: number, functionName: string, url: string) {
   return { id, callFrame: { functionName, url, lineNumber: id } }
@@ -16,6 +16,7 @@ test('a profile is summed up by function and by place, without the idle time', (
     ],
     samples: [1, 3, 2, 4, 3, 5, 6],
     timeDeltas: [5_000_000, 300_000, 200_000, 100_000, 300_000, 50_000, 50_000],
+    startTime: 0,
   })
   expect(seconds).toBe(1)
   expect(functions.map(({ name }) => name)).toEqual([
@@ -32,4 +33,22 @@ test('a profile is summed up by function and by place, without the idle time', (
     { name: 'V8 and native code', percent: 5 },
     { name: 'node:internal/stream_base_commons', percent: 5 },
   ])
+})
+
+test('a share is of functions of such files and what they call, in a span of time', () => {
+  const profile = {
+    nodes: [
+      { ...node(1, '(root)', ''), children: [2, 3, 6] },
+      node(2, '(idle)', ''),
+      { ...node(3, 'authorize', 'file:///x/src/modules/access/book.js'), children: [4] },
+      { ...node(4, 'hash', 'node:crypto'), children: [5] },
+      node(5, 'update', ''),
+      node(6, 'hash', 'node:crypto'),
+    ],
+    samples: [6, 2, 3, 5, 6, 5],
+    timeDeltas: [100, 100, 100, 300, 600, 1_000],
+    startTime: 1_000,
+  }
+  const span = { fromUs: 1_150, toUs: 2_500, isBelow: /\/modules\/access\// }
+  expect(shareBelow(profile, span)).toEqual({ seconds: 0.001, percent: 40 })
 })

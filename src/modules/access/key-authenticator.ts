@@ -13,8 +13,8 @@ import type { OidcTokens, VerifiedUser } from './oidc/oidc-tokens.ts'
 
 /** Tokens that were verified, by hash: verifying costs more than all else of a request. */
 const VERIFIED_MAX = 10_000
-/** As long as a provider's keys are believed without a look: it may have withdrawn one since. */
-const REMEMBERED_MS = 10 * 60_000
+/** A provider may have withdrawn the key since: with the age of its keys, ten minutes in all. */
+const REMEMBERED_MS = 5 * 60_000
 
 const NO_BEARER = 'Send the key or token as `Authorization: Bearer <key>`, and as nothing else'
 

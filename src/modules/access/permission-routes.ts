@@ -14,7 +14,7 @@ import {
   PermissionsAnswer,
   PermissionsBody,
 } from './access-shapes.ts'
-import { changePermissions, checkPermission, listPermissions } from './permissions.ts'
+import { changePermissions, checkPermission, listPermissions, requireThere } from './permissions.ts'
 
 type PlaceTarget = Exclude<Target, { on: 'transaction' }>
 type AnyCall = Pick<Call<unknown, unknown>, 'param'>
@@ -92,7 +92,7 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
       body: PermissionsBody,
       changesNothing: true,
       answers: [{ status: 200, description: 'As they are now.', shape: PermissionsAnswer }],
-      problems: [...problems, 'last-admin'],
+      problems: [...problems, 'last-admin', 'key-not-found'],
       curl:
         `curl -X POST $MORAINE${curl} -H 'Content-Type: application/json' ` +
         `-d '{"grant":[{"principal":"role:readers","privilege":"${example}"}]}'`,
@@ -126,6 +126,7 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
       const isOwn = principal === undefined || principal === nameOfPrincipal(call.principal)
       await call.authorize(isOwn ? 'describe' : 'manage_grants', [target(call)])
       requireAccess(platform)
+      await requireThere(platform, target(call))
       const who = isOwn ? call.principal : namedPrincipal(principal)
       return jsonReply(await checkPermission(platform, who, { privilege, target: target(call) }))
     },

@@ -11,6 +11,7 @@ import type { Privilege } from '../../core/access/privilege.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import type { Principal, Target } from '../../http/authorizer.ts'
+import { ProblemError } from '../../problem/problems.ts'
 import { type AccessPlatform, lastAdmin, requireAccess } from './access-platform.ts'
 import type { Reason } from './grant-book.ts'
 import { isInScope } from './key-scopes.ts'
@@ -57,6 +58,10 @@ export async function changePermissions(
     if (isTooMuch) throw new CatalogError('request-invalid', `${principal} cannot be given admin`)
   }
   if (target.on === 'export' && grant.length > 0) await platform.requireExport(target.name)
+  await requireKeys(
+    platform,
+    grant.map(({ principal }) => principal),
+  )
   const { securable, name } = await securableOf(platform, target)
   const nowMs = platform.ambient.nowMs()
   const outcome = await platform.catalog.grants.change(
@@ -78,6 +83,7 @@ export async function checkPermission(
   { privilege, target }: { readonly privilege: Privilege; readonly target: PlaceTarget },
 ): Promise<PermissionCheck> {
   const { authorizer, grants, keeper } = requireAccess(platform)
+  if (!(await isThere(platform, target))) return { allowed: false, restricted: false, because: [] }
   const decision = await authorizer.authorize(principal, privilege, target)
   const allowed = decision === 'allowed'
   const restricted = decision === 'restricted'
@@ -97,6 +103,36 @@ export async function checkPermission(
       on: shown.get(each.on) ?? exportOfSecurable(each.on) ?? each.on,
     })),
   }
+}
+
+/** Throws that there is no such thing. */
+export async function requireThere(platform: AccessPlatform, target: PlaceTarget): Promise<void> {
+  if (target.on === 'export') await platform.requireExport(target.name)
+  else if (!(await isThere(platform, target))) throw gone(target)
+}
+
+/** Administrators are allowed everything on what is not there, too: routes tell them so. */
+async function isThere(platform: AccessPlatform, target: PlaceTarget): Promise<boolean> {
+  if (target.on === 'catalog' || target.on === 'export') return true
+  if (target.on === 'namespace' && target.name.length === 0) return true
+  const { place, isDropped } = await requireAccess(platform).grants.find(target)
+  return place !== undefined || isDropped === true
+}
+
+/** A key that was mistyped would have what nobody can use, or somebody else later. */
+export async function requireKeys(
+  platform: AccessPlatform,
+  principals: readonly string[],
+): Promise<void> {
+  const { keeper } = requireAccess(platform)
+  const unknown = () => {
+    return principals.find((each) => each.startsWith('key:') && !keeper.keys.has(each.slice(4)))
+  }
+  // One that another replica has just made is not known yet.
+  if (unknown() !== undefined) await keeper.catchUp()
+  const missing = unknown()
+  if (missing === undefined) return
+  throw new ProblemError('key-not-found', `There is no key ${missing.slice(4, 104)}`)
 }
 
 async function namesOfPlaces(
@@ -125,9 +161,12 @@ export function dotted({ levels, name }: Place): string {
   return [...levels, ...(name === '' ? [] : [name])].join('.')
 }
 
-function gone({ on, name }: PlaceTarget): CatalogError {
-  const facts = { [on]: name }
-  return new CatalogError('table-not-found', `There is no such ${on}`, { facts })
+function gone({ on, name }: PlaceTarget): Error {
+  const options = { facts: { [on]: name } }
+  const detail = `There is no such ${on}`
+  if (on === 'namespace') return new ProblemError('namespace-not-found', detail, options)
+  if (on === 'view') return new ProblemError('view-not-found', detail, options)
+  return new CatalogError('table-not-found', detail, options)
 }
 
 function textOf({ principal, privilege }: Bestowed): string {

@@ -7,6 +7,7 @@ import { defineRoute, type Route } from '../../http/route.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { ACCESS_TAG, type AccessPlatform, lastAdmin, requireAccess } from './access-platform.ts'
 import { DroppedRole, Me, MembersBody, RoleDescription, RolesAnswer } from './access-shapes.ts'
+import { requireKeys } from './permissions.ts'
 
 const ROLES = '/v1/roles'
 const ROLE = { parameters: { role: 'Name of a role.' }, tag: ACCESS_TAG }
@@ -61,7 +62,7 @@ const changeMembers = (platform: AccessPlatform) =>
       body: MembersBody,
       changesNothing: true,
       answers: [{ status: 200, description: 'The role as it is now.', shape: RoleDescription }],
-      problems: ['access-off', 'last-admin'],
+      problems: ['access-off', 'last-admin', 'key-not-found'],
       curl:
         `curl -X POST $MORAINE/v1/roles/readers/members -H 'Content-Type: application/json' ` +
         `-d '{"add":["key:k3v9x2m1q8z7"]}'`,
@@ -74,6 +75,7 @@ const changeMembers = (platform: AccessPlatform) =>
         throw new CatalogError('request-invalid', 'A role has letters, digits, _, . and -')
       }
       const { add = [], remove = [] } = body
+      await requireKeys(platform, add)
       const change = { role, add, remove, nowMs: platform.ambient.nowMs() }
       const outcome = await grants.changeRole(change, keeper.withEffect({ status: 200 }))
       if (outcome === 'last-admin') throw lastAdmin()

@@ -6,14 +6,22 @@ import { type AuditFacts, newAuditRow } from './new-audit-row.ts'
 /** An export that fails is no change that anybody made. */
 const MADE_BY_NOBODY = /\.export\.(?:failing|overdue)\.v1$/
 
+const COPIED = EVENT_TYPES.filter((type) => !MADE_BY_NOBODY.test(type))
+/** As rows call them. */
+export const CHANGES: readonly string[] = COPIED.map(actionOf)
+
 /** Copies every change from its event, away from the commit that raised it. */
 export function auditChanges({ catalog }: { readonly catalog: Pick<Catalog, 'audit'> }): Consumer {
   return {
     name: 'audit',
-    events: EVENT_TYPES.filter((type) => !MADE_BY_NOBODY.test(type)),
+    events: COPIED,
     scope: 'cluster',
     handle: (batch) => catalog.audit.add(batch.map(rowOfEvent)),
   }
+}
+
+function actionOf(type: string): string {
+  return type.replace(/^moraine\./, '').replace(/\.v\d+$/, '')
 }
 
 function rowOfEvent(event: CatalogEvent) {
@@ -22,7 +30,7 @@ function rowOfEvent(event: CatalogEvent) {
     rowId: event.eventId,
     timeMs: event.timeMs,
     principal: origin.principal ?? 'service',
-    action: event.type.replace(/^moraine\./, '').replace(/\.v\d+$/, ''),
+    action: actionOf(event.type),
     kind: kindOf(event),
     subject: event.subject,
     name: event.name,

@@ -17,29 +17,31 @@ export interface AuditPlatform extends AuditRoutesPlatform, SealerDependencies {
 
 /** Who did what, and how much was used. */
 export function auditModule(platform: AuditPlatform): Module {
+  let made: AuditSealer | undefined
+  const sealer = () => {
+    made ??= new AuditSealer(platform)
+    return made
+  }
   return {
     name: 'audit',
     routes: auditRoutes(platform),
     consumes: [auditChanges(platform)],
-    tasks: [forgetUsage(platform), sealRows(platform)],
+    tasks: [forgetUsage(platform), sealRows(sealer)],
     // Absent where routes are only documented.
     meters: platform.auditTrail?.meters() ?? [],
     // A key that cannot be used is told at the start, not a minute later.
     prepare: async () => {
       await platform.sealKey()
+      await sealer().lookAtKey()
     },
   }
 }
 
-function sealRows(platform: AuditPlatform): Task {
-  let sealer: AuditSealer | undefined
+function sealRows(sealer: () => AuditSealer): Task {
   return {
     name: 'seal the audit',
     everyMs: SEAL_EVERY_MS,
-    run: (signal) => {
-      sealer ??= new AuditSealer(platform)
-      return sealer.run(signal)
-    },
+    run: (signal) => sealer().run(signal),
   }
 }
 

@@ -1,6 +1,8 @@
 import type { z } from 'zod'
 import type { Catalog } from '../../catalog/catalog.ts'
+import { CatalogError } from '../../core/errors.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
+import type { Dialect } from '../../http/dialect.ts'
 import { cutPage, parsePageToken } from '../../http/page-token.ts'
 import { onCatalog, onTable, onView } from '../../http/permission.ts'
 import { requireAccepted } from '../../http/problem.ts'
@@ -9,6 +11,7 @@ import { type Call, defineRoute, type Route, type Tag } from '../../http/route.t
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { getView } from '../views/change-view.ts'
 import { wantedView } from '../views/views.ts'
+import { CHANGES } from './audit-changes.ts'
 import {
   AuditLog,
   AuditLogsAnswer,
@@ -24,12 +27,16 @@ import {
 
 export interface AuditRoutesPlatform {
   readonly catalog: Pick<Catalog, 'audit' | 'usage' | 'tables' | 'views'>
+  /** All protocols of the service; called only after every module was made. */
+  dialects(): readonly Dialect[]
 }
 
 const AUDIT_TAG: Tag = {
   name: 'audit',
   description: 'Who did what, who was refused, and how much was used.',
 }
+/** Actions of requests for which there is no route. */
+const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options']
 const NEXT_PAGE = 'Next-Page-Token'
 const FORMS = [JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, 'application/ndjson']
 const DESCRIPTION =
@@ -49,7 +56,7 @@ export function auditRoutes(platform: AuditRoutesPlatform): readonly Route[] {
   return [auditOfAll(platform), auditOfTable(platform), auditOfView(platform), usage(platform)]
 }
 
-const auditOfAll = ({ catalog }: AuditRoutesPlatform) =>
+const auditOfAll = (platform: AuditRoutesPlatform) =>
   defineRoute(
     {
       ...{ method: 'get', path: '/v1/audit-logs', operationId: 'listAuditLogs', tag: AUDIT_TAG },
@@ -61,10 +68,10 @@ const auditOfAll = ({ catalog }: AuditRoutesPlatform) =>
       problems: PROBLEMS,
       curl: 'curl "$MORAINE/v1/audit-logs?action=table.dropped&from=2024-03"',
     },
-    (call) => page(catalog, call, call.query.subject),
+    (call) => page(platform, call, call.query.subject),
   )
 
-const auditOfTable = ({ catalog }: AuditRoutesPlatform) =>
+const auditOfTable = (platform: AuditRoutesPlatform) =>
   defineRoute(
     {
       method: 'get',
@@ -79,12 +86,12 @@ const auditOfTable = ({ catalog }: AuditRoutesPlatform) =>
       curl: 'curl "$MORAINE/v1/tables/aviation.flights/audit-logs"',
     },
     async (call) => {
-      const { definition } = await getTable(catalog, call.param('table_identifier'))
-      return page(catalog, call, definition.tableUuid)
+      const { definition } = await getTable(platform.catalog, call.param('table_identifier'))
+      return page(platform, call, definition.tableUuid)
     },
   )
 
-const auditOfView = ({ catalog }: AuditRoutesPlatform) =>
+const auditOfView = (platform: AuditRoutesPlatform) =>
   defineRoute(
     {
       method: 'get',
@@ -99,8 +106,8 @@ const auditOfView = ({ catalog }: AuditRoutesPlatform) =>
       curl: 'curl "$MORAINE/v1/views/aviation.late_flights/audit-logs"',
     },
     async (call) => {
-      const { viewUuid } = await getView({ catalog }, wantedView(call.param('view_identifier')))
-      return page(catalog, call, viewUuid)
+      const { viewUuid } = await getView(platform, wantedView(call.param('view_identifier')))
+      return page(platform, call, viewUuid)
     },
   )
 
@@ -132,17 +139,28 @@ const usage = ({ catalog }: AuditRoutesPlatform) =>
     },
   )
 
+/** A mistyped one would be taken for one that nobody did. */
+function requireAction(action: string, dialects: readonly Dialect[]): void {
+  const operations = dialects.flatMap(({ routes }) => routes.map(({ operationId }) => operationId))
+  if (CHANGES.includes(action) || METHODS.includes(action) || operations.includes(action)) return
+  const detail =
+    `action: nothing is called ${JSON.stringify(action)}. Changes are ${CHANGES.join(', ')}; ` +
+    'reads and refusals have the operationId of the API, as readRows'
+  throw new CatalogError('request-invalid', detail, { facts: { changes: CHANGES } })
+}
+
 type AuditCall = Pick<Call<z.output<typeof TargetAuditQuery>, unknown>, 'query' | 'accepts'>
 
 async function page(
-  { audit }: Pick<Catalog, 'audit'>,
+  { catalog, dialects }: AuditRoutesPlatform,
   { query, accepts }: AuditCall,
   subject: string | undefined,
 ): Promise<Reply> {
   const form = requireAccepted(accepts, FORMS)
   const { page_size: size, page_token: token, principal, action, from, to } = query
+  if (action !== undefined) requireAction(action, dialects())
   const [timeMs, position] = token === undefined ? [] : parsePageToken(token, AuditPosition)
-  const found = await audit.list({
+  const found = await catalog.audit.list({
     ...{ principal, action, subject, fromMs: from, toMs: to, limit: size + 1 },
     ...(timeMs !== undefined && { before: { timeMs, position: position ?? 0n } }),
   })

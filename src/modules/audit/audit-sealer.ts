@@ -62,6 +62,12 @@ export class AuditSealer {
     this.#audit = deps.catalog.audit
   }
 
+  /** Tells once if the last seal was signed by another key: replicas are to have one. */
+  async lookAtKey(): Promise<void> {
+    const last = await this.#audit.findLastSeal()
+    if (last !== undefined) await this.#documentOf(last)
+  }
+
   /** Seals all that no seal has. Throws when the warehouse has another seal than the next one. */
   async run(signal: AbortSignal): Promise<void> {
     while (await this.#sealNext(signal)) signal.throwIfAborted()

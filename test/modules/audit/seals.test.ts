@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { AuditStore } from '../../../src/catalog/audit/audit-store.ts'
-import type { SealerDependencies } from '../../../src/modules/audit/audit-sealer.ts'
+import { AuditSealer, type SealerDependencies } from '../../../src/modules/audit/audit-sealer.ts'
 import { writeSeal } from '../../../src/modules/audit/seal-document.ts'
 import { newSealKeyText, sealKeyOf } from '../../../src/modules/audit/seal-key.ts'
 import { withStore } from '../../lake/failing-disk.ts'
@@ -301,6 +301,18 @@ describe('what a process that is killed leaves', () => {
     const keys = new Set([key.fingerprint, (await audit.deps.sealKey()).fingerprint])
     expect(await audit.verify({ keys })).toMatchObject({ seals: 5n, rows: 9 })
   })
+})
+
+test('a replica with another key than the last seal tells so when it starts', async () => {
+  await sealThree()
+  const warnings: string[] = []
+  const warn = (_facts: object, message: string) => warnings.push(message)
+  const log = { ...audit.deps.log, warn }
+  await new AuditSealer({ ...audit.deps, log }).lookAtKey()
+  expect(warnings).toEqual([])
+  const key = sealKeyOf(newSealKeyText())
+  await new AuditSealer({ ...audit.deps, log, sealKey: async () => key }).lookAtKey()
+  expect(warnings).toEqual([expect.stringContaining('give all replicas one MORAINE_AUDIT_KEY')])
 })
 
 test('of two replicas one makes each seal, and no row is left out or in two', async () => {

@@ -10,7 +10,10 @@ const BYTES_MAX = 1024 * 1024
 const RETRY_MS = 5_000
 /** Between two looks for a key that is not known: whoever invents keys causes no more. */
 const LOOK_MS = 30_000
-const FRESH_MS = 600_000
+/** Keys that are older are read again, at first without a wait for them. */
+const FRESH_MS = 150_000
+/** Nothing is verified by older ones while the provider answers. */
+const WAITED_FOR_MS = 300_000
 /** How long keys are believed while the provider cannot be asked. */
 const BELIEVED_MS = 86_400_000
 
@@ -55,7 +58,7 @@ export class OidcIssuer {
     const ageMs = this.#ageMs()
     if (ageMs <= FRESH_MS) return this.#known
     const reading = this.#read(RETRY_MS)
-    if (ageMs > BELIEVED_MS) await reading
+    if (ageMs > WAITED_FOR_MS) await reading
     return this.#ageMs() > BELIEVED_MS ? undefined : this.#known
   }
 

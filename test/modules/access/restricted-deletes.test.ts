@@ -1,0 +1,96 @@
+import { stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DataFile } from '../../../src/core/file/data-file.ts'
+import { writeDeletionVector } from '../../formats/deletes/deletion-vector-writer.ts'
+import { must } from '../../http/client.ts'
+import { commitDeletes } from '../../lake/commit/commit-deletes.ts'
+import type { Workshop } from '../../lake/workshop.ts'
+import { writeParquet } from '../../parquet-files.ts'
+import { type Caller, type KeyedService, startKeyedService } from './keyed-service.ts'
+
+let service: KeyedService
+
+beforeAll(async () => {
+  service = await startKeyedService()
+})
+afterAll(() => service.close())
+
+/** Of rows 0 to 19 with `kind` 0 to 3 and `secret`, a policy shows those of kinds 1 and 2. */
+const POLICY = {
+  row_filter: 'kind IN (1, 2)',
+  columns: [
+    { column: 'secret', action: 'mask-to-fixed-value' },
+    { column: 'kind', action: 'replace-with-null' },
+  ],
+}
+
+async function openTable(
+  name: string,
+): Promise<{ readonly reader: Caller; readonly file: string }> {
+  const { admin, dataFolder } = service
+  const select = `SELECT i AS id, (i % 4)::INTEGER AS kind, 's' || i AS secret FROM range(20) t(i)`
+  const file = await writeParquet(join(dataFolder, `${name}.parquet`), select)
+  const created = { name, namespace: 'sky', infer_from: file }
+  await must(admin.send('post', '/v1/tables', created), 201)
+  await must(admin.send('post', `/v1/tables/sky.${name}/files`, { files: [{ path: file }] }))
+  const reader = await service.newCaller({ [`/v1/tables/sky.${name}`]: ['select'] })
+  return { reader, file }
+}
+
+/** The rows that are shown, by the dump, by pages of rows, by a query and by SQL. */
+async function expectShown(reader: Caller, name: string, ids: readonly number[]): Promise<void> {
+  const path = `/v1/tables/sky.${name}`
+  const shown = ids.map((id) => `{"id":${id},"kind":null,"secret":"XXXXXXXX"}\n`).join('')
+  const dump = await reader.send('get', `${path}/dump?format=ndjson`)
+  const rows = await reader.send('get', `${path}/rows?format=ndjson&limit=1000`)
+  const source = { table: `sky.${name}` }
+  const query = await reader.send('post', '/v1/query?format=ndjson', { source })
+  const sql = { sql: `SELECT * FROM sky.${name}` }
+  const ofSql = await reader.send('post', '/v1/query?format=ndjson', sql)
+  expect([dump.text, rows.text, query.text, ofSql.text]).toEqual([shown, shown, shown, shown])
+}
+
+const SHOWN = Array.from({ length: 20 }, (_, id) => id).filter((id) => [1, 2].includes(id % 4))
+
+async function addDeletes(name: string, file: string, rest: Partial<DataFile>): Promise<void> {
+  await commitDeletes({ deps: service.deps } as unknown as Workshop, `sky.${name}`, [
+    {
+      ...{ content: 'position-deletes', format: 'parquet', specId: 0, partition: [] },
+      ...{ recordCount: 1, fileSizeBytes: (await stat(file)).size, path: `file://${file}` },
+      ...rest,
+    },
+  ])
+}
+
+test.each([
+  ['positions', [1, 3, 6]],
+  ['vectors', [1, 3, 6]],
+  // By values of columns that the policy masks, or shows no row of.
+  ['equality', [5, 6, 7]],
+] as const)('a policy holds for what %s of deletes leave', async (name, deleted) => {
+  const { reader, file } = await openTable(name)
+  await must(service.admin.send('put', `/v1/tables/sky.${name}/policy`, POLICY))
+  await expectShown(reader, name, SHOWN)
+  const path = join(service.dataFolder, `${name}-deletes`)
+  if (name === 'positions') {
+    const query = `SELECT 'file://${file}' AS file_path, unnest([${deleted}])::BIGINT AS pos`
+    await addDeletes(name, await writeParquet(`${path}.parquet`, query), {
+      ...{ referencedDataFile: `file://${file}`, recordCount: deleted.length },
+    })
+  } else if (name === 'equality') {
+    const query = `SELECT unnest(['s5', 's6', 's7']) AS secret`
+    const ids = ', FIELD_IDS {secret: 3}'
+    const made = await writeParquet(`${path}.parquet`, query, ids)
+    await addDeletes(name, made, { content: 'equality-deletes', equalityIds: [3], recordCount: 3 })
+  } else {
+    const containers = [{ high: 0, lows: deleted }]
+    const blob = writeDeletionVector([{ key: 0, containers, withRuns: false }])
+    await writeFile(`${path}.puffin`, Buffer.concat([Buffer.from('PFA1'), blob]))
+    await addDeletes(name, `${path}.puffin`, {
+      ...{ format: 'puffin', referencedDataFile: `file://${file}`, recordCount: deleted.length },
+      ...{ contentOffset: 4, contentSizeBytes: blob.length },
+    })
+  }
+  const left = SHOWN.filter((id) => !(deleted as readonly number[]).includes(id))
+  await expectShown(reader, name, left)
+})
