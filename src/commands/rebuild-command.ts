@@ -52,13 +52,27 @@ async function rebuild({ readConfig, environment, print }: Shell): Promise<void>
     const isLess = told.has('unreadable') || told.has('incomplete')
     if (isLess) process.exitCode = EXIT_UNREADABLE
     if (told.has('registered') || told.has('incomplete'))
-      print(`not brought back, as no file has them: ${NOT_REBUILT}`)
+      for (const line of lastLines(config, NOT_REBUILT)) print(line)
     if (told.size > 0) return
     log.warn(`nothing in ${config.warehouse}: check MORAINE_HOME, MORAINE_WAREHOUSE`)
     process.exitCode = EXIT_NOTHING
   } finally {
     await platform.close()
   }
+}
+
+/** What is lost, and what is to be done before anybody reads what came back. */
+function lastLines({ auth }: Config, lost: string): readonly string[] {
+  const lines = [`not brought back, as no file has them: ${lost}`]
+  if (auth === 'none') return lines
+  const policies = 'set the policies of tables again (PUT /v1/tables/<table>/policy)'
+  const next =
+    auth === 'ckan'
+      ? 'CKAN lets its users read what came back, without the policies that it had: run ' +
+        `create-admin-key, serve with MORAINE_AUTH=keys, ${policies}, then serve with ckan`
+      : 'what came back has neither grants nor policies, so only administrators reach it: run ' +
+        `create-admin-key, and ${policies} before you grant select to anybody`
+  return [...lines, `next  ${next}`]
 }
 
 /** Opens the stores; a damaged SQLite catalog is set aside for a new one. */

@@ -123,11 +123,11 @@ test('tables, views and namespaces come back as they were, and the rest is told'
     /^registered {2}Sky\.air\.a {2}/m,
     /^registered {2}Sky\.late {2}/m,
     /^registered {2}Sky\.air\.new {2}/m,
-    /^not brought back, as no file has them: datasets, open .* audit .* when views were made/m,
+    /^not brought back, as no file has them: keys, roles, grants and policies .* datasets, open .* audit .* when views were made/m,
   ]) {
     expect(stdout).toMatch(line)
   }
-  expect(stdout).not.toMatch(/gone/)
+  expect(stdout).not.toMatch(/gone|^next/m)
   expect(await seen(await serve())).toEqual(before)
   await stopAll()
   const twice = await rebuild()
@@ -161,4 +161,70 @@ test('a warehouse with nothing but a namespace is not taken for an empty one', a
   ])
   expect(await rebuild()).toMatchObject({ code: 0 })
   expect(await call(`${await serve()}/iceberg/v1/namespaces/only`)).toEqual(body)
+}, 60_000)
+
+const POLICY = { row_filter: 'n > 1', columns: [{ column: 'n', action: 'mask-to-fixed-value' }] }
+
+/** A service that asks for keys, and how its administrator calls it. */
+async function serveKeyed(environment: Record<string, string>) {
+  const { stdout } = await runToEnd(['create-admin-key'], environment)
+  const headers = { Authorization: `Bearer ${stdout.trim()}` }
+  const service = await KillableService.start(environment)
+  services.push(service)
+  const send = async (path: string, method = 'GET', json?: object) => {
+    const type = { 'Content-Type': 'application/json' }
+    const said = json && { headers: { ...headers, ...type }, body: JSON.stringify(json) }
+    const reply = await fetch(`${service.url}${path}`, { method, headers, ...said })
+    return { status: reply.status, text: await reply.text() }
+  }
+  return { url: service.url, headers, send }
+}
+
+test('a table with a policy comes back for administrators alone, which is told', async () => {
+  const environment = { MORAINE_HOME: home, MORAINE_AUTH: 'keys' }
+  const { url, headers, send } = await serveKeyed(environment)
+  expect(await send('/v1/tables', 'POST', { name: 'a', schema: { columns } })).toMatchObject({
+    status: 201,
+  })
+  const csv = { method: 'POST', headers: { ...headers, 'Content-Type': 'text/csv' } }
+  const added = await fetch(`${url}/v1/tables/a/files`, { ...csv, body: 'n\n1\n2\n' })
+  expect(added.status).toBe(201)
+  const reader = JSON.parse((await send('/v1/keys', 'POST', {})).text)
+  const grant = [
+    { principal: `key:${reader.key_id}`, privilege: 'select' },
+    { principal: 'everyone', privilege: 'select' },
+  ]
+  expect((await send('/v1/namespaces/default/permissions', 'POST', { grant })).status).toBe(200)
+  expect((await send('/v1/tables/a/policy', 'PUT', POLICY)).status).toBe(200)
+  await loseCatalog()
+
+  const told = await runToEnd(['rebuild'], environment)
+  expect(told).toMatchObject({ code: 0, stderr: '' })
+  expect(told.stdout).toMatch(/\nnext {2}.*create-admin-key.*policy.* before you grant select.*\n$/)
+  const again = await serveKeyed(environment)
+  const authorized = { headers: { Authorization: `Bearer ${reader.key}` } }
+  expect((await fetch(`${again.url}/v1/tables/a/rows`, authorized)).status).toBe(401)
+  expect((await fetch(`${again.url}/v1/tables/a/rows`)).status).toBe(401)
+  const other = JSON.parse((await again.send('/v1/keys', 'POST', {})).text)
+  const asOther = { headers: { Authorization: `Bearer ${other.key}` } }
+  for (const path of ['/v1/tables/a/rows', '/v1/tables/a/dump?format=csv', '/v1/tables/a']) {
+    expect((await fetch(`${again.url}${path}`, asOther)).status).toBe(404)
+  }
+  // It names the columns as before: nothing is to be done but to set it.
+  expect((await again.send('/v1/tables/a/policy', 'PUT', POLICY)).status).toBe(200)
+  const { text } = await again.send('/v1/tables/a/dump?format=csv')
+  expect(text).toBe('n\n0\n')
+}, 60_000)
+
+test('with CKAN, whose users read what comes back at once, the order of steps is told', async () => {
+  const environment = { MORAINE_HOME: home, MORAINE_AUTH: 'keys' }
+  const { send } = await serveKeyed(environment)
+  await send('/v1/tables', 'POST', { name: 'a', schema: { columns } })
+  await loseCatalog()
+  const ckan = { MORAINE_AUTH: 'ckan', MORAINE_CKAN_URL: 'https://data.example.org' }
+  const { code, stdout } = await runToEnd(['rebuild'], { ...environment, ...ckan })
+  expect([code, stdout]).toEqual([
+    0,
+    expect.stringMatching(/\nnext {2}CKAN lets .*MORAINE_AUTH=keys, set the policies/),
+  ])
 }, 60_000)

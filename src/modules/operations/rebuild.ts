@@ -44,9 +44,9 @@ type RebuildDependencies = Stores<'tables' | 'views' | 'locations'> &
  * What is in no file of the warehouse: for people, in the order of what they miss first.
  */
 export const NOT_REBUILT =
-  'datasets, open transactions and what they staged, events, jobs, the audit and usage, ' +
-  'the answers kept for repeated requests (for an hour), and when views were made and last ' +
-  'changed (their versions tell it about)'
+  'keys, roles, grants and policies of rows and columns; datasets, open transactions and what ' +
+  'they staged, events, jobs, the audit and usage, the answers kept for repeated requests (for ' +
+  'an hour), and when views were made and last changed (their versions tell it about)'
 
 /**
  * Registers every table of the warehouse from its newest metadata file, and later commits from
