@@ -5,10 +5,9 @@
  * rows. All run side by side, and are asked in turn for a few requests at a time, one after the
  * other: what else the machine does meets all alike, and no commit shares its batch. What the
  * compiler made of the code in one process differs from what it made in the next by more than
- * access costs, so all are started anew several times. It is also found how much of the main
- * thread's time is spent in functions of access and in what they call, by the profile of a service
- * that is loaded by 16 clients: that has no noise of other processes, but leaves out what access
- * costs elsewhere, such as garbage.
+ * access costs, so all are started anew several times. It is also found how long functions of
+ * access, and what they call, run in a service that is loaded by 16 clients, by its profile: that
+ * has little noise, but leaves out what access costs elsewhere, such as garbage.
  */
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -24,7 +23,7 @@ import { build, builtPath } from './build.ts'
 import { HttpConnection } from './http-connection.ts'
 import { loadAverage, percentile, printMachine, printRow } from './machine.ts'
 import { processCpuNs } from './process-family.ts'
-import { type Span, shareBelow } from './profile.ts'
+import { type Span, secondsBelow } from './profile.ts'
 import { IS_QUICK, openReport } from './report.ts'
 import { mustAsk, SCHEMA } from './rest-table.ts'
 
@@ -75,13 +74,13 @@ async function main(): Promise<void> {
   provider.server.close()
 }
 
-/** Shares of the time in which the main thread did something. */
+/** Time in access includes that in which other processes had the processor: it is a bound. */
 async function profileAll({ issuer, token }: Provider): Promise<void> {
   console.log(
-    `\nload average ${loadAverage()}; shares of the main thread's time, ` +
+    `\nload average ${loadAverage()}; what access takes of it by profiles, at most, of ` +
       `${PROFILED.commit} commits and ${PROFILED.load} loads of ${TABLES_EACH} clients\n`,
   )
-  printRow(['what', 'setting', 'us', '% in access', '% more than none'])
+  printRow(['what', 'setting', 'us of CPU', 'us in access', '% more than none'])
   printRow(Array.from({ length: 5 }, () => '---'))
   const profiles = join(home, 'profiles')
   process.env['BENCH_PROFILE'] = profiles
@@ -94,14 +93,19 @@ async function profileAll({ issuer, token }: Provider): Promise<void> {
     const made = filesIn(profiles).find((file) => !pathsBefore.has(file)) ?? ''
     const profile = JSON.parse(readFileSync(join(profiles, made), 'utf8'))
     for (const work of ['commit', 'load'] as const) {
-      const { seconds, percent } = shareBelow(profile, { ...spans[work], isBelow: IS_OF_ACCESS })
-      if (name === 'none') none[work] = percent
-      const more = percent - none[work]
-      const us = Math.round((seconds * 1e6) / PROFILED[work])
-      printRow([work, name, us, percent.toFixed(2), more.toFixed(2)])
+      const { cpuUs, ...span } = spans[work]
+      const us = (1e6 * secondsBelow(profile, { ...span, isBelow: IS_OF_ACCESS })) / PROFILED[work]
+      if (name === 'none') none[work] = us
+      const [all, more] = [cpuUs / PROFILED[work], us - none[work]]
+      printRow([work, name, Math.round(all), us.toFixed(1), ((100 * more) / all).toFixed(2)])
       if (name === 'none') continue
-      const what = `${work}, ${name}, share of the main thread that access adds`
-      report.figure({ what, value: more, unit: '%', ...(work === 'commit' && AT_MOST_3) })
+      const what = `${work}, ${name}, share of processor time that access adds`
+      report.figure({
+        what,
+        value: (100 * more) / all,
+        unit: '%',
+        ...(work === 'commit' && AT_MOST_3),
+      })
     }
   }
 }
@@ -130,14 +134,23 @@ async function loadProfiled(setting: Setting) {
         run(setting, work, { units: units / TABLES_EACH, first }),
       ),
     )
-  const spans: Partial<Record<Work, Span>> = {}
+  const spans: Partial<Record<Work, Profiled>> = {}
   for (const work of ['commit', 'load'] as const) {
     await all(work, PROFILED_WARM_UP)
-    const fromUs = Number(process.hrtime.bigint() / 1_000n)
+    const [fromUs, fromCpuNs] = [nowUs(), processCpuNs(setting.service.pid)]
     await all(work, PROFILED[work])
-    spans[work] = { fromUs, toUs: Number(process.hrtime.bigint() / 1_000n) }
+    const cpuUs = (processCpuNs(setting.service.pid) - fromCpuNs) / 1_000
+    spans[work] = { fromUs, toUs: nowUs(), cpuUs }
   }
-  return spans as Record<Work, Span>
+  return spans as Record<Work, Profiled>
+}
+
+interface Profiled extends Span {
+  readonly cpuUs: number
+}
+
+function nowUs(): number {
+  return Number(process.hrtime.bigint() / 1_000n)
 }
 
 function filesIn(folder: string): readonly string[] {

@@ -63,11 +63,11 @@ export interface Span {
   readonly toUs: number
 }
 
-/** Time of functions in such files and of what they call, of all time in which something ran. */
-export function shareBelow(
+/** Seconds that functions in such files, and what they call, ran or waited to run. */
+export function secondsBelow(
   { nodes, samples, timeDeltas, startTime }: CpuProfile,
   { fromUs, toUs, isBelow }: Span & { readonly isBelow: RegExp },
-): { readonly seconds: number; readonly percent: number } {
+): number {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const below = new Set<number>()
   const mark = (node: ProfileNode, isIn: boolean): void => {
@@ -77,15 +77,13 @@ export function shareBelow(
   }
   const [root] = nodes
   if (root !== undefined) mark(root, false)
-  let [atUs, totalUs, ownUs] = [startTime, 0, 0]
+  let [atUs, belowUs] = [startTime, 0]
   for (const [i, id] of samples.entries()) {
-    const us = Math.max(0, timeDeltas[i] ?? 0)
-    atUs += timeDeltas[i] ?? 0
-    if (atUs < fromUs || atUs > toUs || byId.get(id)?.callFrame.functionName === IDLE) continue
-    totalUs += us
-    if (below.has(id)) ownUs += us
+    const us = timeDeltas[i] ?? 0
+    atUs += us
+    if (atUs >= fromUs && atUs <= toUs && below.has(id)) belowUs += Math.max(0, us)
   }
-  return { seconds: totalUs / 1e6, percent: (100 * ownUs) / totalUs }
+  return belowUs / 1e6
 }
 
 function add(times: Map<string, number>, name: string, us: number): void {

@@ -1,4 +1,4 @@
-import { shareBelow, summarizeProfile } from '../../bench/profile.ts'
+import { secondsBelow, summarizeProfile } from '../../bench/profile.ts'
 
 function node(id: number, functionName: string, url: string) {
   return { id, callFrame: { functionName, url, lineNumber: id } }
@@ -35,7 +35,7 @@ test('a profile is summed up by function and by place, without the idle time', (
   ])
 })
 
-test('a share is of functions of such files and what they call, in a span of time', () => {
+test('functions of such files have the time of what they call, in a span of time', () => {
   const profile = {
     nodes: [
       { ...node(1, '(root)', ''), children: [2, 3, 6] },
@@ -50,5 +50,5 @@ test('a share is of functions of such files and what they call, in a span of tim
     startTime: 1_000,
   }
   const span = { fromUs: 1_150, toUs: 2_500, isBelow: /\/modules\/access\// }
-  expect(shareBelow(profile, span)).toEqual({ seconds: 0.001, percent: 40 })
+  expect(secondsBelow(profile, span)).toBe(0.0004)
 })

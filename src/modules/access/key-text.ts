@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 const SECRET_BYTES = 32
 const ID_LENGTH = 12
@@ -32,7 +32,7 @@ export function parseKeyText(text: string): KeyText | undefined {
 }
 
 export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('base64url')
+  return hash('sha256', text, 'base64url')
 }
 
 function checksumOf(text: string): string {
