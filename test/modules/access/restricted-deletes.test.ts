@@ -15,7 +15,7 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-/** Of rows 0 to 19 with `kind` 0 to 3 and `secret`, a policy shows those of kinds 1 and 2. */
+/** Shows the rows of kinds 1 and 2, of 0 to 3, without what is secret. */
 const POLICY = {
   row_filter: 'kind IN (1, 2)',
   columns: [
