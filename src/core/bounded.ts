@@ -67,6 +67,36 @@ export async function* inOrder<Item, Result>(
   }
 }
 
+/**
+ * Yields the results in the order of the items. At most `atOnce` of them exist at a time, begun,
+ * waiting or with the consumer: nothing is started while the consumer is busy, so results may be
+ * large. After a failure, or when the consumer stops, it waits for what was started.
+ */
+export async function* inWindow<Item, Result>(
+  items: readonly Item[],
+  atOnce: number,
+  work: (item: Item, index: number) => Promise<Result>,
+): AsyncIterable<Result> {
+  const begun: Promise<Result>[] = []
+  let next = 0
+  try {
+    for (;;) {
+      while (next < items.length && begun.length < atOnce) {
+        const result = work(items[next] as Item, next)
+        // Awaited when its turn comes; until then a failure must not count as unhandled.
+        result.catch(() => undefined)
+        begun.push(result)
+        next++
+      }
+      const first = begun.shift()
+      if (first === undefined) return
+      yield await first
+    }
+  } finally {
+    await Promise.allSettled(begun)
+  }
+}
+
 interface Settler<T> {
   readonly promise: Promise<T>
   readonly resolve: (value: T) => void

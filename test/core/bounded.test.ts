@@ -1,4 +1,4 @@
-import { inOrder } from '../../src/core/bounded.ts'
+import { inOrder, inWindow } from '../../src/core/bounded.ts'
 
 describe('inOrder', () => {
   test('yields results in the order of the items, whichever ends first', async () => {
@@ -42,5 +42,45 @@ describe('inOrder', () => {
     await expect(all()).rejects.toThrow('two')
     expect(seen).toEqual([0, 1])
     expect(started).toEqual([0, 1, 2])
+  })
+})
+
+describe('inWindow', () => {
+  test('starts nothing while the consumer is busy, and yields in order', async () => {
+    const begun: number[] = []
+    const seen: number[] = []
+    const items = Array.from({ length: 20 }, (_, i) => i)
+    const results = inWindow(items, 4, async (item, index) => {
+      expect(index).toBe(item)
+      begun.push(item)
+      if (item % 3 === 0) await new Promise((resolve) => setImmediate(resolve))
+      return item
+    })
+    for await (const result of results) {
+      seen.push(result)
+      await new Promise((resolve) => setImmediate(resolve))
+      expect(begun.length).toBe(Math.min(items.length, result + 4))
+    }
+    expect(seen).toEqual(items)
+  })
+
+  test('waits for what was started when it fails or the consumer stops', async () => {
+    for (const failing of [2, undefined]) {
+      let running = 0
+      const all = async () => {
+        const results = inWindow([0, 1, 2, 3, 4, 5, 6, 7], 3, async (item) => {
+          running += 1
+          if (item === failing) running -= 1
+          if (item === failing) throw new Error('two')
+          for (let i = 0; i < item; i++) await new Promise((resolve) => setImmediate(resolve))
+          running -= 1
+          return item
+        })
+        for await (const result of results) if (result === 3) break
+      }
+      if (failing === undefined) await all()
+      else await expect(all()).rejects.toThrow('two')
+      expect(running).toBe(0)
+    }
   })
 })

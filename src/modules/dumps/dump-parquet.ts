@@ -5,13 +5,11 @@ import { CatalogError } from '../../core/errors.ts'
 import { INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
 import { type ConstantColumns, NO_CONSTANTS } from '../../core/schema/column-projection.ts'
+import { isTurnDue, Turns } from '../../core/turns.ts'
 import type { Schema } from '../../core/value/type.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
-import {
-  planStitch,
-  type StitchPart,
-  type StitchPlan,
-} from '../../formats/parquet/stitch/stitch.ts'
+import type { StitchPlan } from '../../formats/parquet/stitch/stitch.ts'
+import { planStitchInTurns } from '../../formats/parquet/stitch/stitch-in-turns.ts'
 import { stitchProblem } from '../../formats/parquet/stitch/stitch-problem.ts'
 import { projectFileSchema } from '../../formats/parquet/stitch/stitch-projection.ts'
 import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
@@ -25,9 +23,14 @@ import { readPieces } from './dump-digest.ts'
 import { folderOf } from './dump-key.ts'
 import type { DumpSource } from './dump-sources.ts'
 import type { DumpPiece } from './format/dump-index.ts'
+import { changed } from './source/source-record.ts'
 
 const MAGIC_BYTES = 4
 const BUFFER_BYTES = 512 * 1024
+/** Of which the digest is made without a turn for others: half a millisecond. */
+const HASHED_AT_ONCE_BYTES = 1024 * 1024
+
+type ParquetDependencies = Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>
 
 /** A file whose row groups can be copied under a footer that shows the table's columns. */
 interface Copied {
@@ -38,10 +41,22 @@ interface Copied {
   readonly key: string
 }
 
-/** A data file, and its row groups where they can be copied. */
+/** A data file. There may be a hundred thousand: what is kept for each is small. */
 interface Part {
   readonly source: DumpSource
-  readonly copied: Copied | undefined
+  /** `physicalSchemaKey`, where its row groups can be copied; equal ones are one string. */
+  readonly key: string | undefined
+}
+
+/** A file whose row groups are copied, without the footer that they were found with. */
+interface CopiedFile {
+  readonly location: string
+  readonly rowCount: number
+}
+
+interface Stitch {
+  readonly files: readonly CopiedFile[]
+  readonly plan: StitchPlan
 }
 
 /**
@@ -50,13 +65,13 @@ interface Part {
  * known before the first byte.
  */
 export async function buildParquet(
-  deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
+  deps: ParquetDependencies,
   build: DumpBuild,
 ): Promise<DumpContent> {
-  const parts = await copyableParts(deps, build)
+  const turns = new Turns(build.signal)
+  const stitch = await stitchOf(deps, build, turns)
   build.signal.throwIfAborted()
-  const plan = planStitch(parts.map(({ footer, schema }): StitchPart => ({ footer, schema })))
-  const pieces = await piecesOf(deps, build, { parts, plan })
+  const pieces = await piecesOf(deps, build, { ...stitch, turns })
   for (const piece of pieces) build.progress.add(piece)
   try {
     return { sha256: await hashCopied(deps, build, pieces) }
@@ -107,46 +122,101 @@ function namingMissing(error: unknown, sources: readonly DumpSource[]): unknown 
   return source === undefined ? error : namingDataFile(error, source.dataFile)
 }
 
-async function copyableParts(
-  deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
+/** Plans the dump from one reading of the files, or from a second one if some must be rewritten. */
+async function stitchOf(
+  deps: ParquetDependencies,
   build: DumpBuild,
-): Promise<readonly Copied[]> {
+  turns: Turns,
+): Promise<Stitch> {
   const { sources } = build
   if (sources.length === 0) {
-    return [await getCopyable(deps, build, (await obtainEmptyShard(deps, build)).location)]
+    const { location } = await obtainEmptyShard(deps, build)
+    return planAll([location], turns, () => getCopyable(deps, build, location))
   }
-  const parts = await mapBounded(sources, INSPECTIONS_AT_ONCE, (source) =>
-    inspect(deps, build, source),
-  )
-  const copied = parts.flatMap((part) => part.copied ?? [])
-  const isUniform = new Set(copied.map(({ key }) => key)).size === 1
-  if (isUniform && copied.length === parts.length) return copied
+  const parts: Part[] = []
+  const keys = new Map<string, string>()
+  const stitch = await planFiles(sources, turns, async (source, index) => {
+    const copied = await inspect(deps, build, source)
+    const key = copied && (keys.get(copied.key) ?? copied.key)
+    if (key !== undefined) keys.set(key, key)
+    parts[index] = { source, key }
+    return copied
+  })
+  return stitch ?? stitchRewritten(deps, build, { parts, turns })
+}
 
+async function stitchRewritten(
+  deps: ParquetDependencies,
+  build: DumpBuild,
+  { parts, turns }: { readonly parts: readonly Part[]; readonly turns: Turns },
+): Promise<Stitch> {
   // The engine writes every file with the same schema; files that already have it are kept.
   const odd = oddestOf(parts)
-  const first = await rewrite(deps, build, odd.source)
-  return mapBounded(parts, deps.converter.atOnce, async (part) => {
-    if (part === odd) return first
-    return part.copied?.key === first.key ? part.copied : rewrite(deps, build, part.source)
+  const oddLocation = await rewrite(deps, build, odd.source)
+  const { key } = await getCopyable(deps, build, oddLocation)
+  const shards = await mapBounded(parts, deps.converter.atOnce, async (part) => {
+    if (part === odd) return oddLocation
+    return part.key === key ? undefined : rewrite(deps, build, part.source)
+  })
+  return planAll(parts, turns, async ({ source }, index) => {
+    const shard = shards[index]
+    if (shard !== undefined) return getCopyable(deps, build, shard)
+    const copied = await inspect(deps, build, source)
+    if (copied?.key !== key) throw changed(source.dataFile.path)
+    return copied
   })
 }
 
+type ReadFile<Item> = (item: Item, index: number) => Promise<Copied | undefined>
+
+/** `undefined` if the files cannot share one footer. */
+async function planFiles<Item>(
+  items: readonly Item[],
+  turns: Turns,
+  read: ReadFile<Item>,
+): Promise<Stitch | undefined> {
+  const files: CopiedFile[] = []
+  const plan = await planStitchInTurns(items, {
+    atOnce: INSPECTIONS_AT_ONCE,
+    turn: () => turns.take(),
+    read: async (item, index) => {
+      const copied = await read(item, index)
+      if (copied === undefined) return undefined
+      const { location, footer, schema, key } = copied
+      files[index] = { location, rowCount: footer.rowCount }
+      return { footer, schema, key }
+    },
+  })
+  return plan && { files, plan }
+}
+
+async function planAll<Item>(
+  items: readonly Item[],
+  turns: Turns,
+  read: ReadFile<Item>,
+): Promise<Stitch> {
+  const stitch = await planFiles(items, turns, read)
+  if (stitch === undefined) throw new Error('files written by the engine have several schemas')
+  return stitch
+}
+
+/** `undefined` if the file must be rewritten. */
 async function inspect(
   deps: Pick<DumpDependencies, 'objects'>,
   build: DumpBuild,
   source: DumpSource,
-): Promise<Part> {
+): Promise<Copied | undefined> {
   const { dataFile, deleteFiles } = source
   const isOther = dataFile.format !== 'parquet' || source.isFiltered
-  if (deleteFiles.length > 0 || isOther) return { source, copied: undefined }
+  if (deleteFiles.length > 0 || isOther) return undefined
   try {
     const constants = partitionConstants(build.target.state.definition.partitionSpecs, dataFile)
     const { schema } = build.target
     const copied = await findCopyable(deps, build, { location: dataFile.path, schema, constants })
-    if (copied === undefined) return { source, copied }
+    if (copied === undefined) return undefined
     requireRows(source, copied.footer.rowCount)
     build.record.add(copied.identity())
-    return { source, copied }
+    return copied
   } catch (error) {
     throw namingDataFile(error, dataFile)
   }
@@ -155,18 +225,17 @@ async function inspect(
 /** A part that must be rewritten in any case, or else one with the rarest schema. */
 function oddestOf(parts: readonly Part[]): Part {
   const counts = new Map<string | undefined, number>()
-  for (const { copied } of parts) counts.set(copied?.key, (counts.get(copied?.key) ?? 0) + 1)
-  const rarity = ({ copied }: Part) => (copied === undefined ? 0 : (counts.get(copied.key) ?? 0))
+  for (const { key } of parts) counts.set(key, (counts.get(key) ?? 0) + 1)
+  const rarity = ({ key }: Part) => (key === undefined ? 0 : (counts.get(key) ?? 0))
   return parts.reduce((oddest, part) => (rarity(part) < rarity(oddest) ? part : oddest))
 }
 
 async function rewrite(
-  deps: Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>,
+  deps: ParquetDependencies,
   build: DumpBuild,
   source: DumpSource,
-): Promise<Copied> {
-  const { location } = await obtainShard(deps, build, source)
-  return getCopyable(deps, build, location)
+): Promise<string> {
+  return (await obtainShard(deps, build, source)).location
 }
 
 /** Opens the footer of a file that the engine wrote. */
@@ -206,22 +275,19 @@ async function findCopyable(
 async function piecesOf(
   deps: Pick<DumpDependencies, 'objects' | 'warehouse'>,
   { target }: DumpBuild,
-  { parts, plan }: { parts: readonly Copied[]; plan: StitchPlan },
+  { files, plan, turns }: Stitch & { readonly turns: Turns },
 ): Promise<readonly DumpPiece[]> {
-  const sha256 = createHash('sha256').update(plan.tail).digest('hex')
+  const sha256 = await hashOf(plan.tail, turns)
   const folder = `${folderOf(deps.warehouse, target)}/shards`
   const footerLocation = `${folder}/footer-${sha256}.parquet-footer`
   await deps.objects.putIfAbsent(footerLocation, plan.tail)
-  const copied = parts.flatMap(({ location, footer }, index) =>
-    (plan.ranges[index] ?? []).map(
-      ({ offset, lengthBytes }, range): DumpPiece => ({
-        location,
-        offset,
-        lengthBytes,
-        rowCount: range === 0 ? footer.rowCount : 0,
-      }),
-    ),
-  )
+  const copied: DumpPiece[] = []
+  for (const [index, { location, rowCount }] of files.entries()) {
+    for (const [range, { offset, lengthBytes }] of (plan.ranges[index] ?? []).entries()) {
+      copied.push({ location, offset, lengthBytes, rowCount: range === 0 ? rowCount : 0 })
+    }
+    if (isTurnDue(index)) await turns.take()
+  }
   const tailBytes = plan.tail.length
   const magicOffset = tailBytes - MAGIC_BYTES
   return [
@@ -230,4 +296,13 @@ async function piecesOf(
     ...copied,
     { location: footerLocation, offset: 0, lengthBytes: tailBytes, rowCount: 0, sha256 },
   ]
+}
+
+async function hashOf(bytes: Uint8Array, turns: Turns): Promise<string> {
+  const digest = createHash('sha256')
+  for (let start = 0; start < bytes.length; start += HASHED_AT_ONCE_BYTES) {
+    digest.update(bytes.subarray(start, start + HASHED_AT_ONCE_BYTES))
+    await turns.take()
+  }
+  return digest.digest('hex')
 }

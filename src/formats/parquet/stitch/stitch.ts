@@ -1,4 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { runSteps } from '../../../core/steps.ts'
 import { compareBytes } from '../../../core/value/value.ts'
 import type { ParquetFooter } from '../footer/footer-model.ts'
 import {
@@ -26,10 +27,14 @@ export interface StitchPart {
   readonly footer: ParquetFooter
   /** The columns to show, with the table's names and field ids; by default the file's own. */
   readonly schema?: StitchSchema
+  /** `physicalSchemaKey` of the columns to show, where it is known. */
+  readonly key?: string
 }
 export interface StitchOptions {
   /** Written into the footer whatever the parts contain. */
   readonly keyValueMetadata?: ReadonlyMap<string, string>
+  /** `STITCHED_FOOTER_BYTES_MAX` by default. */
+  readonly footerBytesMax?: number
 }
 
 /** The stitched file is `head`, every range of every part in order, then `tail`. */
@@ -49,8 +54,11 @@ const MAGIC = ENCODER.encode('PAR1')
  * Part of the bytes that a dump guarantees, so it changes only together with the dump's dialect.
  */
 const CREATED_BY = 'moraine version 1.0.0'
-/** Largest footer that readers in Java can address. */
-const FOOTER_BYTES_MAX = 2 ** 31 - 1
+/**
+ * Size of the new footer, of which there are two copies for a moment; readers take many times as
+ * much. Row groups of 20 columns have about 2 KB each. Readers in Java would end at 2^31.
+ */
+export const STITCHED_FOOTER_BYTES_MAX = 256 * 1024 * 1024
 /** Known fields of FileMetaData; higher ids belong to later versions of the format. */
 const KNOWN_METADATA_FIELDS = 9
 /** Fields of Statistics: `max_value`, `min_value` and their exactness; then `max` and `min`. */
@@ -74,6 +82,7 @@ export function planStitch(parts: Iterable<StitchPart>, options: StitchOptions =
  */
 export class StitchPlanner {
   readonly #options: StitchOptions
+  readonly #footerBytesMax: number
   #first: { readonly schema: StitchSchema; readonly key: string } | undefined
   readonly #ranges: (readonly CopyRange[])[] = []
   readonly #rowGroups: Uint8Array[] = []
@@ -86,16 +95,27 @@ export class StitchPlanner {
 
   constructor(options: StitchOptions = {}) {
     this.#options = options
+    this.#footerBytesMax = options.footerBytesMax ?? STITCHED_FOOTER_BYTES_MAX
   }
 
   /**
    * Adds a part and returns its ranges to copy. Throws `file-schema-mismatch` if the part must be
    * rewritten first: check `stitchProblem` and compare `physicalSchemaKey` before.
    */
-  add({ footer, schema = ownStitchSchema(footer) }: StitchPart): readonly CopyRange[] {
-    this.#checkPart(footer, schema)
+  add(part: StitchPart): readonly CopyRange[] {
+    return runSteps(this.addSteps(part))
+  }
+
+  /** As `add`, with pauses for others: nothing else may be added in them. */
+  *addSteps({
+    footer,
+    schema = ownStitchSchema(footer),
+    key = physicalSchemaKey(schema),
+  }: StitchPart): Generator<void, readonly CopyRange[]> {
+    this.#checkPart(footer, { schema, key })
+    yield
     const layout = new CopyLayout(footer, schema.columns, this.#position)
-    this.#addRowGroups(footer, schema, layout)
+    yield* this.#addRowGroups(footer, schema, layout)
     this.#rowCount += footer.rowCount
     this.#position += layout.lengthBytes
     if (!Number.isSafeInteger(this.#position) || !Number.isSafeInteger(this.#rowCount)) {
@@ -109,12 +129,19 @@ export class StitchPlanner {
   }
 
   finish(): StitchPlan {
+    return runSteps(this.finishSteps())
+  }
+
+  /** As `finish`, with pauses for others. */
+  *finishSteps(): Generator<void, StitchPlan> {
     if (this.#first === undefined)
       throw new RangeError('a Parquet file needs a part for its schema')
-    const footer = this.#footer(this.#first.schema)
+    const footer = this.#footerPieces(this.#first.schema)
+    const lengthBytes = footer.reduce((sum, bytes) => sum + bytes.length, 0)
+    if (lengthBytes > this.#footerBytesMax) throw footerTooLong(this.#footerBytesMax)
     const length = new Uint8Array(4)
-    new DataView(length.buffer).setUint32(0, footer.length, true)
-    const tail = concat([footer, length, MAGIC])
+    new DataView(length.buffer).setUint32(0, lengthBytes, true)
+    const tail = yield* concatSteps([...footer, length, MAGIC])
     return {
       head: MAGIC.slice(),
       ranges: this.#ranges,
@@ -125,16 +152,22 @@ export class StitchPlanner {
     }
   }
 
-  #checkPart(footer: ParquetFooter, schema: StitchSchema): void {
+  #checkPart(
+    footer: ParquetFooter,
+    { schema, key }: { readonly schema: StitchSchema; readonly key: string },
+  ): void {
     const problem = stitchProblem(footer)
     if (problem !== undefined) throw misfit(problem)
-    const key = physicalSchemaKey(schema)
     this.#first ??= { schema, key }
     if (this.#first.key !== key)
       throw misfit('its physical schema differs from that of the first file')
   }
 
-  #addRowGroups(footer: ParquetFooter, schema: StitchSchema, layout: CopyLayout): void {
+  *#addRowGroups(
+    footer: ParquetFooter,
+    schema: StitchSchema,
+    layout: CopyLayout,
+  ): Generator<void, void> {
     const areOldBoundsWrong = areOldBinaryBoundsWrong(footer)
     const columns = schema.columns.map((column): MovedColumn => {
       const { leafIndex, path } = column
@@ -144,18 +177,19 @@ export class StitchPlanner {
     const isRearranged =
       columns.length !== footer.leaves.length || columns.some((c, i) => c.leafIndex !== i)
     const structs = getStructs(footer.thrift, 4)
-    footer.rowGroups.forEach((group, i) => {
-      if (group.rowCount === 0) return
+    const move = { layout, columns, isRearranged }
+    for (const [i, group] of footer.rowGroups.entries()) {
+      if (group.rowCount === 0) continue
       const thrift = structs[i] as ThriftStruct
-      const move = { layout, columns, isRearranged }
       this.#keepRowGroup(moveRowGroup({ group, thrift }, move, this.#rowGroups.length))
-    })
+      yield
+    }
   }
 
   #keepRowGroup(rowGroup: ThriftStruct): void {
     const bytes = writeThriftStruct(rowGroup)
     this.#rowGroupBytes += bytes.length
-    if (this.#rowGroupBytes > FOOTER_BYTES_MAX) throw footerTooLong()
+    if (this.#rowGroupBytes > this.#footerBytesMax) throw footerTooLong(this.#footerBytesMax)
     this.#rowGroups.push(bytes)
   }
 
@@ -182,7 +216,7 @@ export class StitchPlanner {
   }
 
   /** FileMetaData, with the row groups as written when they were added. */
-  #footer({ elements, columns }: StitchSchema): Uint8Array {
+  #footerPieces({ elements, columns }: StitchSchema): readonly Uint8Array[] {
     const before: ThriftField[] = [
       { id: 1, type: I32, value: this.#formatVersion },
       { id: 2, type: LIST, value: { elementType: STRUCT, values: elements } },
@@ -200,17 +234,13 @@ export class StitchPlanner {
       { id: 7, type: LIST, value: { elementType: STRUCT, values: orders } },
       ...(this.#laterFields ?? []),
     ]
-    const footer = [
+    return [
       writeThriftFields(before, 0),
       structListHeader(this.#rowGroups.length),
       ...this.#rowGroups,
       writeThriftFields(after, 4),
       Uint8Array.of(0),
     ]
-    if (footer.reduce((sum, bytes) => sum + bytes.length, 0) > FOOTER_BYTES_MAX) {
-      throw footerTooLong()
-    }
-    return concat(footer)
   }
 
   #keyValueStructs(): readonly ThriftStruct[] {
@@ -247,12 +277,13 @@ function structListHeader(count: number): Uint8Array {
   return Uint8Array.from([...bytes, rest])
 }
 
-function concat(pieces: readonly Uint8Array[]): Uint8Array {
+function* concatSteps(pieces: readonly Uint8Array[]): Generator<void, Uint8Array> {
   const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
   let position = 0
   for (const piece of pieces) {
     bytes.set(piece, position)
     position += piece.length
+    yield
   }
   return bytes
 }
@@ -261,6 +292,10 @@ function misfit(problem: string): CatalogError {
   return new CatalogError('file-schema-mismatch', `the file cannot be stitched: ${problem}`)
 }
 
-function footerTooLong(): CatalogError {
-  return new CatalogError('not-implemented', 'the Parquet footer would have more than 2^31 bytes')
+function footerTooLong(bytesMax: number): CatalogError {
+  return new CatalogError(
+    'not-implemented',
+    `the Parquet footer would have more than ${bytesMax} bytes: compact the table's files, ` +
+      'or ask for another format',
+  )
 }
