@@ -50,6 +50,13 @@ export function describeEmptySegments(
       expect(there).toBe(isOneObject ? 'one slash' : 'two slashes')
     })
 
+    test('so are those with a dot for a segment', async () => {
+      const { store, root } = opened
+      for (const attempt of attemptsOn(store, `${root}/a/./b`)) {
+        await expectCode(attempt, 'location-invalid')
+      }
+    })
+
     const testApart = isOneObject ? test.skip : test
     testApart('stay when the one without is deleted', async () => {
       const { store, root, rootKey, raw } = opened

@@ -312,8 +312,6 @@ export function describeObjectStore(name: string, open: () => Promise<OpenedStor
     test.each([
       '../up',
       'a/../../up',
-      'a/./b',
-      'a//b',
       'a\\b',
       'a\u0000b',
       'a\nb',

@@ -152,7 +152,8 @@ class Client {
   #path(): string {
     const path = pick([...this.#paths, ...(this.#setting.others?.paths() ?? [])])
     const spelled = [path.replace('file:///', 'file:/'), path.replace('file://', '')]
-    return pick([path, ...spelled, path.replace('s3://', 's3a://')])
+    const folded = path.replace(/^(file:.*)\/([^/]+)$/, '$1/.//$2')
+    return pick([path, ...spelled, folded, path.replace('s3://', 's3a://')])
   }
 
   async #ask(

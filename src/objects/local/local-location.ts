@@ -1,3 +1,4 @@
+import { locationKey } from '../../core/file/location-key.ts'
 import { findPathFault } from '../location-text.ts'
 import { invalidLocation } from '../store-errors.ts'
 
@@ -6,11 +7,14 @@ const PATH_BYTES_MAX = 4_000
 const TEMPORARY_NAME = /^\.moraine-[0-9a-f-]{36}\.tmp$/
 
 /**
- * The absolute path of a location, verbatim, without a trailing slash. Throws `location-invalid`.
+ * The absolute path of a location, without a trailing slash. Empty segments and single dots are
+ * folded, as in `locationKey`: writers of tables leave them, and they name the same file. Nothing
+ * else is changed or decoded. Throws `location-invalid`.
  */
 export function pathOfFile(location: string): string {
   const path = absolutePathOf(location)
-  if (path.endsWith('/')) throw invalidLocation(location, 'it ends with a slash, like a folder')
+  if (/\/\.?$/.test(location))
+    throw invalidLocation(location, 'it ends with a slash, like a folder')
   if (isTemporaryName(nameOf(path))) {
     throw invalidLocation(location, 'such names are reserved for files being written')
   }
@@ -57,8 +61,8 @@ export function isWithin(folder: string, path: string): boolean {
 }
 
 function absolutePathOf(location: string): string {
-  const path = withoutScheme(location)
-  if (path === undefined) {
+  const path = withoutScheme(locationKey(location))
+  if (path === undefined || withoutScheme(location) === undefined) {
     throw invalidLocation(
       location,
       'a local location is file:///folder/name, with an absolute path',

@@ -10,6 +10,14 @@ import {
 const UUID = '0f0f0f0f-0000-4000-8000-000000000000'
 const invalid = expect.objectContaining({ code: 'location-invalid' }) as Error
 
+test.each(['/a//b', 'file:/a/./b', 'file:///a///b', '/./a/.//b', 'file:////a/b'])(
+  '%s is the file that its key names',
+  (location) => {
+    expect(pathOfFile(location)).toBe('/a/b')
+    expect(pathOfFolder(`${location}//`)).toBe('/a/b')
+  },
+)
+
 test('a location is a path in three spellings, taken verbatim', () => {
   for (const location of ['/a/b c%20/ü', 'file:/a/b c%20/ü', 'file:///a/b c%20/ü']) {
     expect(pathOfFile(location)).toBe('/a/b c%20/ü')
@@ -24,8 +32,8 @@ test.each([
   ['a relative path', 'a/b'],
   ['another scheme', 's3://bucket/a'],
   ['a trailing slash', '/a/'],
-  ['an empty segment', '/a//b'],
-  ['a dot', '/a/./b'],
+  ['a dot at the end', '/a/.'],
+  ['empty segments at the end', '/a//'],
   ['two dots', '/a/../b'],
   ['two dots at the end', '/a/..'],
   ['two dots behind an encoded slash', '/a/x%2F..%2f..'],

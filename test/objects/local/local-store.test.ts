@@ -91,8 +91,27 @@ describe.each(WAYS)('the local store and its roots, %s', (_way, threads) => {
 
   test('a host in the URI is refused', async () => {
     await expectCode(store.find(`file://host${base}/lake/file`), 'location-invalid')
-    await expectCode(store.find(`file:///${base}/lake/file`), 'location-invalid')
     await expectCode(store.find('file://'), 'location-invalid')
+  })
+
+  test.each([
+    ['a doubled slash', '/warehouse//file'],
+    ['a dot', '/warehouse/./file'],
+    ['both, at the beginning, too', '/warehouse/.//./file'],
+  ])('one file is written, read and deleted by a spelling with %s', async (_, spelled) => {
+    const plain = `file://${base}/warehouse/file`
+    const other = `file:///${base}${spelled}`
+    await store.putIfAbsent(plain, bytesOf('x'))
+    expect(await store.putIfAbsent(other, bytesOf('y'))).toBe('already-exists')
+    expect(textOf(await store.read(other, { bytesMax: 9 }))).toBe('x')
+    expect(await store.findLocalPath(other)).toBe(`${base}/warehouse/file`)
+    await store.delete(other)
+    expect(await store.find(plain)).toBeUndefined()
+    await expectCode(store.read(`${base}/warehouse//../../x`, { bytesMax: 9 }), 'location-invalid')
+    await expectCode(
+      store.read(`${base}/warehouses//file`, { bytesMax: 9 }),
+      'location-not-allowed',
+    )
   })
 
   test('a root that comes into being later is read then', async () => {
