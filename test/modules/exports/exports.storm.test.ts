@@ -15,6 +15,8 @@ import { linesOf, writeTask } from './export-harness.ts'
 import { rowsLostBySeedPattern } from './seed-pattern.ts'
 import { sendBytes } from './send-bytes.ts'
 
+/** Two hundred starts come upon a busy minute of the machine. */
+const START_MS_MAX = 180_000
 const KILLS = Number(process.env['EXPORT_KILLS'] ?? 20)
 const MODES = [
   ...['atomic', 'snapshot', 'byCount', 'archived', 'keys', 'batches', 'partition', 'own'],
@@ -54,10 +56,11 @@ describeWithPostgres('exports under SIGKILL', () => {
   async function start(): Promise<void> {
     const through = new URL(url)
     through.port = String(proxy.port)
-    service = await KillableService.start({
+    const environment = {
       MORAINE_HOME: home,
       MORAINE_EXPORT_SOURCES: `default=${through.href}`,
-    })
+    }
+    service = await KillableService.start(environment, [], { timeoutMs: START_MS_MAX })
   }
 
   /** Inserts and updates until it is told to stop. */
