@@ -20,7 +20,7 @@ import { printMachine } from './machine.ts'
 import { IS_QUICK, openReport } from './report.ts'
 
 const ROWS = Number(process.argv[2] ?? (IS_QUICK ? 100_000 : 2_000_000))
-/** Of a thousand texts, which compress well: what is measured is memory. */
+/** A thousand texts, which compress well: what is measured is memory. */
 const ROW_BYTES = Number(process.argv[3] ?? 0)
 const ROUNDS = IS_QUICK || ROW_BYTES > 0 ? 1 : 3
 const MB = 1_000_000

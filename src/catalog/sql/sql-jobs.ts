@@ -131,7 +131,7 @@ export class SqlJobs implements JobStore {
   cancel(cancellation: JobCancellation): Promise<CancelledJob | undefined> {
     return write(this.#engine, async (transaction) => {
       const isWithdrawn = await withdraw(transaction, cancellation)
-      const hasWithdrawn = isWithdrawn || (await isAskerWithdrawn(transaction, cancellation))
+      const hasWithdrawn = await hasLeft(transaction, cancellation)
       const row = await findRow(transaction, cancellation.jobId)
       return row === undefined ? undefined : { ...jobOf(row), isWithdrawn, hasWithdrawn }
     })
@@ -342,18 +342,13 @@ async function withdraw(
   return true
 }
 
-async function isAskerWithdrawn(
+async function hasLeft(
   transaction: SqlTransaction,
-  { jobId, asker }: JobCancellation,
+  { jobId, asker = '' }: JobCancellation,
 ): Promise<boolean> {
-  if (asker === undefined) return false
-  const found = await transaction
-    .selectFrom('job_askers')
-    .select('is_withdrawn')
-    .where('job_id', '=', jobId)
-    .where('asker', '=', asker)
-    .executeTakeFirst()
-  return found?.is_withdrawn === 1n
+  const left = { job_id: jobId, asker, is_withdrawn: 1n }
+  const query = transaction.selectFrom('job_askers').select('asker')
+  return (await query.where((row) => row.and(left)).execute()).length > 0
 }
 
 async function forgetSome(transaction: SqlTransaction, beforeMs: number): Promise<number> {

@@ -288,7 +288,7 @@ export class ExportFiles {
     return named.sort((one, other) => (one.timeOrder < other.timeOrder ? -1 : 1))
   }
 
-  /** Of files whose receipts are there: those that are still staged, and have no name yet. */
+  /** Which files, whose receipts are there, are still staged, and have no name yet. */
   async #nameless(task: string, files: readonly string[]): Promise<ReadonlySet<string>> {
     const found = new Set<string>()
     if (files.length === 0) return found

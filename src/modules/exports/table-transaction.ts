@@ -51,8 +51,8 @@ interface TableTransactionOptions {
 }
 
 /**
- * A removal of rows of a snapshot, with that as its base, or with a newer one in which the same rows
- * are.
+ * A removal of rows of a snapshot, with that as its base, or with a newer one that has the same
+ * rows.
  */
 export class TableTransaction implements SourceTransaction {
   readonly mark: RunMark
@@ -187,7 +187,7 @@ export class TableTransaction implements SourceTransaction {
     return this.#deps.converter.convert({ ...output, ...this.#read(source), restriction }, kept)
   }
 
-  /** Writes the rows of the file that are not meant into the table, in files of its present form. */
+  /** Writes the rows of the file that are not meant anew, in the present form of the table. */
   async #placeOthers(source: PlannedFile, selection: RowSelection, meant: number): Promise<void> {
     const deps = this.#deps
     const { state, signal } = this.#options

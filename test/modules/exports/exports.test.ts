@@ -320,7 +320,7 @@ describeWithPostgres('exports', () => {
     expect(await readdir(folder, { recursive: true }).catch(() => [])).toEqual([])
   }
 
-  test('who waits for a run that is withdrawn is told so, and that nothing was deleted', async () => {
+  test('who waits for a run that is withdrawn is told so: nothing was deleted', async () => {
     await shop.task('withdrawn', { 'task.json': { table: 't', where: 'true' } })
     await shop.source.query('begin; lock table t in exclusive mode')
     const waiting = shop.run('withdrawn')

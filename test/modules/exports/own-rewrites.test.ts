@@ -232,7 +232,7 @@ function beforeFirstNote(what: () => Promise<void>): ObjectStore {
   })
 }
 
-test('files of an older partition spec are written anew in partitions of the present one', async () => {
+test('files of an older partition spec are written anew in those of the present one', async () => {
   await newTable('s.t')
   await addRows('s.t', 0, 90)
   await partitionByMonth()

@@ -123,7 +123,8 @@ function cancelRoute(service: ExportService): Route {
 
 function notAsked(task: string, run: string): ProblemError {
   const detail =
-    'You have not asked for this run: it ends when those who asked withdraw, or an administrator does'
+    'You have not asked for this run: it ends when those who asked withdraw, or an ' +
+    'administrator does'
   return new ProblemError('permission-denied', detail, { facts: { task, run_id: run } })
 }
 

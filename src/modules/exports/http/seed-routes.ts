@@ -151,6 +151,7 @@ function failureOf({ jobId, key, problem, state }: JobRecord): Error {
       facts: { task: key, run_id: jobId },
     })
   }
-  const detail = `The run of ${key} has not ended: GET /v1/exports/${key}/runs/${jobId} tells how far it is`
+  const at = `/v1/exports/${key}/runs/${jobId}`
+  const detail = `The run of ${key} has not ended: GET ${at} tells how far it is`
   return new CatalogError('overloaded', detail, { facts: { run_id: jobId } })
 }
