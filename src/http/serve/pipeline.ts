@@ -118,6 +118,8 @@ function arrivalOf(face: Face, request: Request, response: Response): Omit<Arriv
   const match = matcher.match(request.method, path.slice(dialect.root.length), (pattern) => {
     response.locals['route'] = dialect.root + pattern
   })
+  // Until it is known who calls, it is somebody at this address.
+  standFor(match.route, { request, response, principal: ANONYMOUS })
   const query = dialect.readQuery(mark < 0 ? '' : url.slice(mark + 1), match.route)
   return { face, match, query, request, response }
 }
@@ -130,11 +132,7 @@ async function answer(arrived: Omit<Arrival, 'permissions'>, gate: Gate): Promis
     route.permission === 'public' ? ANONYMOUS : gate.authenticator.authenticate(arrived.request)
   const principal = caller instanceof Promise ? await caller : caller
   const permissions = new CallPermissions(gate.authorizer, principal)
-  const standing = route.standingHeaders
-  if (standing !== undefined) {
-    const { request } = arrived
-    arrived.response.locals['standing'] = () => standing.of({ principal, request })
-  }
+  standFor(route, { principal, request: arrived.request, response: arrived.response })
   facts.principal = nameOfPrincipal(principal)
   facts.permissions = permissions
   let arrival: Arrival = { ...arrived, permissions }
@@ -326,6 +324,16 @@ async function handle(
   const reply = await route.handle(call as never)
   if (route.permission === 'in-use-case' && !permissions.hasAsked) gate.unasked(route, request)
   return reply
+}
+
+function standFor(
+  { standingHeaders: standing }: Route,
+  {
+    response,
+    ...caller
+  }: Pick<Call<unknown, unknown>, 'principal' | 'request'> & Pick<Arrival, 'response'>,
+): void {
+  if (standing !== undefined) response.locals['standing'] = () => standing.of(caller)
 }
 
 /** What the route sends with every response, as it is now; the response's own headers win. */

@@ -235,13 +235,14 @@ export class Converter {
         for (const { definition, readAs, restriction: of, sources } of tables) {
           const restriction = sourceRestriction(of, readAs)
           const schema = restriction?.readAs ?? readAs
-          const files = await mapBounded(sources, SOURCES_AT_ONCE, async (source) => {
+          const finding = mapBounded(sources, SOURCES_AT_ONCE, async (source) => {
             limits.signal?.throwIfAborted()
             const access = { objects: this.options.objects, pathOf }
             const found = describeSource(access, { definition, schema }, source)
             const named = found.catch((error) => Promise.reject(namingSource(error, source)))
-            return (await untilStopped(named, limits.signal)).file
+            return (await named).file
           })
+          const files = await untilStopped(finding, limits.signal)
           described.push({ schema: readAs, restriction, sources: files })
         }
         const target = { path, format, compression: 'none' as const, header }

@@ -133,7 +133,7 @@ describe('when its rows are made', () => {
     expect(again).toMatchObject({ state: 'ready', version: 2, rows: 3 })
   })
 
-  test('it is placed, and its job is taken over before it has ended: it stays as it is', async () => {
+  test('they are placed, and the job is taken over before its end: all stays', async () => {
     const wish = { name: 'placed', query }
     const made = await must(ask(service, '/v1/datasets', { method: 'POST', json: wish }), 201)
     const csv = () => ask(service, '/v1/datasets/placed/download?format=csv')

@@ -1,6 +1,7 @@
 import { CatalogError } from '../../../src/core/errors.ts'
 import { type Answer, ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
+import { startKeyedService } from '../access/keyed-service.ts'
 import { eventually, makeTable, rows } from '../dumps/http/dump-lab.ts'
 import { callOf, clock, DAY_MS, held, limitsOf, refusal } from './limits-lab.ts'
 
@@ -267,6 +268,7 @@ describe('of a service', () => {
       [200, () => post(service, '/v1/query/estimate', json)],
       [404, () => ask(service, '/v1/tables/nobody/rows')],
       [400, () => ask(service, '/v1/tables/sky/rows?filter=id')],
+      [400, () => ask(service, '/v1/tables/sky/rows?limit=many')],
       [200, () => ask(service, '/v1/tables/sky/diff?from=main')],
       [400, () => post(service, '/v1/datasets', {})],
       [201, () => post(service, '/v1/datasets', { name: 'told', source: { table: 'sky' } })],
@@ -360,4 +362,14 @@ describe('of a service', () => {
     await jobs.cancel(mine[0] ?? '')
     await must(post(service, '/v1/datasets', { query: { ...query, filter } }), 201)
   })
+})
+
+test('who is not known hears of the limits of their address', async () => {
+  const keyed = await startKeyedService()
+  try {
+    const { status, headers } = await keyed.nobody.send('get', '/v1/tables/sky/rows')
+    expect([status, headers.get('ratelimit')]).toEqual([401, expect.stringMatching(/"queries";r=/)])
+  } finally {
+    await keyed.close()
+  }
 })
