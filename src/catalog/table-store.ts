@@ -76,6 +76,11 @@ export interface NewTable {
    * `snapshot-not-found` when it has not all of the snapshots any more.
    */
   readonly copyPathsFromTableUuid?: string
+  /**
+   * Whether it takes over the policy of that table, too, in the same step: `bound` to its own
+   * columns, or `unbound`, so that nothing is shown until it is set again.
+   */
+  readonly copiesPolicy?: 'bound' | 'unbound'
   /** Whether its location may be that of another table, as Moraine 0.1 allowed it. */
   readonly mayShareLocation?: boolean
   /** Whether it may reference more than the paths given, until its keys end (`PathStore`). */

@@ -3,6 +3,8 @@ import { create, definitionOf, newTable, stateOf } from './catalog-samples.ts'
 
 const POLICY = { rowFilter: 'id > 1', except: ['role:staff'] }
 
+const CHANGED = 'moraine.permissions.changed.v1'
+
 export function describePolicies(catalog: () => Catalog): void {
   const change = (tableUuid: string, policy: typeof POLICY | undefined) =>
     catalog().policies.change({ tableUuid, name: 'it', policy })
@@ -18,6 +20,35 @@ export function describePolicies(catalog: () => Catalog): void {
       expect(await policies.listAll()).toHaveLength(1)
       expect(await change(tableUuid, undefined)).toBe('changed')
       expect(await policies.listAll()).toEqual([])
+    })
+
+    test('they pass to a clone in the step that makes it, bound to its own columns', async () => {
+      const { tableUuid: source } = (await create(catalog(), 'planets')).definition
+      const { policies, tables, events } = catalog()
+      const clone = async (name: string, copiesPolicy?: 'bound' | 'unbound') => {
+        const table = newTable(stateOf(name, { definition: definitionOf() }))
+        const copied = { copyPathsFromTableUuid: source, ...(copiesPolicy && { copiesPolicy }) }
+        expect(await tables.create({ ...table, ...copied })).toBe('created')
+        const { tableUuid } = table.state.definition
+        const [kept] = await policies.listOn([tableUuid])
+        return { tableUuid, policy: kept?.policy }
+      }
+      expect((await clone('before', 'bound')).policy).toBeUndefined()
+      const names = { tableUuid: source, schemaId: 0 }
+      const rules = { ...POLICY, columns: [{ column: 'id', action: 'sha-256-global' } as const] }
+      await policies.change({ tableUuid: source, name: 'it', policy: { ...rules, names } })
+      const bound = await clone('bound', 'bound')
+      const own = { tableUuid: bound.tableUuid, schemaId: 0 }
+      expect(bound.policy).toEqual({ ...rules, names: own })
+      const { events: told } = await events.list({ after: 0n, types: [CHANGED], limit: 100 })
+      const its = told.filter(({ subject }) => subject === bound.tableUuid)
+      expect(its.map(({ data }) => data['has_policy'])).toEqual([true])
+      expect((await clone('unbound', 'unbound')).policy).toEqual({ ...rules, names })
+      expect((await clone('none')).policy).toBeUndefined()
+      // What is bound to no table shows nothing, and so does its clone.
+      await change(source, POLICY)
+      expect((await clone('lost', 'bound')).policy).toEqual(POLICY)
+      expect(await policies.listOn([source])).toEqual([{ tableUuid: source, policy: POLICY }])
     })
 
     test('they pass to what replaces a table, and outlive a drop for a while', async () => {

@@ -4,6 +4,7 @@ import type { TableState } from '../../core/table/table.ts'
 import type { NewTable } from '../table-store.ts'
 import { requireOwnUuid } from './access/own-uuid.ts'
 import { grantOwner } from './access/owner-grants.ts'
+import { copyPolicy } from './access/sql-policies.ts'
 import { takeResource } from './access/table-resources.ts'
 import { chunks, Refusal, type SqlTransaction } from './engine/sql-engine.ts'
 import { type Raising, tableCreated } from './mutation/sql-raised-events.ts'
@@ -78,6 +79,7 @@ export async function insertTable(
   await beginLife(transaction, { uuid: tableUuid, version: state.version }, 'already-exists')
   await grantOwner(transaction, tableUuid, { principal: raised.principal, replaces })
   raised.raise(tableCreated(state, replaces))
+  await copyPolicy(transaction, table, raised)
   for (const chunk of chunks(snapshots.map((snapshot) => snapshotRow(tableUuid, snapshot)))) {
     await transaction.insertInto('snapshots').values(chunk).execute()
   }

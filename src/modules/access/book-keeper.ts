@@ -58,6 +58,8 @@ export class BookKeeper {
   readonly #starters = new Map<string, string | null>()
   /** Goes up when places may have changed: what was read before is then not kept. */
   #era = 0
+  /** How often policies were read for events, or all of them. */
+  #policyLoads = 0
   #after = 0n
   #catching: Promise<void> | undefined
   #following: Promise<void> | undefined
@@ -99,6 +101,8 @@ export class BookKeeper {
   async #read(text: string, find: () => Promise<Place | undefined>): Promise<Place | undefined> {
     const era = this.#era
     const place = await find()
+    // One that was just made with a policy is shown to nobody before its event is read.
+    if (place?.kind === 'table') await this.#loadPolicyOf(place.uuid)
     if (place === undefined || era !== this.#era) return place
     if (this.#places.size >= PLACES_MAX) this.#places.clear()
     this.#places.set(text, place)
@@ -183,6 +187,7 @@ export class BookKeeper {
 
   /** Those of all tables, or of these. */
   async #loadPolicies(tableUuids?: readonly string[]): Promise<void> {
+    this.#policyLoads++
     const { policies } = this.#deps.catalog
     const found = await (tableUuids === undefined
       ? policies.listAll()
@@ -191,6 +196,14 @@ export class BookKeeper {
     for (const uuid of [...(tableUuids ?? this.book.restricted), ...kept.keys()]) {
       this.book.setPolicy(uuid, kept.get(uuid))
     }
+  }
+
+  /** Again when others are read meanwhile: theirs may be newer. */
+  async #loadPolicyOf(tableUuid: string): Promise<void> {
+    const before = this.#policyLoads
+    const [kept] = await this.#deps.catalog.policies.listOn([tableUuid])
+    if (before !== this.#policyLoads) return this.#loadPolicyOf(tableUuid)
+    this.book.setPolicy(tableUuid, kept?.policy)
   }
 
   async #loadKeys(): Promise<void> {

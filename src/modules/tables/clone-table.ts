@@ -2,10 +2,11 @@ import type { Stores } from '../../catalog/catalog.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
 import type { Keep } from '../../core/replay.ts'
 import { METADATA_PATH_PROPERTY } from '../../core/table/metadata-folder.ts'
+import { isCovered } from '../../core/table/restriction.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
-import type { TableDefinition, TableState } from '../../core/table/table.ts'
+import { currentSchema, type TableDefinition, type TableState } from '../../core/table/table.ts'
 import { type NamespacedName, parseNewTableName } from '../../core/table/table-name.ts'
 import { CKAN_RESOURCE_PROPERTY, type TableProperties } from '../../core/table-properties.ts'
 import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
@@ -21,7 +22,7 @@ import {
 
 /**
  * Creates a table over the same files, without copying a byte: it starts with the source's
- * snapshot and manifests, and the two are independent from then on.
+ * snapshot and manifests, and the policy on its rows, and the two are independent from then on.
  */
 export async function cloneTable(
   deps: NewTableDependencies & Stores<'snapshots'>,
@@ -37,8 +38,11 @@ export async function cloneTable(
   const { namespace, name } = parseNewTableName(request)
   const currentSchemaId = schemaOfReading(source, request, found).schemaId
   const tableUuid = deps.ambient.newUuid()
-  const table = newClone(deps, source, { namespace, name, tableUuid, found, currentSchemaId })
-  const { state } = table
+  const clone = newClone(deps, source, { namespace, name, tableUuid, found, currentSchemaId })
+  const { state } = clone
+  // Of columns that the source has no more its policy says nothing.
+  const isBound = isCovered(currentSchema(state.definition), source.definition)
+  const table = { ...clone, copiesPolicy: isBound ? 'bound' : 'unbound' } as const
   const told = { notes: [], isNamespaceNew: await isNewNamespace(deps, namespace) }
   await makeTableFolders(deps, state.definition)
   const outcome = await deps.catalog.tables.create(table, keep?.({ ...state, ...told }))

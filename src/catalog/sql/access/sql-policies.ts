@@ -1,6 +1,8 @@
+import { formatTableName } from '../../../core/table/table-name.ts'
 import type { TablePolicy } from '../../../core/table/table-policy.ts'
 import type { KeptPolicy, PolicyChange, PolicyStore } from '../../policy-store.ts'
 import type { MutationOptions } from '../../replay-store.ts'
+import type { NewTable } from '../../table-store.ts'
 import {
   type Connection,
   chunks,
@@ -10,7 +12,7 @@ import {
   type SqlTransaction,
   write,
 } from '../engine/sql-engine.ts'
-import type { RaisedEvents } from '../mutation/sql-raised-events.ts'
+import type { RaisedEvent, RaisedEvents, Raising } from '../mutation/sql-raised-events.ts'
 import { mutate } from '../mutation/sql-replays.ts'
 import { livingOthers } from '../rows/dataset-securables.ts'
 import { findPlaces } from './sql-places.ts'
@@ -64,6 +66,26 @@ export async function movePolicy(
     .execute()
 }
 
+/** A copy of a table is withheld from whom the table is: its columns have the same ids. */
+export async function copyPolicy(
+  transaction: SqlTransaction,
+  { state, copyPathsFromTableUuid: from, copiesPolicy }: NewTable,
+  raised: Raising,
+): Promise<void> {
+  if (from === undefined || copiesPolicy === undefined) return
+  const { namespace, name, definition } = state
+  const { tableUuid } = definition
+  const kept = await selectPolicies(transaction).where('table_uuid', '=', from).executeTakeFirst()
+  if (kept === undefined) return
+  const { names: namesThere, ...rules } = policyOf(kept).policy
+  const isBound = copiesPolicy === 'bound' && namesThere?.tableUuid === from
+  const names = isBound ? { ...namesThere, tableUuid } : namesThere
+  const policy = names === undefined ? rules : { ...rules, names }
+  const given = { tableUuid, name: formatTableName(namespace, name), policy }
+  await replacePolicy(transaction, given)
+  raised.raise(policyChanged(given))
+}
+
 function selectPolicies(connection: Connection) {
   return connection.selectFrom('table_policies').select(['table_uuid', 'policy'])
 }
@@ -80,6 +102,15 @@ async function changePolicy(
 ): Promise<'changed'> {
   const [place] = await findPlaces(transaction, [tableUuid])
   if (place?.kind !== 'table') throw new Refusal('not-found')
+  await replacePolicy(transaction, { tableUuid, policy })
+  raised.raise(policyChanged({ tableUuid, name, policy }))
+  return 'changed'
+}
+
+async function replacePolicy(
+  transaction: SqlTransaction,
+  { tableUuid, policy }: Pick<PolicyChange, 'tableUuid' | 'policy'>,
+): Promise<void> {
   await transaction.deleteFrom('table_policies').where('table_uuid', '=', tableUuid).execute()
   if (policy !== undefined) {
     await transaction
@@ -87,11 +118,11 @@ async function changePolicy(
       .values({ table_uuid: tableUuid, policy: JSON.stringify(policy), orphaned_at_ms: null })
       .execute()
   }
+}
+
+function policyChanged({ tableUuid, name, policy }: PolicyChange): RaisedEvent {
   const data = { granted: [], revoked: [], has_policy: policy !== undefined }
-  raised.raise({
-    ...{ type: 'moraine.permissions.changed.v1', subject: tableUuid, name, version: 0, data },
-  })
-  return 'changed'
+  return { type: 'moraine.permissions.changed.v1', subject: tableUuid, name, version: 0, data }
 }
 
 async function forgetOrphans(
