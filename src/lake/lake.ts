@@ -10,7 +10,7 @@ import type { TablePlaces } from './table/table-location.ts'
 /** What the lake counts. */
 export type Meter = CacheMeter & CommitMeter & PublicationMeter
 
-/** Throws `metadata-corrupt` and `not-implemented`. */
+/** Throws `metadata-corrupt`, `update-invalid` for too many properties, and `not-implemented`. */
 export type ReadTableMetadata = (bytes: Uint8Array) => Promise<TableMetadata>
 
 /** Throws `metadata-corrupt` and `not-implemented`. */

@@ -3,6 +3,7 @@ import type { ViewMetadata } from '../core/metadata/view-metadata.ts'
 import type { TableMetadata } from '../core/table/table.ts'
 import type { MetadataResult, MetadataTask } from './metadata-message.ts'
 import { TaskThread } from './task-thread.ts'
+import { JoinedValue } from './value-parts.ts'
 
 /** A thread that reads metadata files, which take seconds if somebody wants them to. */
 export class MetadataThread {
@@ -13,32 +14,26 @@ export class MetadataThread {
 
   /** Does the same as `readTableMetadataFile`. Rejects if the thread ends first. */
   async read(bytes: Uint8Array): Promise<TableMetadata> {
-    this.#lastId += 1
-    const id = this.#lastId
-    const file = new Uint8Array(bytes)
-    const first = await this.#thread.run({ kind: 'read', id, file }, [file.buffer])
-    if ('failure' in first) throw new CatalogError(first.failure.code, first.failure.message)
-    if (!('metadata' in first)) throw new Error('the thread has not read the file')
-    const metadataLog: TableMetadata['metadataLog'][number][] = []
-    const snapshotLog: TableMetadata['snapshotLog'][number][] = []
-    const snapshots: TableMetadata['snapshots'][number][] = []
-    for (let number = 0; number < first.parts; number++) {
-      const result = await this.#thread.run({ kind: 'next', id })
-      if (!('part' in result)) throw new Error('the thread has no more of the file')
-      metadataLog.push(...result.part.metadataLog)
-      snapshotLog.push(...result.part.snapshotLog)
-      snapshots.push(...result.part.snapshots)
-    }
-    return { ...first.metadata, metadataLog, snapshotLog, snapshots }
+    return (await this.#read('table', bytes)) as TableMetadata
   }
 
   /** Does the same as `readViewMetadataFile`. Rejects if the thread ends first. */
   async readView(bytes: Uint8Array): Promise<ViewMetadata> {
+    return (await this.#read('view', bytes)) as ViewMetadata
+  }
+
+  async #read(kind: 'table' | 'view', bytes: Uint8Array): Promise<unknown> {
+    this.#lastId += 1
+    const id = this.#lastId
     const file = new Uint8Array(bytes)
-    const result = await this.#thread.run({ kind: 'view', file }, [file.buffer])
-    if ('failure' in result) throw new CatalogError(result.failure.code, result.failure.message)
-    if (!('view' in result)) throw new Error('the thread has not read the file')
-    return result.view
+    const joined = new JoinedValue()
+    let result = await this.#thread.run({ kind, id, file }, [file.buffer])
+    for (;;) {
+      if ('failure' in result) throw new CatalogError(result.failure.code, result.failure.message)
+      joined.add(result.part)
+      if (result.left === 0) return joined.value
+      result = await this.#thread.run({ kind: 'next', id })
+    }
   }
 
   /** Rejects running tasks. */

@@ -66,9 +66,7 @@ export function checkProperties(
   if (properties[NAME_MAPPING_PROPERTY] !== before[NAME_MAPPING_PROPERTY]) {
     checkNameMapping(properties)
   }
-  if (Object.keys(properties).length > PROPERTIES_MAX) {
-    throw invalidUpdate(`A table has at most ${PROPERTIES_MAX} properties`)
-  }
+  requireFewProperties(Object.keys(properties).length)
   if (!Object.keys(properties).some((key) => key.startsWith(OWN_PREFIX))) return
   try {
     checkOwn(properties)
@@ -76,6 +74,12 @@ export function checkProperties(
     const problem = cause instanceof Error ? cause.message : String(cause)
     throw invalidUpdate(`Invalid property of Moraine's own: ${problem}`)
   }
+}
+
+/** Throws `update-invalid`. */
+export function requireFewProperties(count: number): void {
+  if (count <= PROPERTIES_MAX) return
+  throw invalidUpdate(`A table has at most ${PROPERTIES_MAX} properties`)
 }
 
 export function unreservedProperties(

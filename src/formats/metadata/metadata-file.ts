@@ -1,5 +1,6 @@
 import { constants, gunzipSync } from 'node:zlib'
 import { CatalogError } from '../../core/errors.ts'
+import { requireFewProperties } from '../../core/metadata/property-update.ts'
 import type { ViewMetadata } from '../../core/metadata/view-metadata.ts'
 import type { TableMetadata } from '../../core/table/table.ts'
 import { JsonCensus } from '../json/json-census.ts'
@@ -22,7 +23,9 @@ const INFLATED_BYTES_ALWAYS = 1024 * 1024
  * Metadata JSON files"). Takes seconds for the largest files: not for the event loop.
  */
 export function readTableMetadataFile(bytes: Uint8Array): TableMetadata {
-  return parseTableMetadata(readText(bytes, TABLE_LIMITS))
+  const metadata = parseTableMetadata(readText(bytes, TABLE_LIMITS))
+  requireFewProperties(Object.keys(metadata.definition.properties).length)
+  return metadata
 }
 
 /** The same for views: their files are smaller. */
