@@ -15,6 +15,7 @@ import { OBJECTS } from './objects-mutants.ts'
 import { POLICIES } from './policies-mutants.ts'
 import { ROWS } from './rows-mutants.ts'
 import { SERVICE } from './service-mutants.ts'
+import { TURNS } from './turns-mutants.ts'
 import { UPLOADS } from './uploads-mutants.ts'
 
 /** All deliberate bugs by the name that `npm run mutants` takes; what runs longest comes first. */
@@ -39,4 +40,5 @@ export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   buckets: BUCKETS,
   objects: OBJECTS,
   core: CORE,
+  turns: TURNS,
 }

@@ -89,17 +89,21 @@ export function requireValidFields(fields: readonly Field[], code?: SchemaErrorC
       if (field.type.kind === 'struct' && field.type.fields.length === 0) {
         throw schemaError(path, 'a struct needs at least one member', code)
       }
-      if (paths.size > COLUMNS_MAX) {
-        throw schemaError(
-          '',
-          `a table can have at most ${COLUMNS_MAX} columns, nested ones included`,
-          code,
-        )
-      }
+      requireFewColumns(paths.size, code)
       check(childFields(field.type), `${path}.`, depth + 1)
     }
   }
   check(fields, '', 1)
+}
+
+/** Throws `schema-invalid` for more columns than a table can have, nested ones included. */
+export function requireFewColumns(count: number, code?: SchemaErrorCode): void {
+  if (count <= COLUMNS_MAX) return
+  throw schemaError(
+    '',
+    `a table can have at most ${COLUMNS_MAX} columns, nested ones included`,
+    code,
+  )
 }
 
 /** Checks that no alias is another column's name or alias, without regard to case. */

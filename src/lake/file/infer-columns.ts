@@ -2,7 +2,11 @@ import type { RequirePaths } from '../../core/access/require-paths.ts'
 import { locationKey } from '../../core/file/location-key.ts'
 import { guessTypeOfPath, pathValues } from '../../core/partition/path-values.ts'
 import { allFields, foldName, highestFieldId } from '../../core/schema/schema-lookup.ts'
-import { requireColumnName, requireValidFields } from '../../core/schema/schema-rules.ts'
+import {
+  requireColumnName,
+  requireFewColumns,
+  requireValidFields,
+} from '../../core/schema/schema-rules.ts'
 import type { Field } from '../../core/value/type.ts'
 import { inferSchemaFields } from '../../formats/parquet/schema/parquet-schema.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
@@ -40,6 +44,7 @@ export async function inferColumns(
   const location = dataFileLocation(file)
   await requirePaths([location])
   const { footer } = await readFooterOf(objects, location)
+  requireFewColumns(footer.leaves.length)
   const inFile = inferSchemaFields(footer)
   const isOurs = locationKey(location).startsWith(`${locationKey(warehouse)}/`)
   const fromPath = readsPath && !isOurs ? fieldsOfPath(location, inFile) : []

@@ -27,7 +27,7 @@ import { changed } from './source/source-record.ts'
 
 const MAGIC_BYTES = 4
 const BUFFER_BYTES = 512 * 1024
-/** Of which the digest is made without a turn for others: half a millisecond. */
+/** Bytes hashed without a turn for others: half a millisecond. */
 const HASHED_AT_ONCE_BYTES = 1024 * 1024
 
 type ParquetDependencies = Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>
