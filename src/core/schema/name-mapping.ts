@@ -36,6 +36,7 @@ export function namesBelow({ mapping, isGuessed }: ColumnNames, fieldId: number)
 
 /** Depth of nested types; also limits parsing. */
 const DEPTH_MAX = 100
+const NAME_SHOWN_MAX = 100
 
 /**
  * The mapping of a schema. A current name takes precedence over another field's alias on its level,
@@ -97,18 +98,40 @@ export function nameMappingToJson(mapping: NameMapping): unknown {
   }))
 }
 
-/** The inverse of `nameMappingToJson`; Throws `metadata-corrupt` if it is not a name mapping. */
+/**
+ * The inverse of `nameMappingToJson`; Throws `metadata-corrupt` if it is not a name mapping, or if a
+ * name of a level, or a field id, is in two entries: readers would choose differently.
+ */
 export function nameMappingFromJson(json: unknown): NameMapping {
-  return mappingFromJson(json, 0)
+  return mappingFromJson(json, { depth: 0, fieldIds: new Set() })
 }
 
-function mappingFromJson(json: unknown, depth: number): NameMapping {
+interface Level {
+  readonly depth: number
+  /** Of all levels, so far. */
+  readonly fieldIds: Set<number>
+}
+
+function mappingFromJson(json: unknown, level: Level): NameMapping {
   if (!Array.isArray(json)) throw corrupt('a list of fields is missing')
-  if (depth > DEPTH_MAX) throw corrupt('nested too deeply')
-  return json.map((entry: unknown) => mappedFieldFromJson(entry, depth))
+  if (level.depth > DEPTH_MAX) throw corrupt('nested too deeply')
+  const taken = new Set<string>()
+  return json.map((entry: unknown) => {
+    const field = mappedFieldFromJson(entry, level)
+    const names = new Set(field.names)
+    for (const name of names) {
+      if (taken.has(name)) throw corrupt(`the name ${shown(name)} is in two fields of one level`)
+      taken.add(name)
+    }
+    return field
+  })
 }
 
-function mappedFieldFromJson(json: unknown, depth: number): MappedField {
+function shown(name: string): string {
+  return JSON.stringify(name.slice(0, NAME_SHOWN_MAX))
+}
+
+function mappedFieldFromJson(json: unknown, { depth, fieldIds }: Level): MappedField {
   if (typeof json !== 'object' || json === null) throw corrupt('a field is not an object')
   const { 'field-id': fieldId, names = [], fields } = json as Readonly<Record<string, unknown>>
   if (!Array.isArray(names) || !names.every((name): name is string => typeof name === 'string')) {
@@ -116,10 +139,16 @@ function mappedFieldFromJson(json: unknown, depth: number): MappedField {
   }
   const hasFieldId = fieldId !== undefined && fieldId !== null
   if (hasFieldId && !Number.isInteger(fieldId)) throw corrupt('a field id is not an integer')
+  if (hasFieldId && fieldIds.has(fieldId as number)) {
+    throw corrupt(`the field id ${fieldId} is in two fields`)
+  }
+  if (hasFieldId) fieldIds.add(fieldId as number)
   return mapped(
     hasFieldId ? (fieldId as number) : undefined,
     names,
-    fields === undefined || fields === null ? undefined : mappingFromJson(fields, depth + 1),
+    fields === undefined || fields === null
+      ? undefined
+      : mappingFromJson(fields, { depth: depth + 1, fieldIds }),
   )
 }
 

@@ -75,6 +75,11 @@ test('names without a field id are kept: they are known to be no column', () => 
   expect(mapping).toEqual([{ names: ['scratch'] }, { names: [] }])
 })
 
+test('a name may stand on two levels, and twice in one field', () => {
+  const json = [{ ...named(1, 'a', 'a'), fields: [named(2, 'a')] }, { ...named(3, 'A') }]
+  expect(nameMappingToJson(nameMappingFromJson(json))).toEqual(json)
+})
+
 test.each([
   ['no list', {}],
   ['a field that is no object', [1]],
@@ -82,10 +87,19 @@ test.each([
   ['names that are no strings', [{ 'field-id': 1, names: [1] }]],
   ['names that are no list', [{ 'field-id': 1, names: 'a' }]],
   ['fields that are no list', [{ 'field-id': 1, names: ['a'], fields: 1 }]],
+  ['a name of two fields', [named(1, 'a'), named(2, 'b', 'a')]],
+  ['a name of a field and of no column', [named(1, 'a'), { names: ['a'] }]],
+  ['a name of two fields below another', [{ ...named(1), fields: [named(2, 'a'), named(3, 'a')] }]],
+  ['a field id of two fields', [named(1, 'a'), named(1, 'b')]],
+  ['a field id on two levels', [{ ...named(1, 'a'), fields: [named(1, 'b')] }]],
   ['mappings nested without end', nested(5_000)],
 ])('%s is corrupt', (_, json) => {
   expect(() => nameMappingFromJson(json)).toThrow(CatalogError)
 })
+
+function named(fieldId: number, ...names: string[]) {
+  return { 'field-id': fieldId, names }
+}
 
 function nested(depth: number): unknown {
   let json: unknown = []

@@ -46,6 +46,10 @@ const NO_MAPPINGS = [
   '[{"field-id":1,"names":[2]}]',
   '[{"field-id":"1","names":["a"]}]',
   '[{"field-id":1,"names":["a"],"fields":3}]',
+  '[{"field-id":1,"names":["a"]},{"field-id":2,"names":["a"]}]',
+  '[{"field-id":1,"names":["a"]},{"names":["b","a"]}]',
+  '[{"field-id":1,"names":["a"]},{"field-id":1,"names":["b"]}]',
+  '[{"names":["a"],"fields":[{"field-id":1,"names":["x"]},{"field-id":2,"names":["x"]}]}]',
 ]
 
 test.each(NO_MAPPINGS)('the property is refused when it is no mapping: %s', async (text) => {
@@ -65,35 +69,39 @@ test.each(NO_MAPPINGS)('the property is refused when it is no mapping: %s', asyn
   await must(change(name, setProperties({ [NAME_MAPPING_PROPERTY]: '[]' })))
 })
 
-test('a table that has it already is told of it by name, and can be put right', async () => {
-  const { table_id: tableUuid } = await create('old')
-  await mustV1(addFile('old', 'old'))
-  // As a table that was made before this was looked at.
-  const { tables } = service.deps.catalog
-  const state = await tables.find({ tableUuid })
-  if (state === undefined) throw new Error('there is no table')
-  const properties = { ...state.definition.properties, [NAME_MAPPING_PROPERTY]: '{"no":1}' }
-  const next = {
-    ...state,
-    version: state.version + 1,
-    definition: { ...state.definition, properties },
-  }
-  const commit = { expectedVersion: state.version, state: next, newSnapshots: [] }
-  const tableCommit = { ...commit, newLogEntries: [], addedPaths: [] }
-  await tables.commit({ tables: [tableCommit], transactions: [] })
+test.each(['{"no":1}', '[{"field-id":1,"names":["a"]},{"field-id":2,"names":["a"]}]'])(
+  'a table that has it already is told of it by name, and can be put right: %s',
+  async (text) => {
+    const old = `old${text.length}`
+    const { table_id: tableUuid } = await create(old)
+    await mustV1(addFile(old, old))
+    // As a table that was made before this was looked at.
+    const { tables } = service.deps.catalog
+    const state = await tables.find({ tableUuid })
+    if (state === undefined) throw new Error('there is no table')
+    const properties = { ...state.definition.properties, [NAME_MAPPING_PROPERTY]: text }
+    const next = {
+      ...state,
+      version: state.version + 1,
+      definition: { ...state.definition, properties },
+    }
+    const commit = { expectedVersion: state.version, state: next, newSnapshots: [] }
+    const tableCommit = { ...commit, newLogEntries: [], addedPaths: [] }
+    await tables.commit({ tables: [tableCommit], transactions: [] })
 
-  for (const answer of [await dumpOf('old'), await addFile('old', 'more')]) {
-    expect(answer.status).toBe(422)
-    expect(answer.body).toMatchObject({
-      type: '/problems/table-property-invalid',
-      property: NAME_MAPPING_PROPERTY,
-    })
-  }
-  await mustV1(ask(service, '/v1/tables/old'))
-  await must(change('old', setProperties({ other: '1' })))
-  await must(change('old', { action: 'remove-properties', removals: [NAME_MAPPING_PROPERTY] }))
-  expect((await dumpOf('old')).text).toBe('a,b\n1,2\n')
-})
+    for (const answer of [await dumpOf(old), await addFile(old, `${old}-more`)]) {
+      expect(answer.status).toBe(422)
+      expect(answer.body).toMatchObject({
+        type: '/problems/table-property-invalid',
+        property: NAME_MAPPING_PROPERTY,
+      })
+    }
+    await mustV1(ask(service, `/v1/tables/${old}`))
+    await must(change(old, setProperties({ other: '1' })))
+    await must(change(old, { action: 'remove-properties', removals: [NAME_MAPPING_PROPERTY] }))
+    expect((await dumpOf(old)).text).toBe('a,b\n1,2\n')
+  },
+)
 
 test('a column that the mapping leaves out is NULL, whatever the file calls its own', async () => {
   await create('left_out')
