@@ -78,7 +78,8 @@ const structured = {
     .meta({
       description:
         'A sum of integers is a decimal of 38 digits, one of floating point is added in the ' +
-        'order of the table. `approx_count_distinct` is off by some percent.',
+        'order of the table. `approx_count_distinct` is off by a tenth ' +
+        'as a rule, and at times by more than a third.',
     }),
   order_by: boundedArray(OrderShape, { max: COLUMNS_MAX }).optional(),
   limit: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().meta({ example: 10 }),

@@ -46,7 +46,7 @@ test('a table without rows has none of anything', async () => {
     snapshot_id: null,
     rows: 0,
     nulls: 0,
-    distinct: { count: 0, is_approximate: true },
+    distinct: { count: 0, is_approximate: false },
     least: null,
     greatest: null,
     histogram: null,
