@@ -12,7 +12,10 @@ import { allDumpsFolder } from '../dumps/dump-key.ts'
 import { type NamedFile, namedFiles } from './files-of-tables.ts'
 
 const GONE: ReadonlySet<string> = new Set(['file-not-found', 'data-file-changed'])
+/** Files that the service may not look at are none that it could serve. */
+const OUT_OF_REACH: ReadonlySet<string> = new Set(['location-not-allowed', 'location-invalid'])
 const COPIES_AT_ONCE = 8
+const LOOKS_AT_ONCE = 32
 const WAIT_MS = 500
 const DIFFERING_TOLD_MAX = 10
 const REPORT_BYTES_MAX = 1024 * 1024
@@ -46,7 +49,7 @@ export interface BackupReport {
   readonly bytes: number
   /** Files outside the warehouse, which are listed and not copied. */
   readonly registeredFiles: number
-  /** Files of the warehouse that the catalog names and nobody has. */
+  /** Files that the catalog names and nobody has, or that are out of the service's reach. */
   readonly missingFiles: number
 }
 
@@ -183,7 +186,10 @@ async function copyFile(
   }
 }
 
-/** Copies what the catalog names and was not copied; lists what cannot be. */
+/**
+ * Copies what the catalog names and was not copied; lists what cannot be. Files outside the
+ * warehouse are looked up and listed.
+ */
 async function completeFiles(
   deps: BackupDependencies,
   target: BackupTarget,
@@ -192,8 +198,8 @@ async function completeFiles(
   const registered = new Set<string>()
   const missing = new Set<string>()
   const take = async ({ location, isMissing }: NamedFile): Promise<void> => {
-    if (!isBelow(deps.warehouse, location)) registered.add(location)
-    else if (isMissing) missing.add(location)
+    if (isMissing) missing.add(location)
+    else if (!isBelow(deps.warehouse, location)) registered.add(location)
     else if (!copied.has(location)) {
       const info = await deps.objects.find(location)
       const isCopied = info !== undefined && (await copyFile(deps, target, info))
@@ -207,9 +213,26 @@ async function completeFiles(
   } finally {
     await copy?.close()
   }
+  await mapBounded([...registered], LOOKS_AT_ONCE, async (location) => {
+    if (await isThere(deps, location)) return
+    registered.delete(location)
+    missing.add(location)
+  })
   if (registered.size > 0) await put(target, REGISTERED_NAME, linesOf(registered))
   if (missing.size > 0) await put(target, MISSING_NAME, linesOf(missing))
   return { registeredFiles: registered.size, missingFiles: missing.size }
+}
+
+async function isThere(
+  { objects }: Pick<BackupDependencies, 'objects'>,
+  location: string,
+): Promise<boolean> {
+  try {
+    return (await objects.find(location)) !== undefined
+  } catch (error) {
+    if (error instanceof CatalogError && OUT_OF_REACH.has(error.code)) return false
+    throw error
+  }
 }
 
 function totalsOf(copied: Copied): Pick<BackupReport, 'files' | 'bytes'> {
