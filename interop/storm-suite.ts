@@ -3,7 +3,7 @@ import { ROOT } from './places.ts'
 import type { Suite } from './suite.ts'
 
 const TIMEOUT_MS = 60 * 60 * 1000
-/** Of the storm of crashes, all its settings together: each takes some seconds. */
+/** All settings of the storm of crashes together have so many; each takes some seconds. */
 const KILLS = '200'
 const SLICE_ROUNDS = '9'
 const STORM_SECONDS = '30'

@@ -12,9 +12,19 @@ export const OWN_TABLES: readonly MutantGroup[] = [
     file: 'src/modules/exports/meant-files.ts',
     tests: OWN,
     edits: [
-      ['operand: root }, ...nulls]', 'operand: root }, ...nulls.slice(1)]'],
       ['isInverted: false', 'isInverted: true'],
-      ['partly.has(source.dataFile.path) ? selection : undefined', 'undefined'],
+      ['partly?.has(source.dataFile.path) === false ? undefined : selection', 'undefined'],
+      ['?.has(source.dataFile.path) === false', '?.has(source.dataFile.path) !== true'],
+    ],
+  },
+  {
+    file: 'src/core/filter/parse/other-rows.ts',
+    tests: OWN,
+    edits: [
+      ['  if (predicates.some(hasNull)) return undefined\n', ''],
+      ['operand: root }, ...unknown]', 'operand: root }, ...unknown.slice(1)]'],
+      ["return predicate.literal.kind === 'null'", 'return false'],
+      ["return predicate.literals.some(({ kind }) => kind === 'null')", 'return false'],
     ],
   },
   {

@@ -60,7 +60,7 @@ export const OBJECTS: readonly MutantGroup[] = [
     file: 'src/objects/local/local-location.ts',
     tests: ['test/objects/local/local-location.test.ts'],
     edits: [
-      [`if (path.endsWith('/')) throw`, 'if (false) throw'],
+      ['if (ENDS_LIKE_FOLDER.test(location)) {', 'if (false) {'],
       ['if (isTemporaryName(nameOf(path))) {', 'if (false) {'],
       ['path.startsWith(`${folder}/`)', 'path.startsWith(folder)'],
       ['path === folder || ', ''],

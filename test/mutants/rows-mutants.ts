@@ -12,11 +12,6 @@ export const ROWS: readonly MutantGroup[] = [
     tests: QUERY,
     edits: [
       ['cost += Math.max(read, FILE_COST_BYTES)', 'cost += read'],
-      ['if (predicatesOf(expression.root).some(hasNull)) return 0\n', ''],
-      [
-        "operands: [{ kind: 'not', operand: root }, ...unknown]",
-        "operands: [{ kind: 'not', operand: root }]",
-      ],
       ['? 0 : live - left', '? 0 : live'],
       ['if (ids.has(id)) bytes += Number(size)', 'bytes += Number(size)'],
       ['groupBy === undefined ? min : Math.min(min, 1)', 'min'],

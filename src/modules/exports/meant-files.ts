@@ -1,5 +1,5 @@
-import type { ColumnReference, FilterNode } from '../../core/filter/parse/expression.ts'
 import { parseFilter } from '../../core/filter/parse/filter-parser.ts'
+import { otherRows } from '../../core/filter/parse/other-rows.ts'
 import { bindRowFilter, fieldsOfFilter } from '../../core/query/row-filter.ts'
 import { quotedName } from '../../core/quoted-name.ts'
 import { topFieldsOf } from '../../core/schema/schema-lookup.ts'
@@ -30,20 +30,15 @@ export async function meantFiles(
   const sources = [...(await plan(text)).plannedFiles()].sort(byCommitOrder)
   if (text === undefined) return sources.map((source) => ({ source, selection: undefined }))
   const expression = parseFilter(text)
-  const { root } = expression
-  // Rows for which the condition is false, or is not known because a value is null.
-  const nulls = columnsOf(root).map((column) => ({ kind: 'is-null', column }) as const)
-  const others = { kind: 'or', operands: [{ kind: 'not', operand: root }, ...nulls] } as const
-  const partly = new Set<string>()
-  for (const { dataFile } of (await plan({ text, root: others })).plannedFiles()) {
-    partly.add(dataFile.path)
-  }
+  const others = otherRows(expression)
+  // Without them any file may have some.
+  const partly = others && new Set(pathsOf(await plan(others)))
   const filter = bindRowFilter(expression, schema)
   const filterFields = topFieldsOf(schema.fields, fieldsOfFilter(filter))
   const selection = { filter, filterFields, actions: new Map(), isInverted: false }
   return sources.map((source) => ({
     source,
-    selection: partly.has(source.dataFile.path) ? selection : undefined,
+    selection: partly?.has(source.dataFile.path) === false ? undefined : selection,
   }))
 }
 
@@ -61,8 +56,6 @@ function conditionOf(
   return given.length === 0 ? undefined : given.join(' AND ')
 }
 
-function columnsOf(node: FilterNode): readonly ColumnReference[] {
-  if (node.kind === 'not') return columnsOf(node.operand)
-  if ('operands' in node) return node.operands.flatMap(columnsOf)
-  return [node.column]
+function pathsOf(plan: Awaited<ReturnType<typeof planScan>>): readonly string[] {
+  return Array.from(plan.plannedFiles(), ({ dataFile }) => dataFile.path)
 }

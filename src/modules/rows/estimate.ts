@@ -1,9 +1,5 @@
-import type {
-  FilterExpression,
-  FilterNode,
-  FilterPredicate,
-} from '../../core/filter/parse/expression.ts'
 import { parseFilter } from '../../core/filter/parse/filter-parser.ts'
+import { otherRows } from '../../core/filter/parse/other-rows.ts'
 import { fieldsOfQuery } from '../../core/query/bind-query.ts'
 import type { BoundQuery } from '../../core/query/bound-query.ts'
 import { childFields } from '../../core/schema/schema-lookup.ts'
@@ -90,39 +86,12 @@ async function surely(
   { state, snapshot, schema }: QuerySource,
   { filter, signal }: { readonly filter: string; readonly signal: AbortSignal },
 ): Promise<number> {
-  const expression = parseFilter(filter)
-  // A comparison with NULL may be unknown for any row.
-  if (predicatesOf(expression.root).some(hasNull)) return 0
-  const others = otherRows(expression)
+  const others = otherRows(parseFilter(filter))
+  if (others === undefined) return 0
   const all = await planScan(deps, state, { snapshot, schema, signal })
   const kept = await planScan(deps, state, { snapshot, schema, filter: others, signal })
   const [live, left] = [all.totals.liveRecords, kept.totals.liveRecords]
   return live === undefined || left === undefined ? 0 : live - left
-}
-
-function otherRows({ text, root }: FilterExpression): FilterExpression {
-  const unknown = predicatesOf(root).map(({ column }): FilterNode => ({ kind: 'is-null', column }))
-  return { text, root: { kind: 'or', operands: [{ kind: 'not', operand: root }, ...unknown] } }
-}
-
-function predicatesOf(node: FilterNode): readonly FilterPredicate[] {
-  switch (node.kind) {
-    case 'and':
-    case 'or':
-      return node.operands.flatMap(predicatesOf)
-    case 'not':
-      return predicatesOf(node.operand)
-    case 'comparison':
-    case 'in':
-    case 'like':
-    case 'is-null':
-      return [node]
-  }
-}
-
-function hasNull(predicate: FilterPredicate): boolean {
-  if (predicate.kind === 'comparison') return predicate.literal.kind === 'null'
-  return predicate.kind === 'in' && predicate.literals.some(({ kind }) => kind === 'null')
 }
 
 function resultRows(

@@ -4,6 +4,7 @@ import { invalidLocation } from '../store-errors.ts'
 
 /** Longest path: below Linux's 4,096 bytes, with room for a temporary name. */
 const PATH_BYTES_MAX = 4_000
+const ENDS_LIKE_FOLDER = /\/\.?$/
 const TEMPORARY_NAME = /^\.moraine-[0-9a-f-]{36}\.tmp$/
 
 /**
@@ -13,8 +14,9 @@ const TEMPORARY_NAME = /^\.moraine-[0-9a-f-]{36}\.tmp$/
  */
 export function pathOfFile(location: string): string {
   const path = absolutePathOf(location)
-  if (/\/\.?$/.test(location))
+  if (ENDS_LIKE_FOLDER.test(location)) {
     throw invalidLocation(location, 'it ends with a slash, like a folder')
+  }
   if (isTemporaryName(nameOf(path))) {
     throw invalidLocation(location, 'such names are reserved for files being written')
   }
