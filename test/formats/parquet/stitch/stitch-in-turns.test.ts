@@ -56,8 +56,8 @@ test('thousands of footers leave turns to others, a few decoded at a time', asyn
   })
   expect(planned.size).toBe(FILES)
   expect(waiting).toEqual({ now: 0, most: AT_ONCE })
-  // One for each row group as it is planned, one for each file, one for each row group as written.
-  expect(turns).toBeGreaterThan(FILES * (1 + 2 * ROW_GROUPS))
+  // Two for each file, one for each row group as it is planned, and one as it is written.
+  expect(turns).toBeGreaterThan(FILES * (2 + 2 * ROW_GROUPS))
   expect(plan).toEqual(planStitch(ITEMS.map(() => ({ footer }))))
 })
 
@@ -66,9 +66,13 @@ test.each([
   ['that cannot be copied', () => undefined],
 ])('a file %s leaves no plan, and the files after it are read', async (_, odd) => {
   const read: number[] = []
+  let turns = 0
   const plan = await planStitchInTurns(ITEMS.slice(0, 50), {
     atOnce: AT_ONCE,
-    turn: () => undefined,
+    turn: () => {
+      turns += 1
+      return undefined
+    },
     read: async (item) => {
       read.push(item)
       return item === 20 ? odd() : keyedPart(footer)
@@ -76,6 +80,7 @@ test.each([
   })
   expect(plan).toBeUndefined()
   expect(read).toEqual(ITEMS.slice(0, 50))
+  expect(turns).toBe(20 * (1 + ROW_GROUPS) + 50)
 })
 
 test('a failure to read ends it, when nothing is read any more', async () => {
