@@ -16,11 +16,12 @@ const EXIT_NOTHING = 3
 const HELP = `
 Services may go on meanwhile: every change acknowledged before the start is in the backup, and no
 process deletes what it needs. Dumps are left out; files outside the warehouse, those of datasets
-too, are looked up and listed in registered-files.txt, not copied. Tasks of exports (task.json, select.sql, delete.sql) are in it,
-the addresses of their databases (MORAINE_EXPORT_SOURCES) are not. Nor is the key that signs the
-audit, which must not lie beside what it signs: keep a copy elsewhere. Exit code: 0 when it is
-whole, 1 when it could not be made, 2 when files of tables are gone, which missing-files.txt
-lists, or of tasks cannot be read, 3 when there is no catalog to back up.
+too, are looked up and listed in registered-files.txt, not copied. Tasks of exports (task.json,
+select.sql, delete.sql) are in it, the addresses of their databases (MORAINE_EXPORT_SOURCES) are
+not. Nor is the key that signs the audit, which must not lie beside what it signs: keep a copy
+elsewhere. Exit code: 0 when it is whole, 1 when it could not be made, 2 when files of tables are
+gone, which missing-files.txt lists, or of tasks cannot be read, 3 when there is no catalog to back
+up.
 `
 
 export const addBackup: AddCommand = (program, shell) => {

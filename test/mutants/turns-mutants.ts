@@ -13,7 +13,8 @@ export const TURNS: readonly MutantGroup[] = [
       ['begun.length < atOnce', 'begun.length <= atOnce'],
       [
         '      yield await first\n',
-        '      const result = await first\n      if (next < items.length) begun.push(work(items[next] as Item, next++))\n      yield result\n',
+        '      const result = await first\n      if (next < items.length) ' +
+          'begun.push(work(items[next] as Item, next++))\n      yield result\n',
       ],
       ['    await Promise.allSettled(begun)\n', ''],
       ['const first = begun.shift()', 'const first = begun.pop()'],

@@ -99,8 +99,8 @@ export function nameMappingToJson(mapping: NameMapping): unknown {
 }
 
 /**
- * The inverse of `nameMappingToJson`; Throws `metadata-corrupt` if it is not a name mapping, or if a
- * name of a level, or a field id, is in two entries: readers would choose differently.
+ * The inverse of `nameMappingToJson`. Throws `metadata-corrupt` if it is not a name mapping, or if
+ * a name of a level, or a field id, is in two entries: readers would choose differently.
  */
 export function nameMappingFromJson(json: unknown): NameMapping {
   return mappingFromJson(json, { depth: 0, fieldIds: new Set() })
@@ -108,7 +108,7 @@ export function nameMappingFromJson(json: unknown): NameMapping {
 
 interface Level {
   readonly depth: number
-  /** Of all levels, so far. */
+  /** Those of all levels, so far. */
   readonly fieldIds: Set<number>
 }
 
