@@ -54,6 +54,14 @@ export const POLICIES: readonly MutantGroup[] = [
     edits: [["source.restriction !== 'unrestricted'", 'false']],
   },
   {
+    file: 'src/modules/rows/estimate.ts',
+    tests: ['test/modules/access/withheld-charges.test.ts'],
+    edits: [
+      ["source.restriction === 'unrestricted')) return onRead", 'true)) return onRead'],
+      ['onRead(estimateWhole(tables).cost)', 'onRead(0)'],
+    ],
+  },
+  {
     file: 'src/modules/rows/run-query.ts',
     tests: ROWS,
     edits: [

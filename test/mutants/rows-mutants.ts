@@ -158,10 +158,11 @@ export const ROWS: readonly MutantGroup[] = [
     file: 'src/core/query/inline-max.ts',
     tests: ['test/core/query/inline-max.test.ts'],
     edits: [
-      ['read(properties, member) ?? service[member]', 'service[member]'],
+      ['read(each, member) ?? Infinity', 'Infinity'],
       ['value <= INLINE_BOUNDS[member]', 'value < INLINE_BOUNDS[member]'],
       ['value >= 1 && ', ''],
-      ['Math.min(...tables', 'Math.max(...tables'],
+      ['Math.min(service[member]', 'Math.max(service[member]'],
+      ['Math.min(service[member], ...', 'Math.min(...'],
     ],
   },
   {

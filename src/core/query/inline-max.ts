@@ -7,7 +7,7 @@ export interface InlineMax {
   readonly files: number
 }
 
-/** Results in responses are buffered: no setting, and no table, may want more. */
+/** Results in responses are buffered: no setting may want more. */
 export const INLINE_BOUNDS: InlineMax = { rows: 100_000, bytes: 64 * 1024 * 1024, files: 1_000 }
 
 const PROPERTIES = {
@@ -17,10 +17,10 @@ const PROPERTIES = {
 } as const satisfies Record<keyof InlineMax, string>
 const MEMBERS = Object.keys(PROPERTIES) as (keyof InlineMax)[]
 
-/** The service's, but where the table says otherwise; of several tables, the least of each. */
+/** The service's, or less where a table says so: the least of each. */
 export function inlineMaxOf(service: InlineMax, tables: readonly TableProperties[]): InlineMax {
   const least = (member: keyof InlineMax) =>
-    Math.min(...tables.map((properties) => read(properties, member) ?? service[member]))
+    Math.min(service[member], ...tables.map((each) => read(each, member) ?? Infinity))
   return { rows: least('rows'), bytes: least('bytes'), files: least('files') }
 }
 

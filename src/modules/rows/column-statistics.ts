@@ -9,6 +9,7 @@ import { type Field, isNested, type Type, typeName } from '../../core/value/type
 import { parseExactJson } from '../../formats/json/exact-json.ts'
 import type { PolicyOn } from '../../http/permission.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
+import { reportOf } from './estimate.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import {
   findSource,
@@ -123,11 +124,12 @@ export class StatisticsOfColumns {
     const path = findPathToField(source.schema.fields, fieldId) ?? []
     const value = ['x', ...path.map(({ name }) => quotedName(name))].join('.')
     const { files } = await planSources(this.#deps, source, reading)
+    const onRead = reportOf([{ source, files }], reading.onRead)
     const { definition } = source.state
     const readAs = { ...source.schema, fields: path.slice(0, 1) as readonly Field[] }
     const { restriction } = source
     const table = { definition, readAs, restriction, held, sources: files }
-    const ask = (sql: string) => this.#ask({ sql, tables: [table], ...reading })
+    const ask = (sql: string) => this.#ask({ sql, tables: [table], ...reading, onRead })
     const recordCount = files.reduce((sum, { dataFile }) => sum + dataFile.recordCount, 0)
     const isExact = recordCount <= EXACT_ROWS_MAX && !isNested(type)
     const [totals = {}] = await ask(totalsSql(value, type, isExact))

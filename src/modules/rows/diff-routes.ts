@@ -4,6 +4,7 @@ import { onTable } from '../../http/permission.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import { ProblemError } from '../../problem/problems.ts'
+import { estimateWhole } from './estimate.ts'
 import { snapshotIdOf } from './query-source.ts'
 import { CSV_MEDIA_TYPE, chooseForm, formatOf, resultColumns } from './rows-response.ts'
 import { type LimitedDependencies, READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
@@ -141,7 +142,7 @@ const diff = (deps: LimitedDependencies, streams: RowStreams) =>
       }
       const form = chooseForm(format, call.accepts)
       const options = { format: formatOf(form), signal: call.closed }
-      const cost = bytesOf(found)
+      const cost = isRestricted ? estimateWhole([filesOf(found)]).cost : bytesOf(found)
       streams.requirePlace()
       const { value: changes, headers } = await deps.limits.inTurn(call, cost, (onRead) =>
         readChanges(deps, found, { ...options, onRead }),
@@ -153,8 +154,12 @@ const diff = (deps: LimitedDependencies, streams: RowStreams) =>
   )
 
 /** Bytes of the files that differ. */
-function bytesOf({ added, removed }: SnapshotDiff): number {
-  return [...added, ...removed].reduce((sum, { dataFile }) => sum + dataFile.fileSizeBytes, 0)
+function bytesOf(found: SnapshotDiff): number {
+  return estimateWhole([filesOf(found)]).bytes
+}
+
+function filesOf({ added, removed }: SnapshotDiff) {
+  return { files: [...added, ...removed] }
 }
 
 function countsWithheld(table: string): ProblemError {

@@ -5,6 +5,7 @@ import type { BoundQuery } from '../../core/query/bound-query.ts'
 import { childFields } from '../../core/schema/schema-lookup.ts'
 import type { Field } from '../../core/value/type.ts'
 import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
+import type { OnRead } from './limits/query-limits.ts'
 import type { PlannedSources, QuerySource, RowsDependencies } from './query-source.ts'
 
 /** What a query will read and return, as far as manifests tell. */
@@ -54,12 +55,27 @@ export async function estimateQuery(
 }
 
 /** Counts whole files: a text may join anything with anything, so only what it reads is known. */
-export function estimateWhole(tables: readonly PlannedSources[]): QueryEstimate {
+export function estimateWhole(tables: readonly Pick<PlannedSources, 'files'>[]): QueryEstimate {
   const files = tables.flatMap((table) => table.files)
   const sizes = files.map(({ dataFile }) => dataFile.fileSizeBytes)
   const bytes = sizes.reduce((sum, size) => sum + size, 0)
   const cost = sizes.reduce((sum, size) => sum + Math.max(size, FILE_COST_BYTES), 0)
   return { rows: { min: 0, max: null }, bytes, files: files.length, filesSkipped: 0, cost }
+}
+
+/**
+ * What a reading of the tables reports to. Where some of the rows or values are withheld, it counts
+ * as whole files, once: what an engine left out by their statistics would tell of those.
+ */
+export function reportOf(
+  tables: readonly (Pick<PlannedSources, 'files'> & {
+    readonly source: Pick<QuerySource, 'restriction'>
+  })[],
+  onRead: OnRead,
+): OnRead {
+  if (tables.every(({ source }) => source.restriction === 'unrestricted')) return onRead
+  onRead(estimateWhole(tables).cost)
+  return () => undefined
 }
 
 /** Compressed bytes of the columns; of the whole file where it does not say theirs. */

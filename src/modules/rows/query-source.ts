@@ -22,7 +22,7 @@ import { ProblemError } from '../../problem/problems.ts'
 export type RowsDependencies = Stores<'tables' | 'snapshots'> &
   Pick<LakeServices, 'ambient' | 'holds' | 'manifests' | 'objects'> & {
     readonly converter: Converter
-    /** What comes in responses, unless a table says otherwise. */
+    /** What comes in responses, unless a table says less. */
     readonly inlineMax: InlineMax
   }
 

@@ -12,6 +12,7 @@ import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { PlannedFile } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
+import { reportOf } from './estimate.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import {
   findSource,
@@ -71,7 +72,9 @@ export async function readRows(deps: RowsDependencies, request: RowsRequest): Pr
   }
   return await readHeld(deps, [source], async (held) => {
     const { files } = await planSources(deps, source, { filter, signal: request.signal })
-    const reader = new PageReader(deps, { request, source, query, files, digest, held })
+    const onRead = reportOf([{ source, files }], request.onRead)
+    const reading = { request: { ...request, onRead }, source, query, files, digest, held }
+    const reader = new PageReader(deps, reading)
     // Where a row is in its file would tell how many are withheld before it.
     const isCounted = readsAll(query) || source.restriction !== 'unrestricted'
     return await (isCounted ? reader.counted(position) : reader.inTurn(position))

@@ -11,7 +11,7 @@ import { selectorOf } from '../../http/common-shapes.ts'
 import type { PolicyOn } from '../../http/permission.ts'
 import type { Preferences, Wait } from '../../http/prefer.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
-import { estimateQuery, estimateWhole, type QueryEstimate } from './estimate.ts'
+import { estimateQuery, estimateWhole, type QueryEstimate, reportOf } from './estimate.ts'
 import { inTime, type TimeLimit } from './in-time.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import type { QueryBody, StructuredQuery } from './query-shapes.ts'
@@ -242,11 +242,12 @@ function isWhole({ source }: PlannedTable): boolean {
 async function readInline(
   { converter }: RowsDependencies,
   prepared: PreparedQuery,
-  { form, held, ...reading }: RunOptions & { readonly held: HeldFiles },
+  { form, held, signal, ...options }: RunOptions & { readonly held: HeldFiles },
 ): Promise<QueryRows> {
   const { rows: rowsMax, bytes: bytesMax } = prepared.inlineMax
   const part = { rowsMax, bytesMax }
-  const output = { part, format: formatOf(form), ...reading }
+  const onRead = reportOf(prepared.tables, options.onRead)
+  const output = { part, format: formatOf(form), signal, onRead }
   const found =
     prepared.kind === 'sql'
       ? await converter.querySql(

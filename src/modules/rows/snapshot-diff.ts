@@ -12,6 +12,7 @@ import { partitionKey } from '../../lake/scan/delete-file-index.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { PlannedFile } from '../../lake/scan/plan-files.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
+import { reportOf } from './estimate.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import {
   planSources,
@@ -211,7 +212,7 @@ export interface Changes {
 export async function readChanges(
   deps: RowsDependencies,
   { from, to, ...files }: SnapshotDiff,
-  { format, ...reading }: ChangesOptions,
+  { format, signal, ...options }: ChangesOptions,
 ): Promise<Changes> {
   const { converter } = deps
   const { definition } = to.state
@@ -221,7 +222,8 @@ export async function readChanges(
     const table = (sources: readonly PlannedFile[]) => {
       return { definition, readAs, restriction, held, sources }
     }
-    const query = { sql, tables: sides.map(table), format, ...reading }
+    const onRead = reportOf([{ source: to, files: sides.flat() }], options.onRead)
+    const query = { sql, tables: sides.map(table), format, signal, onRead }
     return converter.querySql(query, async ({ schema }, path) => {
       return { schema, file: await converter.open(path) }
     })

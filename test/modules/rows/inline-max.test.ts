@@ -5,7 +5,7 @@ import { makeTable, rows } from '../dumps/http/dump-lab.ts'
 let service: TestService
 beforeAll(async () => {
   service = await startTestService({
-    environment: { MORAINE_INLINE_ROWS: '5', MORAINE_INLINE_FILES: '1' },
+    environment: { MORAINE_INLINE_ROWS: '5', MORAINE_INLINE_FILES: '2' },
   })
   await makeTable(service, 'sky', [rows(10)])
   await makeTable(service, 'sea', [rows(3)])
@@ -29,31 +29,41 @@ function estimate(json: object): Promise<Json> {
 
 const whole = { source: { table: 'sky' } }
 
-test('a setting bounds what comes in a response, and a table has its own', async () => {
+test('a setting bounds what comes in a response, and a table lets less come', async () => {
   expect(await estimate(whole)).toMatchObject({ would: 'dataset' })
   expect(await query(whole)).toMatchObject({ status: 413 })
   expect(await query({ sql: 'SELECT * FROM sky' })).toMatchObject({ status: 413 })
-  expect((await must(query({ ...whole, limit: 5 }))).rows.length).toBe(5)
-  expect((await setProperties('sky', { 'moraine.inline.rows-max': '10' })).status).toBe(200)
-  expect(await estimate(whole)).toMatchObject({ would: 'inline' })
-  expect((await must(query(whole))).rows.length).toBe(10)
-  expect((await must(query({ sql: 'SELECT * FROM sky' }))).rows.length).toBe(10)
+  const five = { ...whole, limit: 5 }
+  expect((await must(query(five))).rows.length).toBe(5)
+  expect((await setProperties('sky', { 'moraine.inline.rows-max': '4' })).status).toBe(200)
+  expect(await query(five)).toMatchObject({ status: 413 })
+  expect((await must(query({ ...whole, limit: 4 }))).rows.length).toBe(4)
   // Of two tables the least counts.
-  const both = { sql: 'SELECT sky.id FROM sky, (SELECT count(*) AS c FROM sea)' }
+  const both = { sql: 'SELECT sky.id FROM sky, (SELECT count(*) AS c FROM sea) LIMIT 5' }
   expect(await query(both)).toMatchObject({ status: 413 })
 })
 
+test('no property of a table lifts the limit of a setting', async () => {
+  const many = { rows: '100000', bytes: '67108864', files: '1000' }
+  const updates = Object.entries(many).map(([name, max]) => [`moraine.inline.${name}-max`, max])
+  expect((await setProperties('sky', Object.fromEntries(updates))).status).toBe(200)
+  expect(await estimate(whole)).toMatchObject({ would: 'dataset' })
+  expect(await query(whole)).toMatchObject({ status: 413 })
+  expect(await query({ sql: 'SELECT * FROM sky' })).toMatchObject({ status: 413 })
+})
+
 test('bytes and files are bounded, too', async () => {
-  const few = { 'moraine.inline.rows-max': '10', 'moraine.inline.bytes-max': '20' }
-  expect((await setProperties('sky', few)).status).toBe(200)
-  const { status, body } = await query({ sql: 'SELECT * FROM sky' })
+  await makeTable(service, 'two', [rows(3)])
+  const two = { source: { table: 'two' } }
+  expect((await setProperties('two', { 'moraine.inline.bytes-max': '20' })).status).toBe(200)
+  const { status, body } = await query({ sql: 'SELECT * FROM two' })
   expect([status, body.type]).toEqual([413, '/problems/result-too-large'])
-  await setProperties('sky', { 'moraine.inline.bytes-max': '100000' })
-  await makeTable(service, 'sky', [rows(1)])
-  await setProperties('sky', { 'moraine.inline.rows-max': '100' })
-  expect(await estimate(whole)).toMatchObject({ files: 2, would: 'dataset' })
-  await setProperties('sky', { 'moraine.inline.files-max': '2' })
-  expect(await estimate(whole)).toMatchObject({ files: 2, would: 'inline' })
+  await setProperties('two', { 'moraine.inline.bytes-max': '100000' })
+  expect(await estimate(two)).toMatchObject({ files: 1, would: 'inline' })
+  await makeTable(service, 'two', [rows(1)])
+  expect(await estimate(two)).toMatchObject({ files: 2, would: 'inline' })
+  await setProperties('two', { 'moraine.inline.files-max': '1' })
+  expect(await estimate(two)).toMatchObject({ files: 2, would: 'dataset' })
 })
 
 test('a property that is no such number is refused at the commit', async () => {

@@ -5,7 +5,7 @@ import { allFields } from '../../../core/schema/schema-lookup.ts'
 import type { QueryJob, QueryResult, RowPosition } from '../../engine.ts'
 import type { TaskPlace } from '../export/export-job.ts'
 import { withAnyMaps } from '../sql/failure.ts'
-import { withSession } from '../sql/session.ts'
+import { type SessionOptions, withSession } from '../sql/session.ts'
 import { linkTables } from './link-tables.ts'
 import { querySql } from './query-sql.ts'
 import { type LinkedTable, tableRows } from './table-rows.ts'
@@ -17,7 +17,7 @@ export async function runQuery(job: QueryJob, place: TaskPlace): Promise<QueryRe
   try {
     const [table] = await linkTables([job.table], place, linkedPaths)
     if (table === undefined) throw new Error('a query has a table')
-    const trust = isTrusting(job) ? 'statistics' : 'values'
+    const trust = trustOf(job)
     const result = await withSession({ ...place, linkedPaths, trust }, (connection) =>
       withAnyMaps((hasRepeatedKeys) => write(connection, job, { table, hasRepeatedKeys })),
     )
@@ -34,9 +34,14 @@ export async function runQuery(job: QueryJob, place: TaskPlace): Promise<QueryRe
  */
 const DISTRUSTED = new Set(['float', 'double', 'binary', 'fixed', 'uuid'])
 
+function trustOf(job: QueryJob): SessionOptions['trust'] {
+  if (job.table.restriction !== undefined) return 'shown'
+  return isTrusting(job) ? 'statistics' : 'values'
+}
+
 /** Whether the statistics of files may answer for values. A least value of theirs is a bound. */
 function isTrusting({ query, table }: QueryJob): boolean {
-  if (query.groupBy !== undefined || table.restriction !== undefined) return false
+  if (query.groupBy !== undefined) return false
   const used = new Set(query.filter === undefined ? [] : fieldsOfFilter(query.filter))
   for (const { by } of query.orderBy) if ('fieldId' in by) used.add(by.fieldId)
   return !allFields(table.schema).some(({ id, type }) => used.has(id) && DISTRUSTED.has(type.kind))
