@@ -50,7 +50,8 @@ async function verify({ readConfig, print }: Shell, options: Options): Promise<v
     for (const line of linesOf(verified)) print(line)
   } catch (error) {
     if (!(error instanceof audit.AuditFault)) throw error
-    print(`does not fit  ${error.message}`)
+    const next = error.kind === 'key' ? '; if it is one of yours, give it with --key' : ''
+    print(`does not fit  ${error.message}${next}`)
     process.exitCode = EXITS[error.kind]
   } finally {
     await platform.close()

@@ -6,7 +6,8 @@ const QUOTED_CHARACTERS_MAX = 1_000
 export type FileAccess = 'read' | 'write'
 
 export function missingFile(location: string): CatalogError {
-  return new CatalogError('file-not-found', `There is no file at ${quoted(location)}.`, {
+  const hint = location.includes('*') ? ': patterns are not expanded, name files one by one' : ''
+  return new CatalogError('file-not-found', `There is no file at ${quoted(location)}${hint}.`, {
     facts: { location: quoted(location) },
   })
 }

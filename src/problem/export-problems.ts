@@ -50,6 +50,18 @@ export const EXPORT_PROBLEMS = {
     remedy: 'Ask the operator to correct the SQL of the task: docs/exports.md says how.',
     retry: 'no',
   },
+  'export-row-invalid': {
+    status: 422,
+    iceberg: UNPROCESSABLE,
+    title: 'Row of an export invalid',
+    meaning:
+      'The table of `archive_to` cannot hold a row of the source, such as one with an infinite ' +
+      'date. Everything was rolled back, and nothing was archived or deleted.',
+    remedy:
+      'Correct the row in the source as `detail` says, or leave it out by the condition of the ' +
+      'task; then ask for another run.',
+    retry: 'no',
+  },
   'export-count-mismatch': {
     status: 409,
     iceberg: BAD_REQUEST,

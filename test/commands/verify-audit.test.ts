@@ -38,6 +38,8 @@ async function sealRows(environment: Record<string, string>): Promise<void> {
   }
 }
 
+const NEXT = 'if it is one of yours, give it with --key'
+
 const verified = (environment: Record<string, string>, ...words: readonly string[]) =>
   runToEnd(['verify-audit', ...words], environment)
 
@@ -82,7 +84,10 @@ test('exit codes tell what does not fit, and one line names it', async () => {
   expect(await readdir(join(base, 'old'))).not.toContain('audit-key.pem')
   expect(await verified(home, '--key', key)).toMatchObject({ code: 0 })
   const other = await verified(home, '--key', '0'.repeat(64))
-  expect([other.code, other.stdout]).toEqual([4, expect.stringContaining(`not known: ${key}`)])
+  expect([other.code, other.stdout]).toEqual([
+    4,
+    expect.stringContaining(`not known: ${key}; ${NEXT}`),
+  ])
   for (const words of [
     ['--from', 'x'],
     ['--expect', '1:x'],

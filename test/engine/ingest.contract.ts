@@ -188,6 +188,12 @@ export function describeIngest(name: string, open: OpenEngine): void {
       ['a number out of range', 'i\n2147483648\n', 2, 'column "i": "2147483648" is not int'],
       ['a fraction for an integer', 'l\n1.0\n', 2, 'column "l": "1.0" is not long; write 1'],
       ['a decimal comma', 'd\n"12,5"\n', 2, 'column "d": "12,5" is not double; write 12.5'],
+      [
+        'an empty field in quotes',
+        'd\n""\n',
+        2,
+        'column "d": "" is not double; for NULL leave the field empty, without quotes',
+      ],
       ['NA', 'd\nNA\n', 2, 'column "d": "NA" is not double; for NULL leave the field empty'],
       [
         'semicolons',

@@ -38,6 +38,7 @@ export-count-mismatch 409 400 BadRequestException
 export-file-not-found 404 404 NotFoundException
 export-not-found 404 404 NotFoundException
 export-outcome-unknown 409 400 BadRequestException
+export-row-invalid 422 422 UnprocessableEntityException
 export-run-cancelled 409 400 BadRequestException
 export-run-not-found 404 404 NotFoundException
 export-task-invalid 422 422 UnprocessableEntityException

@@ -6,7 +6,8 @@ export const DEFAULT_NAMESPACE: readonly string[] = ['default']
 
 const PART = /^[A-Za-z_][A-Za-z0-9_-]{0,127}$/
 const PART_RULE =
-  'a name begins with a letter or an underscore and has at most 128 letters, digits, _ and -'
+  'a name begins with an ASCII letter (a-z, A-Z) or an underscore and has at most 128 ASCII ' +
+  'letters, digits, _ and -'
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const NAMESPACE_LEVELS_MAX = 8
 /** More than the bytes of a namespace and a name. */

@@ -18,7 +18,7 @@ import type { RewriteDependencies } from '../tables/rewrite-schema.ts'
 import { createTable, type NewTableDependencies } from '../tables/tables.ts'
 import type { ExportFiles } from './export-files.ts'
 import type { ExportNote } from './export-note.ts'
-import { taskInvalid } from './export-task.ts'
+import { rowInvalid, taskInvalid } from './export-task.ts'
 
 /** Everything that appending to a table uses. */
 export type ArchiveTableDependencies = UploadDependencies &
@@ -32,7 +32,7 @@ const FITTINGS_MAX = 5
 
 /**
  * The rows that are in a staged CSV, as a staged Parquet file of the table that they go to, which
- * is made or gets new columns first. Throws `export-task-unusable` for a row that it cannot hold.
+ * is made or gets new columns first. Throws `export-row-invalid` for a row that it cannot hold.
  */
 export async function stageAppend(
   deps: ArchiveTableDependencies,
@@ -49,7 +49,7 @@ export async function stageAppend(
     await convert(deps, state, { ...staged, parquet })
   } catch (error) {
     if (!(error instanceof CatalogError) || error.code !== 'row-invalid') throw error
-    throw taskInvalid(task, `${table} cannot hold a row, at ${error.message} of the file`)
+    throw rowInvalid(task, `the table ${table} cannot hold a row of it: ${error.message}`)
   }
   const commit_id = deps.ambient.newUuid()
   return { table, commit_id, columns: [...columns], parquet, ...identityOf(state) }

@@ -260,6 +260,13 @@ export function isInParts(mode: Mode): boolean {
   return mode === 'batches' || mode === 'partition'
 }
 
+/** A row of the source is at fault, and the task may be as it should be. */
+export function rowInvalid(task: string, why: string): ProblemError {
+  return new ProblemError('export-row-invalid', `The export ${task} was rolled back: ${why}`, {
+    facts: { task },
+  })
+}
+
 export function taskInvalid(task: string, why: string): ProblemError {
   return new ProblemError('export-task-unusable', `The export ${task} cannot be run: ${why}`, {
     facts: { task },

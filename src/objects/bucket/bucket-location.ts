@@ -32,7 +32,10 @@ export class BucketLocations {
     const place = this.#parse(location)
     if (place.key === '') throw invalidLocation(location, 'it names a bucket, and no object in it')
     if (place.key.endsWith('/')) {
-      throw invalidLocation(location, 'it ends with a slash, like a folder')
+      throw invalidLocation(
+        location,
+        'it ends with a slash, like a folder: name the files in it, one by one',
+      )
     }
     return place
   }

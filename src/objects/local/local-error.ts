@@ -47,7 +47,7 @@ export function notAFile(location: string, { isFolder }: { readonly isFolder: bo
   if (!isFolder) return missingFile(location)
   return new CatalogError(
     'file-not-found',
-    `${quoted(location)} is a folder: name the files in it.`,
+    `${quoted(location)} is a folder: name the files in it, one by one.`,
     { facts: { location: quoted(location) } },
   )
 }

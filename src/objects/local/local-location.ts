@@ -15,7 +15,8 @@ const TEMPORARY_NAME = /^\.moraine-[0-9a-f-]{36}\.tmp$/
 export function pathOfFile(location: string): string {
   const path = absolutePathOf(location)
   if (ENDS_LIKE_FOLDER.test(location)) {
-    throw invalidLocation(location, 'it ends with a slash, like a folder')
+    const told = 'it ends with a slash, like a folder: name the files in it, one by one'
+    throw invalidLocation(location, told)
   }
   if (isTemporaryName(nameOf(path))) {
     throw invalidLocation(location, 'such names are reserved for files being written')

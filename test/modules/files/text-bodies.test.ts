@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import { type Answer, ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
@@ -204,14 +204,39 @@ test('refusals of uploads name no place on the server', async () => {
   expectPlain(await upload('text/csv', 'nope\n1\n'))
 })
 
+test('a text in the place of Parquet is told how texts are taken', async () => {
+  const path = `${service.dataFolder}/rows.csv`
+  for (const text of ['note\na\n', `note\n${'text, '.repeat(100)}\n`]) {
+    await writeFile(path, text)
+    const inferred = await post(service, '/v1/tables', { name: 'inferred', infer_from: path })
+    const added = await post(service, `/v1/tables/${table}/files`, { files: [{ path }] })
+    const sent = await upload('application/vnd.apache.parquet', text)
+    for (const { body } of [inferred, added, sent]) {
+      expect(body).toMatchObject({ type: '/problems/file-not-parquet' })
+      expect(body.detail).toMatch(/make the table with a "schema", and upload it as text\/csv/)
+    }
+  }
+})
+
 test('a folder to add is called a folder', async () => {
   const folder = `${service.dataFolder}/parts`
   await mkdir(folder, { recursive: true })
   for (const path of [folder, `file://${folder}`]) {
     const answer = await post(service, `/v1/tables/${table}/files`, { files: [{ path }] })
     expect(answer.body).toMatchObject({ type: '/problems/file-not-found', status: 422 })
-    expect(answer.body.detail).toContain('is a folder: name the files in it')
+    expect(answer.body.detail).toContain('is a folder: name the files in it, one by one')
   }
+  const told = async (path: string) =>
+    (await post(service, `/v1/tables/${table}/files`, { files: [{ path }] })).body.detail
+  expect(await told(`${folder}/`)).toContain('like a folder: name the files in it, one by one')
+  expect(await told(`${folder}/*.parquet`)).toContain('patterns are not expanded')
+})
+
+test('a name with other letters is told that they are ASCII', async () => {
+  const columns = [{ name: 'n', type: 'long' }]
+  const { body } = await post(service, '/v1/tables', { name: 'Flüge', schema: { columns } })
+  expect(body).toMatchObject({ type: '/problems/name-invalid' })
+  expect(body.detail).toContain('ASCII letters')
 })
 
 test.each(['application/gzip', 'application/x-www-form-urlencoded'])(

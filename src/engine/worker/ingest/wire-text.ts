@@ -70,12 +70,19 @@ const FORMS: Readonly<Partial<Record<PrimitiveType['kind'], string>>> = {
   timestamptz_ns: 'write it as 2026-01-31T12:30:00Z',
 }
 const NULL_WORD = /^(?:na|n\/a|null|none|nil|\\n|-)$/i
+/** As PostgreSQL has them. */
+const INFINITE = /^-?infinity$/i
+const DAYS_OR_TIMES: ReadonlySet<string> = new Set([
+  ...['date', 'timestamp', 'timestamptz', 'timestamp_ns', 'timestamptz_ns'],
+])
 const DECIMAL_COMMA = /^[+-]?\d{1,18},\d{1,18}$/
 const ISO_DAY = /^\d{4}-\d\d-\d\d$/
 const WHOLE = /^([+-]?\d{1,18})\.0*$/
 
 /** What to write in place of a text that is not a value of the type; empty if nobody can say. */
 export function hint(type: PrimitiveType, text: string): string {
+  if (text === '') return '; for NULL leave the field empty, without quotes'
+  if (INFINITE.test(text) && DAYS_OR_TIMES.has(type.kind)) return '; none of a table is infinite'
   if (NULL_WORD.test(text)) return '; for NULL leave the field empty'
   const isFloat = type.kind === 'float' || type.kind === 'double'
   if ((isFloat || type.kind === 'decimal') && DECIMAL_COMMA.test(text)) {

@@ -67,13 +67,17 @@ export async function readFooterBytes(tail: FileTail, readRange: ReadRange): Pro
 
 function footerLength({ bytes, sizeBytes }: FileTail): number {
   if (sizeBytes < MAGIC_BYTES + TRAILER_BYTES || bytes.length < TRAILER_BYTES) {
-    throw notParquet(`${sizeBytes} bytes are too few for a Parquet file`)
+    const told = `${sizeBytes} bytes are too few for a Parquet file`
+    throw notParquet(`${told}${hintOfText(bytes)}`)
   }
   const magic = String.fromCharCode(...bytes.subarray(bytes.length - MAGIC_BYTES))
   if (magic === 'PARE') {
     throw notParquet('the Parquet footer is encrypted: write the file again without encryption')
   }
-  if (magic !== 'PAR1') throw notParquet('the file does not end with PAR1, as Parquet files do')
+  if (magic !== 'PAR1') {
+    const told = 'the file does not end with PAR1, as Parquet files do'
+    throw notParquet(`${told}${hintOfText(bytes)}`)
+  }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const lengthBytes = view.getUint32(bytes.length - TRAILER_BYTES, true)
   if (lengthBytes > sizeBytes - TRAILER_BYTES - MAGIC_BYTES) {
@@ -83,6 +87,13 @@ function footerLength({ bytes, sizeBytes }: FileTail): number {
     throw notParquet(`a footer of ${lengthBytes} bytes is more than ${FOOTER_BYTES_MAX}`)
   }
   return lengthBytes
+}
+
+/** What to do with CSV or JSON instead, if the end of the file looks like it. */
+function hintOfText(bytes: Uint8Array): string {
+  const end = String.fromCharCode(...bytes.subarray(-MAGIC_BYTES))
+  if (!/^[\t\n\r\x20-\x7e]+$/.test(end)) return ''
+  return '; of text, make the table with a "schema", and upload it as text/csv or another text type'
 }
 
 async function completeFooter(

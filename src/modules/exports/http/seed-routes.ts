@@ -70,8 +70,8 @@ function seedRuns(service: ExportService): readonly Route[] {
       reservesKey: true,
       answers: [{ status: 200, description: 'All are done.', shape: SeedOk }],
       problems: [
-        ...['export-task-unusable', 'export-count-mismatch', 'source-refused'],
-        ...['table-not-found', 'exports-unreadable', 'export-run-cancelled'],
+        ...['export-task-unusable', 'export-row-invalid', 'export-count-mismatch'],
+        ...['source-refused', 'table-not-found', 'exports-unreadable', 'export-run-cancelled'],
       ] as const,
       curl: 'curl -X POST $MORAINE/exports',
     },
@@ -107,6 +107,7 @@ function seedRuns(service: ExportService): readonly Route[] {
         'export-not-found',
         'export-task-unusable',
         'export-task-invalid',
+        'export-row-invalid',
         'export-count-mismatch',
         'export-outcome-unknown',
         'export-run-cancelled',
