@@ -166,8 +166,25 @@ describe('reads of other sites', () => {
     expect((await must(ask(service, '/v1/jobs'))).jobs).toEqual([])
   })
 
+  test.each<Record<string, string>>([
+    { Origin: 'http://evil.example' },
+    { Referer: 'http://evil.example/page' },
+    { Origin: 'null' },
+  ])('start none either where the browser does not say so: %j', async (headers) => {
+    for (const path of addresses()) {
+      const answer = await ask(service, path, { headers })
+      expect(answer.body).toMatchObject({ status: 403, type: '/problems/origin-not-allowed' })
+    }
+    expect(await state()).toBe('absent')
+  })
+
   test('of an allowed site start a dump, which all others may have then', async () => {
     const [path = ''] = addresses()
+    for (const own of [service.url, 'https://public.example.org', 'http://lake.example.org:81']) {
+      for (const headers of [{ Origin: own }, { Referer: `${own}/docs` }]) {
+        expect((await ask(service, `${path}&wait=1`, { headers })).status).not.toBe(403)
+      }
+    }
     const link = { ...CROSS_SITE, Referer: `${PORTAL}/datasets/flights` }
     expect((await ask(service, path, { headers: link })).status).toBe(200)
     expect((await ask(service, addresses()[3] ?? '')).status).toBe(200)

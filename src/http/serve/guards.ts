@@ -62,16 +62,25 @@ export class Guard {
 
   /**
    * Throws `origin-not-allowed` if a page of another site caused a request that starts work, such
-   * as an image or a link. Other clients than browsers do not send `Sec-Fetch-Site`.
+   * as an image or a link. Browsers say so, but not over plain HTTP to other machines (Fetch
+   * Metadata, section 2): there the page is told by `Origin` or `Referer`, if at all.
    */
   requireOwnSite(request: IncomingMessage): void {
     const { headers } = request
-    if (headers['sec-fetch-site'] !== 'cross-site') return
-    const { origin, referer = '' } = headers
-    const page = origin ?? (URL.canParse(referer) ? new URL(referer).origin : '')
-    if (this.#origins.has(page)) return
+    const { origin, referer = '', 'sec-fetch-site': site } = headers
+    const page = origin ?? (URL.canParse(referer) ? new URL(referer).origin : undefined)
+    const isOther = site === 'cross-site' || (site === undefined && this.#isOther(request, page))
+    if (!isOther || (page !== undefined && this.#origins.has(page))) return
     const message = 'pages of other sites must not start work here: open the address itself'
     throw originNotAllowed(message, request)
+  }
+
+  /** A proxy may have asked by another name than the page. */
+  #isOther(request: IncomingMessage, page: string | undefined): boolean {
+    if (page === undefined) return false
+    if (!URL.canParse(page)) return true
+    const { host, hostname } = new URL(page)
+    return host !== authorityOf(request)?.toLowerCase() && !this.#hosts.has(hostname)
   }
 
   /**
