@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http'
 import type { z } from 'zod'
 import type { Catalog } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
@@ -24,6 +25,7 @@ import {
   UsageQuery,
   usageOf,
 } from './audit-shapes.ts'
+import { LOST } from './audit-trail.ts'
 
 export interface AuditRoutesPlatform {
   readonly catalog: Pick<Catalog, 'audit' | 'usage' | 'tables' | 'views'>
@@ -35,8 +37,8 @@ const AUDIT_TAG: Tag = {
   name: 'audit',
   description: 'Who did what, who was refused, and how much was used.',
 }
-/** Actions of requests for which there is no route. */
-const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options']
+/** Actions of requests for which there is no route: all that HTTP has. */
+const UNROUTED = new Set(METHODS.map((method) => method.toLowerCase()))
 const NEXT_PAGE = 'Next-Page-Token'
 const FORMS = [JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, 'application/ndjson']
 const DESCRIPTION =
@@ -142,9 +144,11 @@ const usage = ({ catalog }: AuditRoutesPlatform) =>
 /** A mistyped one would be taken for one that nobody did. */
 function requireAction(action: string, dialects: readonly Dialect[]): void {
   const operations = dialects.flatMap(({ routes }) => routes.map(({ operationId }) => operationId))
-  if (CHANGES.includes(action) || METHODS.includes(action) || operations.includes(action)) return
+  const others = [LOST, ...operations]
+  if (CHANGES.includes(action) || UNROUTED.has(action) || others.includes(action)) return
   const detail =
     `action: nothing is called ${JSON.stringify(action)}. Changes are ${CHANGES.join(', ')}; ` +
+    `${LOST} counts requests without rows; ` +
     'reads and refusals have the operationId of the API, as readRows'
   throw new CatalogError('request-invalid', detail, { facts: { changes: CHANGES } })
 }

@@ -179,7 +179,7 @@ export class AuditTrail implements RequestNotes {
 }
 
 /** The action of a row that counts requests without rows. */
-const LOST = 'audit.lost'
+export const LOST = 'audit.lost'
 
 function likeness({ facts, status, address }: NotedRequest): string {
   const { principal, action, kind, name, decision } = facts

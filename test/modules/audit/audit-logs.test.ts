@@ -119,6 +119,17 @@ describe('the audit of a table', () => {
     ])
   })
 
+  test('is asked for by whatever action a row may have', async () => {
+    for (const action of ['audit.lost', 'trace', 'propfind', 'm-search', 'get']) {
+      const found = await service.admin.send('get', `/v1/audit-logs?action=${action}`)
+      expect([action, found.status]).toEqual([action, 200])
+    }
+    for (const action of ['audit.lots', 'TRACE', 'tracer']) {
+      const found = await service.admin.send('get', `/v1/audit-logs?action=${action}`)
+      expect([action, found.status]).toEqual([action, 400])
+    }
+  })
+
   test('comes in pages, as JSON and as NDJSON, and by time', async () => {
     const whole = await logs('/v1/audit-logs?page_size=1000')
     const paged: Json[] = []
