@@ -87,6 +87,10 @@ export function parseTask(
 ): ExportTask {
   const given = jsonOf(name, json)
   const schedule = scheduleOf(name, given)
+  const archiveTo = given.archive_to && tableOf(name, given.archive_to)
+  if (archiveTo !== undefined && isArchiveOf(archiveTo, given)) {
+    throw taskInvalid(name, 'archive_to is the table itself: name another one')
+  }
   return {
     changedAtMs,
     ...(schedule !== undefined && { schedule }),
@@ -95,7 +99,7 @@ export function parseTask(
     work: workOf(name, given, { select, remove }),
     ...(given.max_rows !== undefined && { rowsMax: given.max_rows }),
     compression: given.compression,
-    ...(given.archive_to !== undefined && { archiveTo: tableOf(name, given.archive_to) }),
+    ...(archiveTo !== undefined && { archiveTo }),
     naming: given.name,
   }
 }
@@ -108,6 +112,13 @@ function tableOf(task: string, archiveTo: string): string {
     const why = error instanceof Error ? error.message : 'it is no name of a table'
     throw taskInvalid(task, `archive_to: ${why}`)
   }
+}
+
+/** Names of `/v1` know no case. */
+function isArchiveOf(archiveTo: string, { source, table = '' }: TaskJson): boolean {
+  if (source !== OWN_TABLES) return false
+  const named = table.includes('.') ? table : `default.${table}`
+  return named.toLowerCase() === archiveTo.toLowerCase()
 }
 
 function scheduleOf(

@@ -106,6 +106,19 @@ test('min_age archives what is old, and archive_to appends it to another table',
   expect((await must(ask(service, '/v1/tables/archive.t'))).totals.records).toBe(10)
 })
 
+test.each([
+  ['s.t', 'S.T'],
+  ['t', 'default.t'],
+  ['default.t', 't'],
+])('the archive of %s is not %s, which it is itself', (table, archive_to) => {
+  const parse = (given: object) => () =>
+    parseTask('t', { json: JSON.stringify({ table, where: 'true', ...given }), changedAtMs: 0 })
+  expect(parse({ source: 'moraine', archive_to })).toThrow('is the table itself')
+  expect(parse({ source: 'moraine', archive_to: 'other.t' })).not.toThrow()
+  // Of a database it may have the same name.
+  expect(parse({ archive_to })).not.toThrow()
+})
+
 /** What a run has, on a store that dies. */
 function depsOf(objects: ObjectStore) {
   const tables = service.deps as ArchiveTableDependencies
