@@ -47,13 +47,31 @@ async function requireVisible(
 ): Promise<void> {
   const tables = dataset.endedAtMs === undefined ? readBy(dataset) : madeOf(dataset)
   try {
-    await authorize(privilege, tables)
+    await sourceNamed(dataset, authorize(privilege, tables))
   } catch (error) {
     // Whoever may not see its table is not told that there is such a dataset, either.
     if (error instanceof CodedError && error.code === 'table-not-found') {
       throw notFound(name, version)
     }
     throw error
+  }
+}
+
+/**
+ * Throws refusals with the name of the source in place of its UUID: whoever is refused, and not
+ * told that nothing is there, may see it.
+ */
+export async function sourceNamed(
+  { sourceUuid, sourceName }: DatasetRecord,
+  asking: Promise<void>,
+): Promise<void> {
+  try {
+    await asking
+  } catch (error) {
+    const isOfSource = error instanceof ProblemError && error.facts['table'] === sourceUuid
+    if (!isOfSource || !HIDING.includes(error.code)) throw error
+    const facts = { ...error.facts, table: sourceName }
+    throw new ProblemError(error.code, error.message.replaceAll(sourceUuid, sourceName), { facts })
   }
 }
 

@@ -109,6 +109,10 @@ test('a policy on the source withholds it from all who are not excepted', async 
   const wish = { name: 'more', source: { table: 'sky.planets' } }
   const refused = await reader.send('post', '/v1/datasets', wish)
   expect(refused.body.type).toBe('/problems/table-restricted')
+  // By name, which they may see.
+  const { body } = await reader.send('get', DATASET)
+  expect(body).toMatchObject({ type: '/problems/table-restricted', table: 'sky.planets' })
+  expect(body.detail).toContain('/v1/tables/sky.planets/dump')
 })
 
 test('its reader neither publishes, deletes, shares nor changes it; its owner does', async () => {
@@ -117,7 +121,10 @@ test('its reader neither publishes, deletes, shares nor changes it; its owner do
   for (const caller of [reader, owner]) {
     expect((await caller.send('post', `${HIDDEN}/permissions`, { grant })).status).toBe(403)
   }
-  expect((await reader.send('post', `${DATASET}/publish`)).status).toBe(403)
+  expect((await reader.send('post', `${DATASET}/publish`)).body).toMatchObject({
+    ...{ status: 403, table: 'sky.planets' },
+    detail: 'You lack the privilege own on the table sky.planets',
+  })
   expect((await reader.send('delete', DATASET)).status).toBe(403)
   expect((await owner.send('post', `${HIDDEN}/metadata`, { steward: 'me' })).body.type).toBe(
     '/problems/dataset-immutable',

@@ -19,6 +19,7 @@ import {
   type NamedDataset,
   notFound,
   requireNotGone,
+  sourceNamed,
 } from '../find-dataset.ts'
 import { stopRows, withdrawDataset } from '../withdraw-dataset.ts'
 import {
@@ -101,7 +102,7 @@ async function getPublishable(
 ): Promise<DatasetRecord> {
   const dataset = await getReadyDataset(service, named, asker)
   if (dataset.publishedAtMs === undefined) {
-    await asker.authorize('own', madeOf(dataset))
+    await sourceNamed(dataset, asker.authorize('own', madeOf(dataset)))
     await requireOwnPublished(service, dataset.name, asker)
   }
   return dataset
@@ -129,7 +130,7 @@ function keepOf(
 function changedAgain(service: DatasetService) {
   return async (from: KeptFacts, { authorize }: RepeatedCall): Promise<Reply> => {
     const dataset = await getByUuid(service, String(from['tableUuid']))
-    await authorize('select', madeOf(dataset))
+    await sourceNamed(dataset, authorize('select', madeOf(dataset)))
     return datasetReply(service, dataset, 200)
   }
 }
