@@ -157,7 +157,7 @@ export const DATASETS: readonly MutantGroup[] = [
       [`const asking = { ...call, privilege: 'own' }`, 'const asking = call'],
       [`named, { ...call, privilege: 'own' }`, 'named, call'],
       ['    await requireOwnPublished(service, dataset.name, asker)\n', ''],
-      [`    await asker.authorize('own', madeOf(dataset))\n`, ''],
+      [`    await sourceNamed(dataset, asker.authorize('own', madeOf(dataset)))\n`, ''],
     ],
   },
   {
