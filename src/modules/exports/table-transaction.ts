@@ -197,11 +197,12 @@ export class TableTransaction implements SourceTransaction {
     await deps.converter.convert({ ...output, ...read, restriction }, async ({ path, rows }) => {
       requireEvery(source, meant + rows)
       if (rows === 0) return
-      const placed = await placeUpload(deps, state, {
+      const placing = placeUpload(deps, state, {
         ...{ nullsChecked: 'by-the-engine', signal, pending: this.#pending },
         createdAtMs: deps.ambient.nowMs(),
         receive: (_, location) => deps.objects.putFileIfAbsent(location, path),
       })
+      const placed = await placing.catch((error) => Promise.reject(ofFile(error, source)))
       this.#others.push(...placed)
       requireEvery(source, meant + placed.reduce((sum, file) => sum + file.dataFile.recordCount, 0))
     })
@@ -216,6 +217,16 @@ export class TableTransaction implements SourceTransaction {
 
 function isConflict(error: unknown): error is CatalogError {
   return error instanceof CatalogError && CONFLICTS.has(error.code)
+}
+
+/** What an upload is told is no help for rows of a file that is there. */
+function ofFile(error: unknown, { dataFile: { path } }: PlannedFile): unknown {
+  if (!(error instanceof CatalogError) || error.code !== 'file-spans-partitions') return error
+  const detail =
+    `the condition means some rows of ${path}, and its other rows are of too many partitions of ` +
+    'the present spec for one file to be split into: let an engine rewrite it by partition, or ' +
+    'give a condition that means all or none of its rows; nothing was removed'
+  return new CatalogError(error.code, detail, { cause: error, facts: { ...error.facts, path } })
 }
 
 function deletesOf(manifests: readonly ManifestFile[]): string {

@@ -106,6 +106,23 @@ test('min_age archives what is old, and archive_to appends it to another table',
   expect((await must(ask(service, '/v1/tables/archive.t'))).totals.records).toBe(10)
 })
 
+test('rows of too many partitions to be written anew are told with their file', async () => {
+  await append(0, 1_100, '2020-01-01')
+  const fields = [{ 'source-id': 1, transform: 'identity', name: 'by_id' }]
+  const updates = [
+    { action: 'add-spec', spec: { 'spec-id': 1, fields } },
+    { action: 'set-default-spec', 'spec-id': -1 },
+  ]
+  const changed = { requirements: [], updates }
+  await must(post(service, '/iceberg/v1/namespaces/s/tables/t', changed))
+  await task({ where: 'id < 10' })
+  const { status, body } = await post(service, '/exports/t', {})
+  expect([status, body.type]).toEqual([422, '/problems/file-spans-partitions'])
+  expect(body.detail).toMatch(/some rows of file:.*: let an engine rewrite it by partition/)
+  expect(await left()).toBe(1_100)
+  expect(await archived()).toEqual([])
+})
+
 test.each([
   ['s.t', 'S.T'],
   ['t', 'default.t'],

@@ -69,10 +69,7 @@ function seedRuns(service: ExportService): readonly Route[] {
       permission: FOR_SOME_TASKS,
       reservesKey: true,
       answers: [{ status: 200, description: 'All are done.', shape: SeedOk }],
-      problems: [
-        ...['export-task-unusable', 'export-row-invalid', 'export-count-mismatch'],
-        ...['source-refused', 'table-not-found', 'exports-unreadable', 'export-run-cancelled'],
-      ] as const,
+      problems: ['exports-unreadable', ...OF_RUNS],
       curl: 'curl -X POST $MORAINE/exports',
     },
     async (call) => {
@@ -103,18 +100,7 @@ function seedRuns(service: ExportService): readonly Route[] {
       permission: onExport('export'),
       reservesKey: true,
       answers: [{ status: 200, description: 'It is done.', shape: SeedOk }],
-      problems: [
-        'export-not-found',
-        'export-task-unusable',
-        'export-task-invalid',
-        'export-row-invalid',
-        'export-count-mismatch',
-        'export-outcome-unknown',
-        'export-run-cancelled',
-        'source-refused',
-        'source-unavailable',
-        'table-not-found',
-      ],
+      problems: ['export-not-found', ...OF_RUNS],
       curl: 'curl -X POST $MORAINE/exports/agency',
     },
     async (call) => {
@@ -127,6 +113,13 @@ function seedRuns(service: ExportService): readonly Route[] {
   return [runSeedExports, runSeedExport]
 }
 
+/** What a run may end with. */
+const OF_RUNS = [
+  ...(['export-task-unusable', 'export-task-invalid', 'export-row-invalid'] as const),
+  ...(['export-count-mismatch', 'export-outcome-unknown', 'export-run-cancelled'] as const),
+  ...(['source-refused', 'source-unavailable', 'table-not-found'] as const),
+  ...(['data-file-changed', 'file-corrupt', 'file-spans-partitions'] as const),
+]
 const OK = { status: 'Ok' } as const
 
 /** Throws what the run failed with. */
