@@ -104,6 +104,8 @@ interface QueryOutput {
   /** As `JobOptions` has it. */
   readonly onRead?: JobOptions['onRead'] | undefined
   /** As `JobOptions` has it. */
+  readonly onWrite?: JobOptions['onWrite'] | undefined
+  /** As `JobOptions` has it. */
   readonly timeoutMs?: number
   /** `conversion`: has as long as one, and waits behind them. */
   readonly runsAs?: 'conversion'
@@ -387,7 +389,7 @@ function optionsOf({
   onWrite,
   onRead,
   timeoutMs,
-}: Pick<Output, 'signal' | 'onWrite'> & Pick<QueryOutput, 'onRead' | 'timeoutMs'>): JobOptions {
+}: Pick<QueryOutput, 'signal' | 'onWrite' | 'onRead' | 'timeoutMs'>): JobOptions {
   return {
     ...(signal !== undefined && { signal }),
     ...(onWrite !== undefined && { onWrite }),

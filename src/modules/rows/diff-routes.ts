@@ -5,6 +5,7 @@ import { jsonReply, NDJSON_MEDIA_TYPE } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { estimateWhole } from './estimate.ts'
+import { askerOf } from './limits/query-limits.ts'
 import { snapshotIdOf } from './query-source.ts'
 import { CSV_MEDIA_TYPE, chooseForm, formatOf, resultColumns } from './rows-response.ts'
 import { type LimitedDependencies, READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
@@ -141,15 +142,20 @@ const diff = (deps: LimitedDependencies, streams: RowStreams) =>
         return jsonReply(diffJson(found))
       }
       const form = chooseForm(format, call.accepts)
-      const options = { format: formatOf(form), signal: call.closed }
       const cost = isRestricted ? estimateWhole([filesOf(found)]).cost : bytesOf(found)
-      streams.requirePlace()
-      const { value: changes, headers } = await deps.limits.inTurn(call, cost, (onRead) =>
-        readChanges(deps, found, { ...options, onRead }),
-      )
-      const { schema: result, file } = changes
-      const members = { ...endsOf(found), columns: resultColumns(result) }
-      return await streams.reply(form, { result, members, headers, file, closed: call.closed })
+      const { principal, request, closed } = call
+      const asker = askerOf({ principal, request })
+      return await streams.withPlace({ asker, closed }, async ({ signal, onWrite, reply }) => {
+        const reading = { format: formatOf(form), signal, onWrite }
+        const { value: changes, headers } = await deps.limits.inTurn(
+          { principal, request, closed: signal },
+          cost,
+          (onRead) => readChanges(deps, found, { ...reading, onRead }),
+        )
+        const { schema: result, file } = changes
+        const members = { ...endsOf(found), columns: resultColumns(result) }
+        return await reply(form, { result, members, headers, file })
+      })
     },
   )
 

@@ -197,6 +197,7 @@ interface ChangesOptions {
   readonly format: 'ndjson' | 'csv'
   readonly signal: AbortSignal
   readonly onRead: OnRead
+  readonly onWrite: (bytes: number) => void
 }
 
 /** Rows as lines of an open file, which the caller closes. */
@@ -212,7 +213,7 @@ export interface Changes {
 export async function readChanges(
   deps: RowsDependencies,
   { from, to, ...files }: SnapshotDiff,
-  { format, signal, ...options }: ChangesOptions,
+  { onRead: report, ...options }: ChangesOptions,
 ): Promise<Changes> {
   const { converter } = deps
   const { definition } = to.state
@@ -222,8 +223,8 @@ export async function readChanges(
     const table = (sources: readonly PlannedFile[]) => {
       return { definition, readAs, restriction, held, sources }
     }
-    const onRead = reportOf([{ source: to, files: sides.flat() }], options.onRead)
-    const query = { sql, tables: sides.map(table), format, signal, onRead }
+    const onRead = reportOf([{ source: to, files: sides.flat() }], report)
+    const query = { sql, tables: sides.map(table), ...options, onRead }
     return converter.querySql(query, async ({ schema }, path) => {
       return { schema, file: await converter.open(path) }
     })

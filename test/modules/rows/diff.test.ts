@@ -152,6 +152,21 @@ test('a slow reader holds neither engine nor place, and leaves no file', async (
   await eventually(async () => (await openFiles()) < before)
 })
 
+test('one caller has at most four of these responses', async () => {
+  const path = `/v1/tables/slow/diff?from=${await firstOf('slow')}&rows=true`
+  const sockets = await Promise.all([1, 2, 3, 4].map(() => openSlowly(path)))
+  const { status, body, headers } = await ask(service, path)
+  expect([status, body.type]).toEqual([503, '/problems/overloaded'])
+  expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
+  for (const socket of sockets) socket.destroy()
+  await eventually(async () => (await ask(service, path)).status === 200)
+})
+
+async function firstOf(table: string): Promise<string> {
+  const { snapshots } = await must(ask(service, `/v1/tables/${table}/snapshots`))
+  return snapshots.at(-1).snapshot_id
+}
+
 /** Files without a name that the process has open. */
 async function openFiles(): Promise<number> {
   const names = await readdir('/proc/self/fd')
