@@ -25,6 +25,15 @@ export class SharedWork<T> {
     return this.#state === 'failed' || this.#stop.signal.aborted
   }
 
+  get isDone(): boolean {
+    return this.#state === 'done'
+  }
+
+  /** Resolves when the work is over, however it ends. */
+  async over(): Promise<void> {
+    await this.#work.catch(() => undefined)
+  }
+
   async result(signal: AbortSignal): Promise<T> {
     this.#waiting++
     try {

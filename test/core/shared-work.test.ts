@@ -41,7 +41,10 @@ describe('work that several wait for', () => {
     const results = Promise.allSettled([done.work.result(never), failed.work.result(never)])
     done.end(7)
     failed.end(gone)
+    expect([done.work.isDone, failed.work.isDone]).toEqual([false, false])
     await results
+    expect([done.work.isDone, failed.work.isDone]).toEqual([true, false])
+    await Promise.all([done.work.over(), failed.work.over()])
     expect(await done.work.result(never)).toBe(7)
     expect([done.work.isLost, done.signal().aborted, failed.work.isLost]).toEqual([
       ...[false, false, true],

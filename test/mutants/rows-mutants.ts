@@ -142,7 +142,20 @@ export const ROWS: readonly MutantGroup[] = [
       ['file.sizeBytes > 0 ? 1 : 0', '0'],
       ['if (isBetween) yield Uint8Array.of(COMMA)\n', ''],
       ['isBetween = chunk.at(-1) === NEWLINE', 'isBetween = false'],
-      ['      void file.close()\n', ''],
+    ],
+  },
+  {
+    file: 'src/modules/rows/rows-stream.ts',
+    tests: ['test/modules/rows/row-streams.test.ts'],
+    edits: [
+      ['      void file?.close()\n', ''],
+      [' && ofCaller < ofCallerMax', ''],
+      ['this.#taken.size < streamsMax && ', ''],
+      ['      leave()\n      throw error', '      throw error'],
+      ['if (bytes > fileBytes)', 'if (false)'],
+      ['if (all <= bytesMax)', 'if (true)'],
+      ['      onWrite(file.sizeBytes)\n', ''],
+      ['    this.#taken.add(taken)\n', ''],
     ],
   },
   {

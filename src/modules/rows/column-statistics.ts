@@ -80,7 +80,7 @@ export class StatisticsOfColumns {
   async findKnown(asked: Omit<Described, 'onRead'>): Promise<DescribedColumn | undefined> {
     const { source, type, key } = await this.#find(asked)
     const known = this.#findKept(key)
-    if (known === undefined) return undefined
+    if (known?.isDone !== true) return undefined
     const statistics = await known.result(asked.signal)
     return { source, name: asked.column, type, statistics }
   }
@@ -107,9 +107,15 @@ export class StatisticsOfColumns {
         this.#compute(source, held, { fieldId, type, onRead, signal }),
       )
     // Others may wait for it, too: it goes on when who asked first has left.
-    const shared = this.#findKept(key) ?? new SharedWork(compute)
-    this.#kept.set(key, shared)
-    return { source, name: asked.column, type, statistics: await shared.result(asked.signal) }
+    const kept = this.#findKept(key)
+    const shared = kept ?? new SharedWork(compute)
+    if (kept === undefined) this.#kept.set(key, shared)
+    try {
+      return { source, name: asked.column, type, statistics: await shared.result(asked.signal) }
+    } finally {
+      // Its place and its charge are those of who began it, also when that client has left.
+      if (kept === undefined) await shared.over()
+    }
   }
 
   async #compute(

@@ -12,10 +12,9 @@ import {
   type RowsText,
 } from './rows-response.ts'
 
-/** Files that are made and sent at once, and their bytes: they take disk until they are read. */
+/** How many files are made and sent at once, and their bytes: each takes disk until it is read. */
 export interface StreamLimits {
   readonly streams: number
-  /** Of one caller. */
   readonly streamsOfCaller: number
   readonly fileBytes: number
   readonly bytes: number
@@ -38,7 +37,7 @@ interface RowsFile extends Pick<RowsText, 'result' | 'members' | 'headers'> {
 export interface StreamPlace {
   /** Ends with the request, and where the rows take too much of the disk. */
   readonly signal: AbortSignal
-  /** As `JobOptions.onWrite`. */
+  /** Hears how many bytes the rows take, from time to time. */
   readonly onWrite: (bytes: number) => void
   /** The same reply as of rows in memory. The file is closed when the response is. */
   reply(form: ResultForm, rows: RowsFile): Promise<Reply>
@@ -104,16 +103,18 @@ export class RowStreams {
     const ofCaller = [...this.#taken].filter((each) => each.asker === asker).length
     if (this.#taken.size < streamsMax && ofCaller < ofCallerMax) return
     const facts = { streamsMax, ofCallerMax, retryAfterSeconds: RETRY_AFTER_SECONDS }
-    const detail = `too many rows are being sent: at most ${ofCallerMax} such responses of one caller`
-    throw new CatalogError('overloaded', `${detail}, and ${streamsMax} in all: ask again`, {
-      facts,
-    })
+    const detail =
+      `too many rows are being sent: at most ${ofCallerMax} of these responses are of one ` +
+      `caller, and ${streamsMax} in all: ask again`
+    throw new CatalogError('overloaded', detail, { facts })
   }
 
   #refusalOf({ bytes }: Taken): CatalogError | undefined {
     const { fileBytes, bytes: bytesMax } = this.#limits
     if (bytes > fileBytes) {
-      const detail = `the rows that differ take more than ${fileBytes} bytes: compare nearer snapshots`
+      const detail =
+        `the rows that differ have more than ${fileBytes} bytes: compare snapshots nearer ` +
+        'to one another'
       return new CatalogError('result-too-large', detail, { facts: { bytesMax: fileBytes } })
     }
     const all = [...this.#taken].reduce((sum, taken) => sum + taken.bytes, 0)

@@ -4,7 +4,11 @@ import { held } from './limits-lab.ts'
 
 const gone = new Error('gone')
 const overloaded = { code: 'overloaded' }
-const text = { result: { schemaId: 0, fields: [] }, members: {}, headers: {} }
+const text = {
+  result: { schemaId: 0, fields: [], identifierFieldIds: [] },
+  members: {},
+  headers: {},
+}
 
 function file(sizeBytes = 0) {
   let closed = 0

@@ -124,6 +124,37 @@ test.each(READERS)('a client that has gone reads no more: $what', async ({ path,
   expect(await manifestsRead()).toBe(alone)
 })
 
+test('statistics that several wait for keep the place of who began them', async () => {
+  const own = await startTestService({
+    environment: { MORAINE_MANIFEST_CACHE: '1KB', MORAINE_QUERIES_RUNNING: '2' },
+    wrapObjects: (objects) => store.wrap(objects),
+  })
+  try {
+    await makeTable(own, 'sky', [rows(3)])
+    const path = '/v1/tables/sky/columns/name/statistics'
+    const left = async () => {
+      const { headers: got } = await ask(own, '/v1/tables/none/diff?from=1')
+      return /"queries";r=(\d+)/.exec(got.get('ratelimit') ?? '')?.[1]
+    }
+    expect(await left()).toBe('34')
+    store.stall(LISTS)
+    const gone = new AbortController()
+    const first = fetch(own.url + path, { signal: gone.signal })
+    await eventually(async () => (await left()) === '33')
+    const second = ask(own, path)
+    await eventually(async () => (await left()) === '32')
+    gone.abort()
+    await expect(first).rejects.toThrow()
+    expect(await left()).toBe('32')
+    store.end()
+    expect((await second).status).toBe(200)
+    await eventually(async () => (await left()) === '34')
+  } finally {
+    store.end()
+    await own.close()
+  }
+})
+
 /** How many manifests were read when one more request has been answered. */
 async function manifestsRead(): Promise<number> {
   await must(ask(service, '/v1/tables/sky/rows'))
