@@ -235,6 +235,21 @@ test.each([
   expect(snapshot).toBeNull()
 })
 
+test('nanoseconds that are cut on the way are told', async () => {
+  const table = await newTable([
+    { name: 'v', type: 'long' },
+    { name: 'us', type: 'timestamp' },
+  ])
+  const at = "TIMESTAMP_NS '2024-01-01 00:00:00.123456789'"
+  const query = `SELECT 1::DOUBLE AS v, ${at} AS us`
+  const answer = await must(upload(table, await write(query)), 201)
+  expect(answer.files[0].notes).toEqual([
+    'v: double in the file, written as long',
+    'us: nanoseconds in the file, cut to microseconds',
+  ])
+  expect(await rowsOf(table)).toEqual([{ v: 1, us: '2024-01-01T00:00:00.123456' }])
+})
+
 test('whole numbers that a double would round are no conversion', async () => {
   const table = await newTable([{ name: 'v', type: 'double' }])
   const { status, body } = await upload(table, await write('SELECT 9007199254740993::BIGINT AS v'))

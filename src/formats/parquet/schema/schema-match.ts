@@ -204,6 +204,9 @@ class Matcher {
     if (shape.kind === 'leaf' && leafType !== undefined && 'type' in leafType) {
       if (!isNested(type) && isReadableAs(leafType, type)) {
         this.fieldIds[shape.leaf.leafIndex] = id
+        if (leafType.form === 'nanos' && typeName(leafType.type) === typeName(type)) {
+          this.conversions.push(`${shownPath(path)}: nanoseconds in the file, cut to microseconds`)
+        }
         return
       }
     }
