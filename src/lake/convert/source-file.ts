@@ -18,7 +18,7 @@ import type { ObjectStore } from '../../objects/object-store.ts'
 import { columnNames } from '../file/column-names.ts'
 import { type FooterOfFile, readFooterOf } from '../file/read-footer.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
-import { namingDeleteFile } from './data-file-faults.ts'
+import { namingDeleteFile, requireCounted } from './data-file-faults.ts'
 import type { LocalPaths, NewEnd } from './local-file-cache.ts'
 
 /** Size of a deletion vector: a bit for each of a billion rows, and its headers. */
@@ -39,6 +39,7 @@ export async function describeSource(
   const seen = await readFooterOf(objects, dataFile.path)
   const { footer, identity } = seen
   requireSupportedPages(footer)
+  requireCounted(dataFile, footer.rowCount)
   const known = {
     names: columnNames(definition, schema),
     constants: partitionConstants(definition.partitionSpecs, dataFile),

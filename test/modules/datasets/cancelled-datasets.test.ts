@@ -115,5 +115,7 @@ test('a cancel that was not told, since its process died, is told later, and onc
   // One that was asked for again is its newer job's.
   expect((await make(reader, WAITING)).body.version).toBe(2)
   await tell()
-  expect((await must(reader.send('get', '/v1/datasets/waiting/2/status'))).state).toBe('queued')
+  const { state } = await must(reader.send('get', '/v1/datasets/waiting/2/status'))
+  // Its turn may have come.
+  expect(['queued', 'building', 'ready']).toContain(state)
 })

@@ -122,3 +122,26 @@ test('a text that was made keeps its rows; what is not made of it yet is refused
   const after = await makeDump(service, `/v1/tables/${name}/dump`)
   expect(after.extends).toMatchObject({ byte: before.bytes })
 })
+
+test('a file that was replaced by one of another number of rows is refused by whoever reads', async () => {
+  await addFile()
+  const [path = ''] = paths
+  const rows = "(SELECT range::INT AS i, 'a' AS s FROM range(7))"
+  await querySql(`COPY (FROM ${rows}) TO '${path}.new' (FORMAT parquet)`)
+  await rename(`${path}.new`, path)
+  const sql = { sql: `SELECT count(*) AS n FROM ${name}` }
+  const query = { source: { table: name }, columns: ['i'] }
+  const requests = [
+    dump('csv'),
+    dump('parquet'),
+    ask(service, `/v1/tables/${name}/rows`),
+    ask(service, `/v1/tables/${name}/columns/i/statistics`),
+    post(service, '/v1/query', sql),
+    post(service, '/v1/query', query),
+  ]
+  for (const { status, body } of await Promise.all(requests)) {
+    expect([status, body]).toMatchObject([422, { type: '/problems/file-corrupt' }])
+    expect(body.detail).toMatch(/it has 7 rows where the table counts 3/)
+    expect(body.path).toBe(`file://${path}`)
+  }
+})
