@@ -123,7 +123,7 @@ test('a text that was made keeps its rows; what is not made of it yet is refused
   expect(after.extends).toMatchObject({ byte: before.bytes })
 })
 
-test('one that was replaced by one of another number of rows is refused by all readers', async () => {
+test('one that was replaced by one of another number of rows is refused by all', async () => {
   await addFile()
   const [path = ''] = paths
   const rows = "(SELECT range::INT AS i, 'a' AS s FROM range(7))"
