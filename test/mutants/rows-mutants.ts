@@ -138,10 +138,14 @@ export const ROWS: readonly MutantGroup[] = [
   {
     file: 'src/modules/rows/rows-stream.ts',
     tests: DIFF,
+    edits: [['file.sizeBytes > 0 ? 1 : 0', '0']],
+  },
+  {
+    file: 'src/modules/rows/rows-response.ts',
+    tests: DIFF,
     edits: [
-      ['file.sizeBytes > 0 ? 1 : 0', '0'],
-      ['if (isBetween) yield Uint8Array.of(COMMA)\n', ''],
-      ['isBetween = chunk.at(-1) === NEWLINE', 'isBetween = false'],
+      ['this.#isBetween ? [Uint8Array.of(COMMA)] : []', '[]'],
+      ['this.#isBetween = lines.at(-1) === NEWLINE', 'this.#isBetween = false'],
     ],
   },
   {

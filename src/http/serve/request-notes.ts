@@ -1,8 +1,12 @@
+import { METHODS } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Request, Response } from 'express'
 import type { Asked } from '../permission.ts'
 import { requestTarget } from '../request-log.ts'
 import type { Route } from '../route.ts'
+
+/** Every method that a request may have. */
+export const REQUEST_METHODS: readonly string[] = METHODS
 
 /** What a request came to, for those who keep a record of requests. */
 export interface EndedRequest {
@@ -13,6 +17,7 @@ export interface EndedRequest {
   readonly requestId: string
   /** The client's, as far as the proxies in between are trusted. */
   readonly address: string | undefined
+  /** One of `REQUEST_METHODS`. */
   readonly method: string
   /** As the client wrote it, without the query. */
   readonly path: string

@@ -1,4 +1,5 @@
 import { mapBounded } from '../../core/bounded.ts'
+import type { OpenFile } from '../../core/open-file.ts'
 import type { Restriction, RowSelection } from '../../core/table/restriction.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
 import { untilStopped } from '../../core/until-stopped.ts'
@@ -29,7 +30,6 @@ import type { SourceIdentity } from '../file/source-identity.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import { namingSource, requireRows } from './data-file-faults.ts'
 import { LocalFileCache } from './local-file-cache.ts'
-import type { OpenFile } from './open-file.ts'
 import { describeNewFile, describeSource } from './source-file.ts'
 import { sourceRestriction } from './source-restriction.ts'
 

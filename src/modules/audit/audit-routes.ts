@@ -1,4 +1,3 @@
-import { METHODS } from 'node:http'
 import type { z } from 'zod'
 import type { Catalog } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
@@ -9,6 +8,7 @@ import { onCatalog, onTable, onView } from '../../http/permission.ts'
 import { requireAccepted } from '../../http/problem.ts'
 import { JSON_MEDIA_TYPE, jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
+import { REQUEST_METHODS } from '../../http/serve/request-notes.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { getView } from '../views/change-view.ts'
 import { wantedView } from '../views/views.ts'
@@ -38,7 +38,7 @@ const AUDIT_TAG: Tag = {
   description: 'Who did what, who was refused, and how much was used.',
 }
 /** Actions of requests for which there is no route: all that HTTP has. */
-const UNROUTED = new Set(METHODS.map((method) => method.toLowerCase()))
+const UNROUTED = new Set(REQUEST_METHODS.map((method) => method.toLowerCase()))
 const NEXT_PAGE = 'Next-Page-Token'
 const FORMS = [JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, 'application/ndjson']
 const DESCRIPTION =

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { describeColumns } from '../../core/schema/column-definition.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { csvHeader } from '../../formats/csv-header.ts'
@@ -13,8 +13,8 @@ const FORM_BY_MEDIA_TYPE: Readonly<Record<string, ResultForm>> = {
   'application/ndjson': 'ndjson',
   [CSV_MEDIA_TYPE]: 'csv',
 }
-export const NEWLINE = 0x0a
-export const COMMA = 0x2c
+const NEWLINE = 0x0a
+const COMMA = 0x2c
 
 export type ResultForm = 'json' | 'ndjson' | 'csv'
 
@@ -46,7 +46,8 @@ export interface RowsText {
 export function rowsReply(form: ResultForm, { result, pieces, members, headers }: RowsText): Reply {
   const text = new TextEncoder()
   const { head, end } = frameOf(form, { result, members })
-  const rows = form === 'json' ? asItems(pieces) : pieces
+  const items = new ListItems()
+  const rows = form === 'json' ? pieces.flatMap((piece) => items.of(piece)) : pieces
   const ends = end === '' ? [] : [text.encode(end)]
   return replyOf(MEDIA_TYPES[form], [text.encode(head), ...rows, ...ends], headers)
 }
@@ -78,27 +79,31 @@ function replyOf(
 ): Reply {
   const hash = createHash('sha256')
   for (const piece of pieces) hash.update(piece)
+  return { status: 200, mediaType, body: { pieces }, headers: rowsHeaders(hash, headers) }
+}
+
+/** Those of a response of rows; `hash` is of all that its body is made of. */
+export function rowsHeaders(
+  hash: Hash,
+  headers: RowsText['headers'],
+): Readonly<Record<string, string>> {
   const etag = `"${hash.digest('base64url').slice(0, 22)}"`
-  return {
-    status: 200,
-    mediaType,
-    body: { pieces },
-    headers: { Vary: 'Accept, Origin', ETag: etag, ...headers },
-  }
+  return { Vary: 'Accept, Origin', ETag: etag, ...headers }
 }
 
 /** Lines as items of a list: a line has no other line end, since JSON escapes them. */
-function asItems(pieces: readonly Uint8Array[]): readonly Uint8Array[] {
-  const comma = Uint8Array.of(COMMA)
-  const items: Uint8Array[] = []
-  for (const piece of pieces) {
-    for (let start = 0; start < piece.length; ) {
-      const found = piece.indexOf(NEWLINE, start)
-      const end = found < 0 ? piece.length : found
-      if (items.length > 0) items.push(comma)
-      items.push(piece.subarray(start, end))
-      start = end + 1
+export class ListItems {
+  #isBetween = false
+
+  /** The next bytes of the lines, changed in place: commas are between them, none at the end. */
+  of(lines: Uint8Array): readonly Uint8Array[] {
+    if (lines.length === 0) return []
+    const before = this.#isBetween ? [Uint8Array.of(COMMA)] : []
+    this.#isBetween = lines.at(-1) === NEWLINE
+    const items = this.#isBetween ? lines.subarray(0, -1) : lines
+    for (let at = items.indexOf(NEWLINE); at >= 0; at = items.indexOf(NEWLINE, at + 1)) {
+      items[at] = COMMA
     }
+    return [...before, items]
   }
-  return items.length === 0 ? [] : [Buffer.concat(items)]
 }

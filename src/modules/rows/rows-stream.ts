@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
 import { CatalogError } from '../../core/errors.ts'
 import { LinkedStop } from '../../core/linked-stop.ts'
+import type { OpenFile } from '../../core/open-file.ts'
 import type { Reply } from '../../http/reply.ts'
-import type { OpenFile } from '../../lake/convert/open-file.ts'
 import {
-  COMMA,
   frameOf,
+  ListItems,
   MEDIA_TYPES,
-  NEWLINE,
   type ResultForm,
   type RowsText,
+  rowsHeaders,
 } from './rows-response.ts'
 
 /** How many files are made and sent at once, and their bytes: each takes disk until it is read. */
@@ -145,25 +145,15 @@ async function replyOf(
     yield* isList ? asItems(file.chunks()) : file.chunks()
     if (end !== '') yield Buffer.from(end)
   }
-  const etag = `"${hash.digest('base64url').slice(0, 22)}"`
   return {
     status: 200,
     mediaType: MEDIA_TYPES[form],
-    headers: { Vary: 'Accept, Origin', ETag: etag, ...headers },
+    headers: rowsHeaders(hash, headers),
     body: { bytes, chunks },
   }
 }
 
-/** Lines as items of a list: a line has no other line end, since JSON escapes them. */
 async function* asItems(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let isBetween = false
-  for await (const chunk of chunks) {
-    if (isBetween) yield Uint8Array.of(COMMA)
-    isBetween = chunk.at(-1) === NEWLINE
-    const items = isBetween ? chunk.subarray(0, -1) : chunk
-    for (let at = items.indexOf(NEWLINE); at >= 0; at = items.indexOf(NEWLINE, at + 1)) {
-      items[at] = COMMA
-    }
-    yield items
-  }
+  const items = new ListItems()
+  for await (const chunk of chunks) yield* items.of(chunk)
 }

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { open, rm } from 'node:fs/promises'
 import { CatalogError } from '../../core/errors.ts'
+import type { OpenFile } from '../../core/open-file.ts'
 import { translateError } from './local-error.ts'
 
 const WHAT = 'a temporary file'
@@ -43,16 +44,8 @@ export async function* readLocalFile(path: string): AsyncGenerator<Uint8Array> {
   yield* createReadStream(path, { highWaterMark: CHUNK_BYTES })
 }
 
-/** A file of the local disk that can be read, again and again, when its name is gone. */
-export interface OpenLocalFile {
-  readonly sizeBytes: number
-  chunks(): AsyncIterable<Uint8Array>
-  /** Frees what a file without a name takes. Reading fails from then on. */
-  close(): Promise<void>
-}
-
 /** The caller closes it. */
-export async function openLocalFile(path: string): Promise<OpenLocalFile> {
+export async function openLocalFile(path: string): Promise<OpenFile> {
   const handle = await open(path)
   const { size: sizeBytes } = await handle.stat()
   const options = { start: 0, autoClose: false, highWaterMark: HELD_BYTES }

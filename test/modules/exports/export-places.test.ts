@@ -26,6 +26,7 @@ import {
   runOf,
   SIGNAL,
   sourceAt,
+  TASKS_OF_T,
   type TestSource,
 } from './export-runs.ts'
 
@@ -64,12 +65,7 @@ describeWithPostgres('places of exports', () => {
     return openLocalStore({ writableRoots: [`${home}/lake`], readableRoots: [] })
   }
   const MODES = {
-    atomic: { json: { table: 't', where: 'true' } },
-    snapshot: { json: {}, select: 'select * from t', remove: 'delete from t' },
-    keys: {
-      json: { mode: 'keys', table: 't', where: 'true' },
-      select: 'select * from t join moraine_keys using (id)',
-    },
+    ...TASKS_OF_T,
     batches: { json: { mode: 'batches', table: 't', where: 'true', batch_rows: 8_000 } },
   } as const
   const taskOf = (mode: keyof typeof MODES, more: object = {}) => {

@@ -25,6 +25,16 @@ export function runOf(jobId: string = randomUUID()) {
   }
 }
 
+/** Tasks, by their modes, of all rows of a table `t` whose key is `id`. */
+export const TASKS_OF_T = {
+  atomic: { json: { table: 't', where: 'true' } },
+  snapshot: { json: {}, select: 'select * from t', remove: 'delete from t' },
+  keys: {
+    json: { mode: 'keys', table: 't', where: 'true' },
+    select: 'select * from t join moraine_keys using (id)',
+  },
+} as const
+
 export function sourceAt(url: string): PostgresSource {
   return new PostgresSource({ url, newId: randomUUID, sleep: (ms) => sleep(ms) })
 }

@@ -15,6 +15,7 @@ import {
   openTestSource,
   runOf,
   sourceAt,
+  TASKS_OF_T,
   type TestSource,
 } from './export-runs.ts'
 
@@ -78,12 +79,7 @@ describeWithPostgres('what comes after the rows of a COPY', () => {
   afterEach(() => rm(home, { recursive: true }))
 
   const TASKS = {
-    atomic: { json: { table: 't', where: 'true' } },
-    snapshot: { json: {}, select: 'select * from t', remove: 'delete from t' },
-    keys: {
-      json: { mode: 'keys', table: 't', where: 'true' },
-      select: 'select * from t join moraine_keys using (id)',
-    },
+    ...TASKS_OF_T,
     batches: { json: { mode: 'batches', table: 't', where: 'true', batch_rows: 100 } },
     keep: { json: { mode: 'keep', table: 't', where: 'true' } },
   } as const
