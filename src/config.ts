@@ -155,7 +155,8 @@ export function readConfig(environment: Environment): Config {
     ),
     linkExpirySeconds: read(
       'MORAINE_LINK_EXPIRY_HOURS',
-      '24',
+      // A link works for whoever has it, also when its asker's rights have ended.
+      access.auth === 'none' ? '24' : '0.25',
       'a number of hours up to 168, like 24 or 0.25, or 0 for no links',
       Hours,
     ),

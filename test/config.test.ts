@@ -190,6 +190,7 @@ test.each([
   ['MORAINE_DISK_RESERVE', '2GB', { diskReserveBytes: 2048 * MIB }],
   ['MORAINE_DISK_RESERVE', '0MB', { diskReserveBytes: 0 }],
   ['MORAINE_LINK_EXPIRY_HOURS', '0.25', { linkExpirySeconds: 900 }],
+  ['MORAINE_AUTH', 'keys', { linkExpirySeconds: 900 }],
   ['MORAINE_LINK_EXPIRY_HOURS', '168', { linkExpirySeconds: 604_800 }],
   ['MORAINE_LINK_EXPIRY_HOURS', '0', { linkExpirySeconds: 0 }],
   [

@@ -27,6 +27,11 @@ export interface ObjectTail {
 export interface StreamOptions extends Expected {
   /** Chunks may lie in it, each valid until the next is pulled. */
   readonly buffer?: Uint8Array | undefined
+  /**
+   * That the bytes are all that the object has, so that a store which keeps a checksum of it can
+   * hold them against it: `storage-unavailable` at the end if they arrived damaged.
+   */
+  readonly isWhole?: boolean | undefined
 }
 
 export interface LinkedObject {

@@ -45,7 +45,7 @@ async function moveBetween(
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<'moved' | 'already-exists'> {
   const { sizeBytes, version } = (await source.find(from)) ?? missing(from)
-  const chunks = source.readStream(from, 0, sizeBytes, { version })
+  const chunks = source.readStream(from, 0, sizeBytes, { version, isWhole: true })
   const { outcome } = await target.putStreamIfAbsent(to, chunks, { bytesMax: sizeBytes })
   if (outcome === 'already-exists') return outcome
   await source.delete(from, { version })

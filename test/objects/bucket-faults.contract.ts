@@ -73,6 +73,29 @@ export function describeBucketFaults(name: string, start: () => FailingStore): v
       expect(Buffer.from(whole).equals(bytes)).toBe(true)
     })
 
+    test('what arrives damaged of a whole object is told, and the next read is right', async () => {
+      await store.putIfAbsent(`${root}/a`, bytesOf('abc'))
+      const ways = [
+        async () => textOf(await store.read(`${root}/a`, { bytesMax: 9 })),
+        async () => {
+          const parts: Uint8Array[] = []
+          const whole = store.readStream(`${root}/a`, 0, 3, { isWhole: true })
+          for await (const chunk of whole) parts.push(chunk)
+          return textOf(Buffer.concat(parts))
+        },
+      ]
+      for (const read of ways) {
+        front.fail(is.get, { kind: 'damaged' })
+        const { code, message } = await refusal(read())
+        expect(code).toBe('storage-unavailable')
+        expect(message).toContain('checksum')
+        expect(await read()).toBe('abc')
+      }
+      // Whoever expects the whole and gets more has another object.
+      const part = store.readStream(`${root}/a`, 0, 2, { isWhole: true })[Symbol.asyncIterator]()
+      expect((await refusal(part.next())).code).toBe('data-file-changed')
+    })
+
     test('an object that is replaced between two parts of a read is told, not joined', async () => {
       await store.putIfAbsent(`${root}/cut`, new Uint8Array(400_000).fill(1))
       front.fail(is.get, { kind: 'cut', afterBytes: 65_536 })
@@ -95,6 +118,8 @@ export function describeBucketFaults(name: string, start: () => FailingStore): v
           await refusal(store.read(`${root}/a`, { bytesMax: 9 })),
           await refusal(store.putIfAbsent(`${root}/a`, bytesOf('x'))),
         ]
+        // That answers to HEAD have no body hides nothing, but of a bucket, which few requests name.
+        if (fault !== 'bucket-missing') refused.push(await refusal(store.find(`${root}/a`)))
         for (const { code, facts } of refused) {
           expect([code, facts['fault']]).toEqual(['storage-misconfigured', fault])
         }
@@ -140,6 +165,11 @@ export function describeBucketFaults(name: string, start: () => FailingStore): v
       const refused = front.seen.length
       expect((await refusal(store.find(`${root}/a`))).facts).toMatchObject({ retryAfterSeconds: 5 })
       expect(front.seen.length - refused).toBeLessThanOrEqual(1)
+      // Nor does what is long begin.
+      const long = new Uint8Array(9_000_000)
+      const before = front.seen.length
+      const put = await refusal(store.putIfAbsent(`${root}/long`, long))
+      expect([put.code, front.seen.length]).toEqual(['storage-unavailable', before])
       front.failAll(undefined)
       await new Promise((resolve) => setTimeout(resolve, 5_100))
       expect(await store.find(`${root}/a`)).toMatchObject({ sizeBytes: 3 })

@@ -110,7 +110,8 @@ export class LocalFileCache {
     const tail = end === undefined ? Buffer.alloc(0) : endBytes(end)
     const kept = end?.offset ?? source.sizeBytes
     const sizeBytes = kept + tail.length
-    const chunks = followedBy(objects.readStream(location, 0, kept, { version }), tail)
+    const read = { version, isWhole: end === undefined }
+    const chunks = followedBy(objects.readStream(location, 0, kept, read), tail)
     await writeLocalFile(path, chunks, { bytesMax: sizeBytes })
     return sizeBytes
   }

@@ -130,7 +130,7 @@ export async function copyWarehouse(
   for await (const info of from.objects.list(from.root)) infos.push(info)
   const differing: string[] = []
   const copy = async ({ location, sizeBytes, version }: ObjectInfo): Promise<number> => {
-    const chunks = from.objects.readStream(location, 0, sizeBytes, { version })
+    const chunks = from.objects.readStream(location, 0, sizeBytes, { version, isWhole: true })
     const there = to.root + location.slice(from.root.length)
     const put = await to.objects.putStreamIfAbsent(there, chunks, { bytesMax: sizeBytes })
     if (put.outcome === 'written') return 1
@@ -175,7 +175,7 @@ async function copyFile(
   target: BackupTarget,
   { location, sizeBytes, version }: ObjectInfo,
 ): Promise<boolean> {
-  const chunks = objects.readStream(location, 0, sizeBytes, { version })
+  const chunks = objects.readStream(location, 0, sizeBytes, { version, isWhole: true })
   const to = `${target.root}/warehouse${location.slice(warehouse.length)}`
   try {
     await target.objects.putStreamIfAbsent(to, chunks, { bytesMax: sizeBytes })

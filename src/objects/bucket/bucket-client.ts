@@ -22,6 +22,17 @@ export interface ListedPage {
   readonly next: string | undefined
 }
 
+/** Uploads in parts that were neither completed nor given up. */
+export interface UploadsPage {
+  readonly uploads: readonly {
+    readonly key: string
+    readonly uploadId: string
+    readonly beganAtMs: number
+  }[]
+  /** For the page after it. */
+  readonly next: { readonly key: string; readonly uploadId: string | undefined } | undefined
+}
+
 export interface ObjectBody extends ObjectState {
   /** The range asked for, as much of it as there is. Destroying it ends the request. */
   readonly chunks: Readable
@@ -47,6 +58,8 @@ export type StoreFault =
   | 'not-supported'
   /** The upload in parts is no more: completed by a try whose answer was lost, or given up. */
   | 'upload-gone'
+  /** What arrived has another checksum than the store has of it. */
+  | 'damaged'
   /** They do for requests, and have no key to sign links with. */
   | 'signing-refused'
   | 'clock-skewed'
@@ -115,12 +128,14 @@ export interface BucketClient {
     place: BucketPlace,
     attempt: Attempt & { readonly version?: string | undefined },
   ): Promise<void>
-  /** Gives up uploads in parts that began before the instant; returns how many. */
-  abortUploads(
+  /** Uploads in parts of keys with the prefix, in pages. */
+  listUploads(
     bucket: string,
     prefix: string,
-    attempt: Attempt & { readonly beforeMs: number },
-  ): Promise<number>
+    attempt: Attempt & { readonly page?: UploadsPage['next'] },
+  ): Promise<UploadsPage>
+  /** Gives an upload in parts up, if it is still there. */
+  abortUpload(place: BucketPlace, attempt: Attempt & { readonly uploadId: string }): Promise<void>
   explain(error: unknown): StoreFault | undefined
   close(): void
 }

@@ -49,6 +49,16 @@ export function bucketError(
           cause: error,
         },
       )
+    case 'damaged':
+      return new CatalogError(
+        'storage-unavailable',
+        `What the store sent of ${quoted(location)} does not have the checksum that it keeps: it ` +
+          'was damaged on its way, or is damaged there.',
+        {
+          facts: { location: quoted(location), retryAfterSeconds: RETRY_AFTER_SECONDS },
+          cause: error,
+        },
+      )
     default: {
       const told = MISCONFIGURED[fault] + detailOf(error, fault, location)
       return new CatalogError(

@@ -8,7 +8,7 @@ import type {
   ObjectLinks,
 } from '../object-links.ts'
 import { quoted } from '../store-errors.ts'
-import type { BucketClient, Marked } from './bucket-client.ts'
+import type { BucketClient, Marked, ObjectState } from './bucket-client.ts'
 import { bucketError } from './bucket-error.ts'
 import { type BucketLocations, type BucketPlace, BucketRoots } from './bucket-location.ts'
 import { faultOf, StorePatience } from './store-patience.ts'
@@ -88,7 +88,8 @@ export class BucketLinks implements ObjectLinks {
     const lengthBytes = placed.reduce((sum, part) => sum + part.lengthBytes, 0)
     const join = { ...options, mark: randomUUID() }
     try {
-      if ((await this.#client.join(placed, to, join)) === 'not-joinable') return 'not-joinable'
+      const outcome = await this.#patience.askLong(() => this.#client.join(placed, to, join))
+      if (outcome === 'not-joinable') return outcome
     } catch (error) {
       const isOwn = await this.#explained(error, { to, target, ...join })
       if (!isOwn) return 'already-exists'
@@ -106,12 +107,19 @@ export class BucketLinks implements ObjectLinks {
     const isSettled = fault === 'precondition' || fault === 'upload-gone'
     if (!isSettled) throw this.#refusal(error, target)
     try {
-      return (await this.#client.head(to, { signal })).mark === mark
+      return (await this.#head(to, signal)).mark === mark
     } catch (missing) {
       // Nothing is there, so it was a part that is no longer what it was.
       const isPart = this.#client.explain(missing) === 'missing'
       throw this.#refusal(isPart ? error : missing, target)
     }
+  }
+
+  #head(place: BucketPlace, ends: AbortSignal): Promise<ObjectState> {
+    return this.#patience.ask((signal) => {
+      ends.throwIfAborted()
+      return this.#client.head(place, { signal })
+    })
   }
 
   /** A store that joins wrongly must not be believed. */
@@ -123,7 +131,7 @@ export class BucketLinks implements ObjectLinks {
       signal,
     }: { readonly target: string; readonly lengthBytes: number; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { sizeBytes } = await this.#client.head(to, { signal })
+    const { sizeBytes } = await this.#head(to, signal)
     if (sizeBytes === lengthBytes) return
     await this.#client.delete(to, { signal })
     throw new Error(

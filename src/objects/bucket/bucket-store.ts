@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { CatalogError } from '../../core/errors.ts'
 import type {
   Expected,
   FolderSweepOptions,
@@ -11,8 +10,8 @@ import type {
   SweepOptions,
 } from '../object-store.ts'
 import { keepingErrors, SourceError } from '../source-error.ts'
-import { isNotFound, isReplaced, missingFile, replacedFile, tooLarge } from '../store-errors.ts'
-import type { BucketClient, ObjectBody, ObjectState, StoreFault } from './bucket-client.ts'
+import { isNotFound, isReplaced, replacedFile, tooLarge } from '../store-errors.ts'
+import type { BucketClient, StoreFault, UploadsPage } from './bucket-client.ts'
 import { bucketError } from './bucket-error.ts'
 import {
   type BucketLocations,
@@ -21,12 +20,9 @@ import {
   isUsableKey,
   prefixOf,
 } from './bucket-location.ts'
-import type { ByteRange } from './bucket-range.ts'
-import { Cuts } from './cuts.ts'
+import { BucketRequests } from './bucket-requests.ts'
 import { inOnePiece, joined } from './joined-chunks.ts'
-import { faultOf, StorePatience } from './store-patience.ts'
 import { UPLOAD_STALL_MS_MAX, watchedUpload } from './watched-upload.ts'
-import { withoutStalls } from './without-stalls.ts'
 
 /** Longer objects are put in parts, each of which may be tried again. */
 const PUT_BYTES_MAX = 8 * 1024 * 1024
@@ -58,7 +54,7 @@ export class BucketStore implements ObjectStore {
   readonly #client: BucketClient
   readonly #readable: BucketRoots
   readonly #writable: BucketRoots
-  readonly #patience: StorePatience
+  readonly #requests: BucketRequests
   readonly #options: BucketStoreOptions
 
   constructor(options: BucketStoreOptions) {
@@ -67,7 +63,7 @@ export class BucketStore implements ObjectStore {
     this.#options = options
     this.#readable = new BucketRoots('read', locations, [...writableRoots, ...readableRoots])
     this.#writable = new BucketRoots('write', locations, writableRoots)
-    this.#patience = new StorePatience((error) => client.explain(error) === 'busy')
+    this.#requests = new BucketRequests(client)
   }
 
   requireReadable(location: string): void {
@@ -78,7 +74,7 @@ export class BucketStore implements ObjectStore {
     const place = this.#writable.placeOfObject(location)
     if (bytes.byteLength > PUT_BYTES_MAX) return this.#putChunks(place, location, inOnePiece(bytes))
     return this.#put({ place, location, missing: 'bucket-missing' }, (mark) => {
-      return this.#patience.ask((signal) => this.#client.put(place, bytes, { mark, signal }))
+      return this.#requests.askPlainly((signal) => this.#client.put(place, bytes, { mark, signal }))
     })
   }
 
@@ -110,28 +106,35 @@ export class BucketStore implements ObjectStore {
 
   async read(location: string, { bytesMax }: { readonly bytesMax: number }): Promise<Uint8Array> {
     const place = this.#readable.placeOfObject(location)
-    const body = await this.#get(place, location, {})
+    const body = await this.#requests.get(place, location, {})
     const { sizeBytes: end, version } = body
     if (end > bytesMax) {
       body.chunks.destroy()
       throw tooLarge(location, bytesMax)
     }
-    return joined(end, this.#resumed({ place, location, offset: 0, end, version }, body))
+    return joined(end, this.#requests.read({ place, location, offset: 0, end, version }, body))
   }
 
   async *readStream(
     location: string,
     offset: number,
     lengthBytes: number,
-    { version }: StreamOptions = {},
+    { version, isWhole }: StreamOptions = {},
   ): AsyncIterable<Uint8Array> {
     const place = this.#readable.placeOfObject(location)
     if (lengthBytes === 0) {
-      const found = await this.#head(place, location)
+      const found = await this.#requests.head(place, location)
       if (version !== undefined && found.version !== version) throw replacedFile(location)
       return
     }
-    yield* this.#resumed({ place, location, offset, end: offset + lengthBytes, version })
+    yield* this.#requests.read({
+      place,
+      location,
+      offset,
+      end: offset + lengthBytes,
+      version,
+      isWhole,
+    })
   }
 
   async findLocalPath(location: string): Promise<string | undefined> {
@@ -142,28 +145,33 @@ export class BucketStore implements ObjectStore {
   async readRange(location: string, offset: number, bytesMax: number): Promise<Uint8Array> {
     const place = this.#readable.placeOfObject(location)
     if (bytesMax === 0) {
-      await this.#head(place, location)
+      await this.#requests.head(place, location)
       return new Uint8Array()
     }
     const range = { offset, lengthBytes: bytesMax }
-    const body = await this.#getIfWithin(place, location, range)
+    const body = await this.#requests.getIfWithin(place, location, range)
     if (body === undefined) return new Uint8Array()
     const end = Math.min(offset + bytesMax, body.sizeBytes)
     const { version } = body
-    return joined(end - offset, this.#resumed({ place, location, offset, end, version }, body))
+    return joined(
+      end - offset,
+      this.#requests.read({ place, location, offset, end, version }, body),
+    )
   }
 
   async readTail(location: string, bytesMax: number): Promise<ObjectTail> {
     const place = this.#readable.placeOfObject(location)
     const body =
-      bytesMax === 0 ? undefined : await this.#getIfWithin(place, location, { lastBytes: bytesMax })
+      bytesMax === 0
+        ? undefined
+        : await this.#requests.getIfWithin(place, location, { lastBytes: bytesMax })
     if (body === undefined) {
-      const { sizeBytes, modifiedAtMs, version } = await this.#head(place, location)
+      const { sizeBytes, modifiedAtMs, version } = await this.#requests.head(place, location)
       return { location, bytes: new Uint8Array(), sizeBytes, modifiedAtMs, version }
     }
     const { sizeBytes, modifiedAtMs, version } = body
     const offset = Math.max(0, sizeBytes - bytesMax)
-    const chunks = this.#resumed({ place, location, offset, end: sizeBytes, version }, body)
+    const chunks = this.#requests.read({ place, location, offset, end: sizeBytes, version }, body)
     const bytes = await joined(sizeBytes - offset, chunks)
     return { location, bytes, sizeBytes, modifiedAtMs, version }
   }
@@ -171,7 +179,7 @@ export class BucketStore implements ObjectStore {
   async find(location: string): Promise<ObjectInfo | undefined> {
     const place = this.#readable.placeOfObject(location)
     try {
-      const { sizeBytes, modifiedAtMs, version } = await this.#head(place, location)
+      const { sizeBytes, modifiedAtMs, version } = await this.#requests.head(place, location)
       return { location, sizeBytes, modifiedAtMs, version }
     } catch (error) {
       if (isNotFound(error)) return undefined
@@ -191,7 +199,7 @@ export class BucketStore implements ObjectStore {
     let page: string | undefined
     do {
       const from = page
-      const found = await this.#ask(
+      const found = await this.#requests.ask(
         folder,
         (signal) => this.#client.list(bucket, prefix, { signal, page: from }),
         // Of a folder, it can be nothing else.
@@ -210,18 +218,21 @@ export class BucketStore implements ObjectStore {
     const target = this.#writable.placeOfObject(to)
     // Not every store knows conditional copies.
     const [{ version, sizeBytes }, taken] = await Promise.all([
-      this.#head(source, from),
+      this.#requests.head(source, from),
       this.find(to),
     ])
     if (taken !== undefined) return 'already-exists'
     const written = { place: target, location: to, from, missing: 'missing' as const }
     const partBytesMax = this.#options.copyBytesMax ?? COPY_BYTES_MAX
-    const outcome = await this.#put(written, (mark) => {
-      return sizeBytes > partBytesMax
-        ? this.#client.copyLong(source, target, { mark, version, sizeBytes, partBytesMax })
-        : this.#patience.ask((signal) => {
-            return this.#client.copy(source, target, { mark, signal, version })
-          })
+    const outcome = await this.#put(written, async (mark) => {
+      if (sizeBytes > partBytesMax) {
+        const copied = { mark, version, sizeBytes, partBytesMax }
+        await this.#requests.askLong(() => this.#client.copyLong(source, target, copied))
+      } else {
+        await this.#requests.askPlainly((signal) => {
+          return this.#client.copy(source, target, { mark, signal, version })
+        })
+      }
     })
     if (outcome === 'already-exists') return outcome
     await this.delete(from, { version })
@@ -231,7 +242,9 @@ export class BucketStore implements ObjectStore {
   async delete(location: string, { version }: Expected = {}): Promise<void> {
     const place = this.#writable.placeOfObject(location)
     try {
-      await this.#ask(location, (signal) => this.#client.delete(place, { signal, version }))
+      await this.#requests.ask(location, (signal) =>
+        this.#client.delete(place, { signal, version }),
+      )
     } catch (error) {
       if (isNotFound(error)) return
       // What is not there has no version, either, as after a delete whose answer was lost.
@@ -240,11 +253,28 @@ export class BucketStore implements ObjectStore {
     }
   }
 
-  async deleteUnfinished(folder: string, { beforeMs }: SweepOptions): Promise<number> {
+  async deleteUnfinished(folder: string, sweep: SweepOptions): Promise<number> {
     const { bucket, key } = this.#writable.placeOfFolder(folder)
-    return this.#ask(folder, (signal) => {
-      return this.#client.abortUploads(bucket, prefixOf(key), { signal, beforeMs })
-    })
+    let count = 0
+    let page: UploadsPage['next']
+    do {
+      sweep.signal.throwIfAborted()
+      const from = page
+      const { uploads, next } = await this.#requests.ask(folder, (signal) => {
+        return this.#client.listUploads(bucket, prefixOf(key), { signal, page: from })
+      })
+      for (const { key: each, uploadId, beganAtMs } of uploads) {
+        if (beganAtMs >= sweep.beforeMs) continue
+        sweep.signal.throwIfAborted()
+        const given = { bucket, key: each }
+        await this.#requests.ask(folder, (signal) => {
+          return this.#client.abortUpload(given, { signal, uploadId })
+        })
+        count += 1
+      }
+      page = next
+    } while (page !== undefined)
+    return count
   }
 
   /** A bucket has no folders. */
@@ -261,67 +291,6 @@ export class BucketStore implements ObjectStore {
     this.#client.close()
   }
 
-  #head(place: BucketPlace, location: string): Promise<ObjectState> {
-    return this.#ask(location, (signal) => this.#client.head(place, { signal }))
-  }
-
-  #get(
-    place: BucketPlace,
-    location: string,
-    wanted: { readonly range?: ByteRange; readonly version?: string | undefined },
-  ): Promise<ObjectBody> {
-    return this.#ask(location, (signal) => this.#client.get(place, { ...wanted, signal }))
-  }
-
-  /** `undefined` if the range begins at the object's end or after it. */
-  async #getIfWithin(
-    place: BucketPlace,
-    location: string,
-    range: ByteRange,
-  ): Promise<ObjectBody | undefined> {
-    return this.#ask(location, async (signal) => {
-      try {
-        return await this.#client.get(place, { range, signal })
-      } catch (error) {
-        if (this.#explain(error) === 'beyond-end') return undefined
-        throw error
-      }
-    })
-  }
-
-  /** Exactly the bytes from `offset` to `end` of one version, with requests for what was cut. */
-  async *#resumed(
-    { place, location, offset, end, ...part }: Part,
-    first?: ObjectBody,
-  ): AsyncGenerator<Uint8Array> {
-    const cuts = new Cuts()
-    let { version } = part
-    let position = offset
-    // Nobody would read the body of what is empty.
-    if (offset === end) first?.chunks.destroy()
-    for (let next = first; position < end; next = undefined) {
-      const range = { offset: position, lengthBytes: end - position }
-      const body = next ?? (await this.#get(place, location, { range, version }))
-      version = body.version
-      if (body.sizeBytes < end) {
-        body.chunks.destroy()
-        throw missingFile(location)
-      }
-      try {
-        for await (const chunk of withoutStalls(body.chunks)) {
-          position += chunk.byteLength
-          yield chunk
-        }
-        cuts.at(position)
-      } catch (error) {
-        const fault = this.#explain(error)
-        if (fault !== 'busy') throw bucketError(error, fault, location)
-        cuts.at(position)
-      }
-      if (cuts.areTooMany && position < end) throw bucketError(undefined, 'busy', location)
-    }
-  }
-
   async #putChunks(
     place: BucketPlace,
     location: string,
@@ -329,8 +298,10 @@ export class BucketStore implements ObjectStore {
   ): Promise<PutOutcome> {
     return this.#put({ place, location, missing: 'bucket-missing' }, (mark) => {
       const { uploadStallMs = UPLOAD_STALL_MS_MAX } = this.#options
-      return watchedUpload(keepingErrors(chunks), uploadStallMs, (watched, signal) =>
-        this.#client.putStream(place, watched, { mark, signal }),
+      return this.#requests.askLong(() =>
+        watchedUpload(keepingErrors(chunks), uploadStallMs, (watched, signal) =>
+          this.#client.putStream(place, watched, { mark, signal }),
+        ),
       )
     })
   }
@@ -351,32 +322,14 @@ export class BucketStore implements ObjectStore {
     error: unknown,
     { place, location, from = location, mark, missing }: Written & { readonly mark: string },
   ): Promise<PutOutcome> {
-    const fault = this.#explain(error)
+    const fault = this.#requests.explain(error)
     if (fault === 'missing') throw bucketError(error, missing, from)
     const isSettled = fault === 'precondition' || fault === 'upload-gone'
     if (!isSettled) throw bucketError(error, fault, location)
-    const found = await this.#head(place, location).catch((unseen: unknown) => {
+    const found = await this.#requests.head(place, location).catch((unseen: unknown) => {
       throw isNotFound(unseen) ? bucketError(error, fault, from) : unseen
     })
     return found.mark === mark ? 'written' : 'already-exists'
-  }
-
-  async #ask<T>(
-    location: string,
-    work: (signal: AbortSignal) => Promise<T>,
-    { missing = 'missing' }: { readonly missing?: StoreFault } = {},
-  ): Promise<T> {
-    try {
-      return await this.#patience.ask(work)
-    } catch (error) {
-      const fault = this.#explain(error)
-      throw bucketError(error, fault === 'missing' ? missing : fault, location)
-    }
-  }
-
-  #explain(error: unknown): StoreFault | undefined {
-    if (error instanceof CatalogError) return undefined
-    return faultOf(error, this.#client)
   }
 }
 
@@ -387,13 +340,4 @@ interface Written {
   readonly from?: string
   /** What it means that the store did not find something. */
   readonly missing: StoreFault
-}
-
-interface Part {
-  readonly place: BucketPlace
-  readonly location: string
-  readonly offset: number
-  readonly end: number
-  /** Any without. */
-  readonly version?: string | undefined
 }

@@ -1,5 +1,7 @@
 import {
   BrokenCircuitError,
+  type CircuitBreakerPolicy,
+  CircuitState,
   ConsecutiveBreaker,
   circuitBreaker,
   ExponentialBackoff,
@@ -27,6 +29,7 @@ const LEFT_ALONE_MS = 5_000
  * requests fail at once, so that they do not pile up.
  */
 export class StorePatience {
+  readonly #circuit: CircuitBreakerPolicy
   readonly #policy: {
     execute<T>(
       work: (context: { signal: AbortSignal }) => Promise<T>,
@@ -36,18 +39,31 @@ export class StorePatience {
 
   constructor(isBusy: (error: unknown) => boolean) {
     const worthWaiting = handleWhen((error) => isBusy(error) || error instanceof TaskCancelledError)
+    const circuit = circuitBreaker(worthWaiting, {
+      halfOpenAfter: LEFT_ALONE_MS,
+      breaker: new ConsecutiveBreaker(FAILURES_MAX),
+    })
+    this.#circuit = circuit
     this.#policy = wrap(
       retry(worthWaiting, {
         maxAttempts: ATTEMPTS_MORE,
         backoff: new ExponentialBackoff({ initialDelay: FIRST_PAUSE_MS, maxDelay: PAUSE_MS_MAX }),
       }),
-      circuitBreaker(worthWaiting, {
-        halfOpenAfter: LEFT_ALONE_MS,
-        breaker: new ConsecutiveBreaker(FAILURES_MAX),
-      }),
+      circuit,
       // The body of an answer is read after it has begun.
       timeout(ATTEMPT_MS_MAX, { strategy: TimeoutStrategy.Aggressive, abortOnReturn: false }),
     )
+  }
+
+  /**
+   * Once, for as long as it takes: what takes minutes, and is tried again in parts by a library. It
+   * fails at once while the store is left alone, and its failures count. It is not what finds out
+   * whether the store is back: all others would wait for it.
+   */
+  async askLong<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#circuit.state === CircuitState.Open) throw new BrokenCircuitError()
+    if (this.#circuit.state !== CircuitState.Closed) return await work()
+    return await this.#circuit.execute(work)
   }
 
   ask<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -12,12 +12,13 @@ import {
   type ObjectBody,
   type ObjectState,
   type StoreFault,
+  type UploadsPage,
 } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
 import { type ByteRange, rangeHeader, requireRange, totalBytes } from '../bucket/bucket-range.ts'
 import { connectGcs, fileOf, type GcsOptions, gcsStateOf } from './gcs-connection.ts'
 import { GcsDownloads } from './gcs-download.ts'
-import { explainGcsError } from './gcs-error.ts'
+import { explainGcsError, OTHER_CHECKSUM } from './gcs-error.ts'
 
 /** Kept in memory until the store has it; a multiple of 256 KiB. */
 const PART_BYTES = 16 * 1024 * 1024
@@ -175,8 +176,12 @@ export class GcsBucketClient implements BucketClient {
   }
 
   /** The store gives them up by itself, after a week. */
-  async abortUploads(): Promise<number> {
-    return 0
+  async listUploads(): Promise<UploadsPage> {
+    return { uploads: [], next: undefined }
+  }
+
+  async abortUpload(): Promise<void> {
+    throw new Error('no upload was listed')
   }
 
   explain(error: unknown): StoreFault | undefined {
@@ -206,5 +211,7 @@ async function* checked(
     crc32c.update(chunk as Buffer)
     yield chunk
   }
-  if (!crc32c.validate(expected)) throw new Error('the object arrived with another CRC32C')
+  if (crc32c.validate(expected)) return
+  const damaged = new Error('the object arrived with another CRC32C')
+  throw Object.assign(damaged, { code: OTHER_CHECKSUM })
 }

@@ -11,6 +11,8 @@ const BY_STATUS: Readonly<Record<number, StoreFault>> = {
   429: 'busy',
   501: 'not-supported',
 }
+/** Code of the error of a body that does not have the CRC32C that the store told. */
+export const OTHER_CHECKSUM = 'OTHER_CHECKSUM'
 const NO_BUCKET = /bucket (?:does|did) not exist/i
 const REFUSED = /invalid_grant|invalid_client|unauthorized_client/
 const NO_CREDENTIALS = /Could not load the default credentials/
@@ -27,6 +29,7 @@ export function explainGcsError(error: unknown): StoreFault | undefined {
     message: text,
   } = error as { readonly [Key in 'code' | 'name' | 'status' | 'message']?: unknown }
   const message = typeof text === 'string' ? text : ''
+  if (code === OTHER_CHECKSUM) return 'damaged'
   if (SKEWED.test(message)) return 'clock-skewed'
   if (REFUSED.test(message)) return 'credentials-refused'
   if (NO_CREDENTIALS.test(message)) return 'credentials-missing'

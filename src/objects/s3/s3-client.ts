@@ -5,7 +5,6 @@ import {
   DeleteObjectCommand,
   GetObjectCommand,
   ListMultipartUploadsCommand,
-  type ListMultipartUploadsCommandOutput,
   ListObjectsV2Command,
   PutObjectCommand,
   type S3Client,
@@ -22,6 +21,7 @@ import {
   type ObjectBody,
   type ObjectState,
   type StoreFault,
+  type UploadsPage,
 } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
 import { type ByteRange, rangeHeader, requireRange, totalBytes } from '../bucket/bucket-range.ts'
@@ -49,8 +49,20 @@ export class S3BucketClient implements BucketClient {
     this.#uploader = connectS3(place, writeCredentials, PART_TRIES)
   }
 
-  head(place: BucketPlace, { signal }: Attempt): Promise<ObjectState> {
-    return headS3(this.#reader, place, signal)
+  async head(place: BucketPlace, { signal }: Attempt): Promise<ObjectState> {
+    try {
+      return await headS3(this.#reader, place, signal)
+    } catch (error) {
+      if (!isUntold(error)) throw error
+      return await this.#headByBody(place, error, signal)
+    }
+  }
+
+  /** An answer to HEAD has no body, which would tell what is wrong: that of a GET has one. */
+  async #headByBody(place: BucketPlace, error: unknown, signal: AbortSignal): Promise<never> {
+    const { chunks } = await this.get(place, { signal, range: { offset: 0, lengthBytes: 1 } })
+    chunks.destroy()
+    throw error
   }
 
   async get(
@@ -154,44 +166,38 @@ export class S3BucketClient implements BucketClient {
     await this.#writer.send(command, { abortSignal: signal })
   }
 
-  async abortUploads(
+  async listUploads(
     bucket: string,
     prefix: string,
-    { signal, beforeMs }: Attempt & { beforeMs: number },
-  ): Promise<number> {
-    const options = { abortSignal: signal }
-    let count = 0
-    let from: { KeyMarker?: string | undefined; UploadIdMarker?: string | undefined } | undefined =
-      {}
-    while (from !== undefined) {
-      const page: ListMultipartUploadsCommandOutput = await this.#writer.send(
-        new ListMultipartUploadsCommand({
-          ...{ Bucket: bucket, Prefix: prefix, MaxUploads: UPLOADS_PAGE },
-          ...from,
-        }),
-        options,
-      )
-      const old = (page.Uploads ?? []).filter(({ Initiated }) => {
-        return Initiated !== undefined && Initiated.getTime() < beforeMs
-      })
-      for (const { Key, UploadId } of old) {
-        const given = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId })
-        await this.#writer.send(given, options).catch((error: unknown) => {
-          // Completed since it was listed, or given up by another.
-          if (explainS3Error(error) !== 'upload-gone') throw error
-        })
-      }
-      count += old.length
-      const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page
-      // Not every store that is compatible tells where a page ends.
-      const isLast: boolean =
-        NextKeyMarker === from.KeyMarker && NextUploadIdMarker === from.UploadIdMarker
-      from =
-        IsTruncated === true && NextKeyMarker !== undefined && !isLast
-          ? { KeyMarker: NextKeyMarker, UploadIdMarker: NextUploadIdMarker }
-          : undefined
-    }
-    return count
+    { signal, page }: Attempt & { page?: UploadsPage['next'] },
+  ): Promise<UploadsPage> {
+    const command = new ListMultipartUploadsCommand({
+      ...{ Bucket: bucket, Prefix: prefix, MaxUploads: UPLOADS_PAGE },
+      ...(page !== undefined && { KeyMarker: page.key, UploadIdMarker: page.uploadId }),
+    })
+    const found = await this.#reader.send(command, { abortSignal: signal })
+    const uploads = (found.Uploads ?? []).flatMap(({ Key: key, UploadId: uploadId, Initiated }) => {
+      if (key === undefined || uploadId === undefined || Initiated === undefined) return []
+      return [{ key, uploadId, beganAtMs: Initiated.getTime() }]
+    })
+    const { IsTruncated, NextKeyMarker: key, NextUploadIdMarker: uploadId } = found
+    // Not every store that is compatible tells where a page ends.
+    const isLast = key === page?.key && uploadId === page?.uploadId
+    const hasMore = IsTruncated === true && key !== undefined && !isLast
+    return { uploads, next: hasMore ? { key, uploadId } : undefined }
+  }
+
+  async abortUpload(
+    { bucket, key }: BucketPlace,
+    { signal, uploadId }: Attempt & { uploadId: string },
+  ): Promise<void> {
+    const command = new AbortMultipartUploadCommand({
+      ...{ Bucket: bucket, Key: key, UploadId: uploadId },
+    })
+    await this.#writer.send(command, { abortSignal: signal }).catch((error: unknown) => {
+      // Completed since it was listed, or given up by another.
+      if (explainS3Error(error) !== 'upload-gone') throw error
+    })
   }
 
   explain(error: unknown): StoreFault | undefined {
@@ -201,6 +207,14 @@ export class S3BucketClient implements BucketClient {
   close(): void {
     for (const client of [this.#reader, this.#writer, this.#uploader]) client.destroy()
   }
+}
+
+/** Statuses that stand for many causes: an expired token, another region, a clock, a right. */
+const UNTOLD = new Set([301, 400, 403])
+
+function isUntold(error: unknown): boolean {
+  const { $metadata } = Object(error) as { readonly $metadata?: { httpStatusCode?: number } }
+  return UNTOLD.has($metadata?.httpStatusCode ?? 0)
 }
 
 function created({ bucket, key }: BucketPlace, { mark }: Marked) {

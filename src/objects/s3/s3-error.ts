@@ -37,6 +37,9 @@ const BY_STATUS: Readonly<Record<number, StoreFault>> = {
 /** That none is set, and that an empty one is. */
 const NO_REGION = /^Region (?:is missing$|not accepted)/
 
+/** So the SDK ends a body; the error has no name of its own. */
+const OTHER_CHECKSUM = /^Checksum mismatch: /
+
 /** What an error of the AWS SDK, or of the connection below it, means. */
 export function explainS3Error(error: unknown): StoreFault | undefined {
   if (typeof error !== 'object' || error === null) return undefined
@@ -51,6 +54,7 @@ export function explainS3Error(error: unknown): StoreFault | undefined {
   const byName = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined
   if (byName !== undefined) return byName
   if (NO_REGION.test(message)) return 'region-missing'
+  if (OTHER_CHECKSUM.test(message)) return 'damaged'
   const status = $metadata?.httpStatusCode
   const byStatus = status === undefined ? undefined : BY_STATUS[status]
   if (byStatus !== undefined) return byStatus

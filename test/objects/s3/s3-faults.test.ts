@@ -148,10 +148,26 @@ describeHere(why ?? 'S3 that fails', () => {
     await namesBelow(store, root)
     await store.moveIfAbsent(`${root}/a`, `${root}/c`)
     await store.delete(`${root}/c`)
+    const sweep = { beforeMs: Date.now() + 60_000, signal: new AbortController().signal }
+    front.fail(isCompleting, { kind: 'answer', status: 400 })
+    front.fail(({ method }) => method === 'DELETE', { kind: 'answer', status: 400 })
+    await expect(store.putIfAbsent(`${root}/long`, long)).rejects.toThrow()
+    expect(await store.deleteUnfinished(root, sweep)).toBe(1)
     const keysOf = (methods: readonly string[]) =>
       new Set(front.seen.filter(({ method }) => methods.includes(method)).map((s) => s.accessKey))
     expect(keysOf(['GET', 'HEAD'])).toEqual(new Set([reader]))
     expect(keysOf(['PUT', 'POST', 'DELETE'])).toEqual(new Set([writer]))
+  })
+
+  test('a token that has expired, and a region that is another, are told by every request', async () => {
+    for (const [status, code, fault] of [
+      [400, 'ExpiredToken', 'credentials-refused'],
+      [301, 'PermanentRedirect', 'bucket-missing'],
+    ] as const) {
+      front.failAll({ kind: 'answer', ...xml(status, code) })
+      const refused = await refusal(store.find(`${root}/a`))
+      expect([refused.code, refused.facts['fault']]).toEqual(['storage-misconfigured', fault])
+    }
   })
 
   test('rights and credentials that do not suffice are told apart', async () => {

@@ -10,6 +10,8 @@ export type Fault =
   | { readonly kind: 'lost-answer' }
   /** Only so many bytes of the answer arrive. */
   | { readonly kind: 'cut'; readonly afterBytes: number }
+  /** One bit of the answer's body arrives as another. */
+  | { readonly kind: 'damaged' }
   /** The store does not see it, and nobody ever answers. */
   | { readonly kind: 'silence' }
 
@@ -90,10 +92,22 @@ function pass(store: string, { incoming, response, fault }: Passage): void {
     }
     response.writeHead(answer.statusCode ?? 500, answer.headers)
     if (fault?.kind === 'cut') cut(answer, response, fault.afterBytes)
+    else if (fault?.kind === 'damaged') damage(answer, response)
     else answer.pipe(response)
   })
   passed.once('error', () => response.destroy())
   incoming.pipe(passed)
+}
+
+function damage(answer: IncomingMessage, response: ServerResponse): void {
+  let isFirst = true
+  answer.on('data', (chunk: Buffer) => {
+    const sent = Buffer.from(chunk)
+    if (isFirst) sent[0] = (sent[0] ?? 0) ^ 1
+    isFirst = false
+    response.write(sent)
+  })
+  answer.once('end', () => response.end())
 }
 
 function cut(answer: IncomingMessage, response: ServerResponse, afterBytes: number): void {

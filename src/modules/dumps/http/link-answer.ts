@@ -22,6 +22,8 @@ const CONDITIONS = [
   'if-unmodified-since',
   'if-range',
 ] as const
+/** Headers in which callers prove who they are. */
+const CREDENTIALS = ['authorization', 'x-ckan-api-key'] as const
 const KEPT_SECONDS_MAX = 3_600
 
 /** Throws where a link is wanted in any case and none can be. */
@@ -88,12 +90,12 @@ export function isLinkWanted(
 
 /**
  * Whether the store can serve what the client wants, as far as its request tells. Many clients hand
- * `Authorization` on to it, which it refuses, and whose business it is not; to scripts of pages it
- * may not answer.
+ * credentials on to it, `Authorization` of which it refuses, and whose business they are not; to
+ * scripts of pages it may not answer.
  */
 function canFollow(headers: IncomingHttpHeaders): boolean {
-  const { authorization, origin, 'sec-fetch-mode': mode = 'navigate' } = headers
-  if (authorization !== undefined || origin !== undefined) return false
+  const { origin, 'sec-fetch-mode': mode = 'navigate' } = headers
+  if (CREDENTIALS.some((name) => headers[name] !== undefined) || origin !== undefined) return false
   if (mode !== 'navigate' && mode !== 'no-cors') return false
   return CONDITIONS.every((name) => headers[name] === undefined)
 }
@@ -154,7 +156,7 @@ async function replyTo(
       Location: url,
       // No ETag: a 304 would let a cache go on with a link that has expired.
       'Cache-Control': isSame ? `private, max-age=${keptSeconds}` : cacheControl(resource),
-      Vary: 'Accept, Authorization, Origin, Sec-Fetch-Mode',
+      Vary: 'Accept, Authorization, Origin, Sec-Fetch-Mode, X-CKAN-API-Key',
       Link: `<${pinnedPath(target)}>; rel="canonical"`,
       'Repr-Digest': reprDigest(dump.index.sha256),
     },

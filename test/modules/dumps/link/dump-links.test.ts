@@ -125,6 +125,7 @@ for (const { name, why } of storesHere()) {
         [{ range: 'bytes=0-9', 'if-range': etag }, 206],
         [{ 'if-modified-since': 'Thu, 01 Jan 1970 00:00:00 GMT' }, 200],
         [{ authorization: 'Bearer secret' }, 200],
+        [{ 'x-ckan-api-key': 'secret' }, 200],
         [{ origin: service.url }, 200],
         [{ 'sec-fetch-mode': 'cors' }, 200],
         [{ 'sec-fetch-mode': 'navigate' }, 302],
