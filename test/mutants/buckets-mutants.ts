@@ -108,7 +108,10 @@ export const BUCKETS: readonly MutantGroup[] = [
     edits: [
       ['  if (error instanceof CatalogError) return error\n', ''],
       ['return replacedFile(location, error)', 'return missingFile(location)'],
-      [`'storage-unavailable'`, `'storage-misconfigured'`],
+      [
+        "'storage-unavailable',\n        `The store of",
+        "'storage-misconfigured',\n        `The store of",
+      ],
     ],
   },
   {
@@ -165,8 +168,16 @@ export const BUCKETS: readonly MutantGroup[] = [
       [` || fault === 'upload-gone'`, ''],
       [`found.mark === mark ? 'written' : 'already-exists'`, `'already-exists' as const`],
       [`found.mark === mark ? 'written' : 'already-exists'`, `'written' as const`],
+    ],
+  },
+  {
+    file: 'src/objects/bucket/bucket-requests.ts',
+    tests: S3_FAULTS,
+    edits: [
       ['          position += chunk.byteLength\n', ''],
       ['      version = body.version\n', ''],
+      ['isWhole && position === 0', 'false'],
+      ['const isLonger = isAll && body.sizeBytes > end', 'const isLonger = false'],
     ],
   },
   {
@@ -227,7 +238,11 @@ export const BUCKETS: readonly MutantGroup[] = [
   {
     file: 'src/objects/bucket/bucket-store.ts',
     tests: PAGES,
-    edits: [['while (page !== undefined)', 'while (false)']],
+    edits: [
+      ['found.next\n    } while (page !== undefined)', 'found.next\n    } while (false)'],
+      ['= next\n    } while (page !== undefined)', '= next\n    } while (false)'],
+      ['        if (beganAtMs >= sweep.beforeMs) continue\n', ''],
+    ],
   },
   {
     file: 'src/objects/s3/s3-parts.ts',

@@ -118,7 +118,7 @@ export function describeBucketFaults(name: string, start: () => FailingStore): v
           await refusal(store.read(`${root}/a`, { bytesMax: 9 })),
           await refusal(store.putIfAbsent(`${root}/a`, bytesOf('x'))),
         ]
-        // That answers to HEAD have no body hides nothing, but of a bucket, which few requests name.
+        // HEAD has answers without a body: they hide no more than that a bucket is missing.
         if (fault !== 'bucket-missing') refused.push(await refusal(store.find(`${root}/a`)))
         for (const { code, facts } of refused) {
           expect([code, facts['fault']]).toEqual(['storage-misconfigured', fault])

@@ -159,7 +159,7 @@ describeHere(why ?? 'S3 that fails', () => {
     expect(keysOf(['PUT', 'POST', 'DELETE'])).toEqual(new Set([writer]))
   })
 
-  test('a token that has expired, and a region that is another, are told by every request', async () => {
+  test('a token that has expired, and another region, are told by every request', async () => {
     for (const [status, code, fault] of [
       [400, 'ExpiredToken', 'credentials-refused'],
       [301, 'PermanentRedirect', 'bucket-missing'],
