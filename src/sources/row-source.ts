@@ -39,6 +39,11 @@ export interface RunMark {
   readonly place: string
   /** When the server of the source was started: no transaction outlives it. */
   readonly startedAt?: string | undefined
+  /**
+   * When the source began to count what it does: it begins again when one of its processes crashes,
+   * and then gives numbers of transactions that it has lost to others.
+   */
+  readonly countsSince?: string | undefined
 }
 
 /** Statements are the operator's own and reach the source as they are. */

@@ -124,7 +124,7 @@ export const EXPORTS: readonly MutantGroup[] = [
     tests: TESTS,
     edits: [
       ["isPartition ? 'read committed' : 'repeatable read'", "'read committed'"],
-      ["return status === 'committed' ? 'committed' : 'unknown'", "return 'unknown'"],
+      ["status === 'committed' && isNumberOurs ? 'committed' : 'unknown'", "'unknown'"],
     ],
   },
   {

@@ -12,6 +12,7 @@ export const Note = z.object({
   mark: z.object({
     ...{ id: z.string(), transactionId: z.string(), isWritten: z.boolean(), place: z.string() },
     startedAt: z.string().optional(),
+    countsSince: z.string().optional(),
   }),
   rows: z.int(),
   deleted: z.int(),
@@ -36,7 +37,12 @@ export const Note = z.object({
 export type ExportNote = z.output<typeof Note>
 
 /** What is kept beside each archived file, and shown of it. */
-export const Receipt = Note.omit({ staged: true, mark: true, other_file: true, append: true })
+export const Receipt = Note.omit({
+  ...{ staged: true, mark: true, other_file: true, append: true },
+}).extend({
+  /** That the rows were appended to, too. */
+  table: z.string().optional(),
+})
 export type ExportReceipt = z.output<typeof Receipt>
 
 export const Placed = z.object({ tableUuid: z.string(), paths: z.array(z.string()) })

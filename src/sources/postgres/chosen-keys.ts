@@ -50,8 +50,7 @@ export async function deleteChosen(
   if (different.rows.length > 0) {
     throw mismatch('the query returned other rows than were chosen, or one twice')
   }
-  const remove = work.remove === undefined ? removal(keys, work) : deletionOf(work.remove)
-  const { command, rowCount } = await client.query(oneStatement(remove))
+  const { command, rowCount } = await client.query(oneStatement(deletionOfChosen(keys, work)))
   if (command !== 'DELETE') throw invalid(`the deletion is a ${command}`)
   const { rows } = await client.query<{ chosen: string; left: string }>(
     `select (select count(*) from ${CHOSEN})::text as chosen, ` +
@@ -63,7 +62,12 @@ export async function deleteChosen(
   throw mismatch(`${chosen} rows were chosen: ${rowCount} would be deleted, and ${left} left`)
 }
 
-function removal(keys: readonly string[], { table }: KeysWork): string {
+/** The operator's deletion, or ours. */
+export function deletionOfChosen(
+  keys: readonly string[],
+  { table, remove }: Pick<KeysWork, 'table' | 'remove'>,
+): string {
+  if (remove !== undefined) return deletionOf(remove)
   const same = keys.map((key) => `gone.${quotedName(key)} = moraine_keys.${quotedName(key)}`)
   return `delete from ${tableName(table)} as gone using ${CHOSEN} where ${same.join(' and ')}`
 }

@@ -24,10 +24,10 @@ const OLD_PARTITIONS = `
   select oid::regclass::text as name from ranges
   where upper::timestamptz <= now() - $2::interval order by upper::timestamptz`
 
-/** Those that an earlier attempt has detached. */
+/** Those that an earlier attempt has detached, and nobody has attached again. */
 const DETACHED =
   'select c.oid::regclass::text as name from pg_class c ' +
-  "where c.relkind = 'r' and obj_description(c.oid, 'pg_class') = $1"
+  "where c.relkind = 'r' and not c.relispartition and obj_description(c.oid, 'pg_class') = $1"
 
 /** Partitions that a run would archive, as they stand in SQL, the next one first. */
 export async function listPartitions(

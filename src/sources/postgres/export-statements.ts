@@ -27,12 +27,18 @@ export function deletionOf(text: string): string {
   return requireStart(statementOf(text), /^(?:delete|with)\b/i)
 }
 
-/** The table of a deletion of one table, if it can be seen, as it stands there. */
+const NAME = String.raw`(?:"[^"]+"|[\p{L}\p{M}\p{N}_$]+)`
+const DELETE_FROM = new RegExp(
+  String.raw`^delete\s+from\s+(?:only\s+)?(${NAME}(?:\.${NAME})?)`,
+  'iu',
+)
+
+/**
+ * The name in a plain deletion, as it stands there, if it is seen: whether it is that of the table
+ * is known by the plan only.
+ */
 export function tableOfDeletion(text: string): string | undefined {
-  const statement = statementOf(text)
-  return /^delete\s+from\s+(?:only\s+)?((?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+))?)/i.exec(
-    statement,
-  )?.[1]
+  return DELETE_FROM.exec(statementOf(text))?.[1]
 }
 
 /** By the extended protocol, which refuses a second statement. */

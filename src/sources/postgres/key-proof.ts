@@ -1,11 +1,14 @@
 import type pg from 'pg'
 import { CatalogError } from '../../core/errors.ts'
 import { quotedName } from '../../core/quoted-name.ts'
+import type { DeletedTable } from './deletion-plan.ts'
 import { oneStatement, tableOfDeletion } from './export-statements.ts'
 
 interface Statements {
   readonly select: string
   readonly remove: string
+  /** That the deletion deletes from. */
+  readonly table: DeletedTable
 }
 
 /** Number of keys and two sums over their hashes: equal for equal sets of keys, in any order. */
@@ -24,12 +27,13 @@ export const NOTED = 'pg_temp.moraine_copied'
  */
 export async function findKeys(
   client: pg.Client,
-  { select, remove }: Statements,
+  { select, remove, table }: Statements,
 ): Promise<readonly string[] | undefined> {
-  const table = tableOfDeletion(remove)
   // With USING, a name of a column could be that of another table.
-  if (table === undefined || /\b(?:returning|using)\b/i.test(remove)) return undefined
-  const keys = await primaryKeyOf(client, table)
+  if (/\b(?:returning|using)\b/i.test(remove)) return undefined
+  // A view may call its columns otherwise.
+  if (!(await isNamed(client, table, tableOfDeletion(remove)))) return undefined
+  const keys = await primaryKeyOf(client, table.name)
   const isNotable = keys.length > 0 && (await mayNote(client))
   return isNotable && (await hasColumns(client, select, keys)) ? keys : undefined
 }
@@ -78,29 +82,6 @@ export async function deleteByKeys(
   )
 }
 
-/**
- * Throws `export-task-invalid` when a deletion from the table would change rows that are archived
- * nowhere: those that refer to it, or columns of tables that inherit from it.
- */
-export async function requireAlone(client: pg.Client, table: string): Promise<void> {
-  const { rows } = await client.query<{ other: string; how: string }>(
-    "select conrelid::regclass::text as other, 'refers to it, ON DELETE CASCADE or SET' as how " +
-      "from pg_constraint where confrelid = to_regclass($1) and contype = 'f' " +
-      "and confdeltype in ('c', 'n', 'd') union all " +
-      "select inhrelid::regclass::text, 'inherits from it' from pg_inherits " +
-      "join pg_class on oid = inhparent where inhparent = to_regclass($1) and relkind = 'r'",
-    [table],
-  )
-  const [found] = rows
-  if (found === undefined) return
-  throw new CatalogError(
-    'export-task-invalid',
-    `${found.other} ${found.how}: deleting from ${table} would change it, too, and that is ` +
-      'archived nowhere',
-    { facts: { table, other: found.other } },
-  )
-}
-
 async function sumOf(
   client: pg.Client,
   keys: readonly string[],
@@ -136,6 +117,19 @@ export async function isPartitioned(client: pg.Client, table: string): Promise<b
     [table],
   )
   return rows[0]?.relkind === 'p'
+}
+
+async function isNamed(
+  client: pg.Client,
+  { oid }: DeletedTable,
+  name: string | undefined,
+): Promise<boolean> {
+  if (name === undefined) return false
+  const { rows } = await client.query<{ same: boolean | null }>(
+    'select to_regclass($1) = $2::oid as same',
+    [name, oid],
+  )
+  return rows[0]?.same === true
 }
 
 async function mayNote(client: pg.Client): Promise<boolean> {

@@ -92,6 +92,13 @@ export class PostgresSource implements RowSource {
   }
 }
 
+interface Place {
+  readonly place: string
+  readonly started_at: string
+  readonly counts_since: string
+  readonly standby: boolean
+}
+
 class PostgresSession implements SourceSession {
   readonly #client: pg.Client
   readonly #task: string
@@ -111,11 +118,12 @@ class PostgresSession implements SourceSession {
 
   async outcomeOf(mark: RunMark): Promise<'committed' | 'rolled-back' | 'unknown'> {
     if (mark.isWritten && (await this.#isWritten(mark))) return 'committed'
-    const { place, startedAt } = await this.#where(mark.isWritten)
+    const { place, startedAt, countsSince } = await this.#where(mark.isWritten)
     if (mark.place !== place) return 'unknown'
     // A crash may give the number to another transaction; without a row this one is no more.
     const hasRestarted = mark.startedAt !== undefined && mark.startedAt !== startedAt
     if (mark.isWritten && hasRestarted) return 'rolled-back'
+    const isNumberOurs = mark.startedAt === startedAt && mark.countsSince === countsSince
     const { rows } = await asked(
       this.#client.query<{ status: string | null }>('select txid_status($1::bigint) as status', [
         mark.transactionId,
@@ -126,7 +134,7 @@ class PostgresSession implements SourceSession {
     if (status === 'in progress') {
       throw new CatalogError('overloaded', 'the transaction of the run is still open at the source')
     }
-    if (!mark.isWritten) return status === 'committed' ? 'committed' : 'unknown'
+    if (!mark.isWritten) return status === 'committed' && isNumberOurs ? 'committed' : 'unknown'
     // Too old to be remembered, but its mark would be: its row is never deleted before the note.
     return status === null ? 'rolled-back' : 'unknown'
   }
@@ -138,6 +146,9 @@ class PostgresSession implements SourceSession {
 
   async begin(work: SourceWork): Promise<SourceTransaction> {
     const client = this.#client
+    this.#signal.throwIfAborted()
+    // The transaction before, of another part, has ended this.
+    this.#signal.addEventListener('abort', this.#cut, { once: true })
     const isWritten = work.mode !== 'keep' && (await this.#makeMarks())
     const isPartition = work.mode === 'partition'
     const partition = isPartition ? await detachNext(client, this.#task, work) : undefined
@@ -175,21 +186,22 @@ class PostgresSession implements SourceSession {
   }
 
   /** Throws `overloaded` at a standby: it may not know yet what its primary does. */
-  async #where(hasTable: boolean): Promise<Pick<RunMark, 'place' | 'startedAt'>> {
+  async #where(hasTable: boolean): Promise<Pick<RunMark, 'place' | 'startedAt' | 'countsSince'>> {
     const table = hasTable ? "coalesce(to_regclass('moraine_exports')::oid::text, '')" : "''"
     const { rows } = await asked(
-      this.#client.query<{ place: string; started_at: string; standby: boolean }>(
+      this.#client.query<Place>(
         "select (select system_identifier from pg_control_system()) || '/' || oid || '/' || " +
           `${table} as place, pg_is_in_recovery() as standby, ` +
-          'extract(epoch from pg_postmaster_start_time())::text as started_at ' +
-          'from pg_database where datname = current_database()',
+          'extract(epoch from pg_postmaster_start_time())::text as started_at, ' +
+          "coalesce((select extract(epoch from stats_reset) from pg_stat_bgwriter)::text, '') " +
+          'as counts_since from pg_database where datname = current_database()',
       ),
     )
     if (rows[0]?.standby !== false) {
       throw new CatalogError('overloaded', 'the source is a standby: it takes no deletions')
     }
-    const { place, started_at: startedAt } = rows[0]
-    return { place, startedAt }
+    const { place, started_at: startedAt, counts_since: countsSince } = rows[0]
+    return { place, startedAt, countsSince }
   }
 
   async #isWritten({ id }: RunMark): Promise<boolean> {

@@ -9,8 +9,15 @@ import {
   type SourceTransaction,
   type SourceWork,
 } from '../row-source.ts'
-import { chooseKeys, deleteChosen } from './chosen-keys.ts'
+import { chooseKeys, deleteChosen, deletionOfChosen } from './chosen-keys.ts'
 import { columnsOf } from './column-types.ts'
+import {
+  type DeletedTable,
+  keeperOf,
+  requireAlone,
+  requireTable,
+  tableDeletedFrom,
+} from './deletion-plan.ts'
 import {
   copyOf,
   deleteReturning,
@@ -20,9 +27,8 @@ import {
   selectFrom,
   selectOf,
   tableName,
-  tableOfDeletion,
 } from './export-statements.ts'
-import { deleteByKeys, findKeys, isPartitioned, notingKeys, requireAlone } from './key-proof.ts'
+import { deleteByKeys, findKeys, isPartitioned, notingKeys } from './key-proof.ts'
 import { asked, sourceError } from './source-failure.ts'
 
 const COMMIT_MS_MAX = 60_000
@@ -56,6 +62,8 @@ export class PostgresTransaction implements SourceTransaction {
   #isCopying = false
   #copied: number | undefined
   #keys: readonly string[] | undefined
+  /** That rows are deleted from, once it is known. */
+  #table: DeletedTable | undefined
   readonly #partition: string | undefined
 
   constructor(client: pg.Client, options: TransactionOptions) {
@@ -173,27 +181,44 @@ export class PostgresTransaction implements SourceTransaction {
   /** Before the COPY, which would run every statement of its text. */
   async #requireOne(query: string): Promise<void> {
     const { mode } = this.#work
-    const isDeletion = mode === 'atomic' || mode === 'batches'
-    const text = isDeletion ? `explain ${query}` : `select * from (${query}\n) as exported limit 0`
-    await asked(this.#client.query(oneStatement(text)))
-    const table = this.#table()
-    if (table !== undefined) await asked(requireAlone(this.#client, table))
+    if (mode !== 'atomic' && mode !== 'batches') {
+      await asked(
+        this.#client.query(oneStatement(`select * from (${query}\n) as exported limit 0`)),
+      )
+    }
+    this.#table = await asked(this.#requireDeletion(query))
   }
 
-  /** The table that rows are deleted from, in quotes, if it can be seen. */
-  #table(): string | undefined {
+  /** The table that rows are deleted from, if any are, and only as they are archived. */
+  async #requireDeletion(query: string): Promise<DeletedTable | undefined> {
+    const client = this.#client
     const work = this.#work
-    if (work.mode === 'keep') return undefined
-    if (work.mode === 'partition') return this.#partition
-    return work.mode === 'snapshot' ? tableOfDeletion(work.remove) : tableName(work.table)
+    switch (work.mode) {
+      case 'keep':
+        return undefined
+      case 'partition': {
+        if (this.#partition === undefined) return undefined
+        const partition = await requireTable(client, this.#partition)
+        await requireAlone(client, partition)
+        return partition
+      }
+      case 'snapshot':
+        return tableDeletedFrom(client, deletionOf(work.remove))
+      default: {
+        await requireTable(client, tableName(work.table))
+        const deletion = work.mode === 'keys' ? deletionOfChosen(this.#keys ?? [], work) : query
+        return tableDeletedFrom(client, deletion)
+      }
+    }
   }
 
   /** Keeps the keys of the rows that are copied, where they are to be compared. */
   async #noting(statement: string): Promise<string> {
     const work = this.#work
-    if (work.mode === 'snapshot') {
+    const table = this.#table
+    if (work.mode === 'snapshot' && table !== undefined) {
       const remove = deletionOf(work.remove)
-      this.#keys = await asked(findKeys(this.#client, { select: statement, remove }))
+      this.#keys = await asked(findKeys(this.#client, { select: statement, remove, table }))
     }
     if (this.#keys === undefined) return statement
     return asked(notingKeys(this.#client, this.#keys, statement))
@@ -203,6 +228,7 @@ export class PostgresTransaction implements SourceTransaction {
     const work = this.#work
     if (work.mode === 'keep') return { copied, deleted: 0, proof: 'none deleted' }
     if (work.mode === 'atomic' || work.mode === 'batches') {
+      if (copied === 0) await asked(this.#requireNone(work))
       return { copied, deleted: copied, proof: 'one statement' }
     }
     if (work.mode === 'partition') {
@@ -224,5 +250,20 @@ export class PostgresTransaction implements SourceTransaction {
       throw new CatalogError('export-task-invalid', `the deletion is a ${command}`)
     }
     return { copied, deleted: rowCount ?? 0, proof: 'count' }
+  }
+  /** Throws `source-refused` when rows are meant, and none was deleted: no run ever would. */
+  async #requireNone(work: Extract<SourceWork, { mode: 'atomic' | 'batches' }>): Promise<void> {
+    const table = this.#table
+    const keeper = table && (await keeperOf(this.#client, table))
+    if (table === undefined || keeper === undefined) return
+    // Those that others have locked are left to the next run.
+    const free = work.mode === 'batches' ? ' for update skip locked' : ''
+    const kept = `select from ${tableName(work.table)} where (${work.where}\n) limit 1${free}`
+    const { rows } = await this.#client.query(oneStatement(kept))
+    if (rows.length === 0) return
+    const detail =
+      `${table.name} has rows that the condition means, and none was deleted: ${keeper} keeps ` +
+      'them. Change that, or the condition'
+    throw new CatalogError('source-refused', detail, { facts: { table: table.name } })
   }
 }

@@ -55,6 +55,22 @@ describeWithPostgres('what became of the transaction of a run', () => {
     expect(await asked(changed)).toBe('committed')
   })
 
+  test('without a row it was committed by its number on a server that never stopped', async () => {
+    const number = async () => ({ isWritten: false, transactionId: await committedId() })
+    // The place of a mark without a row names no table.
+    const place = async (mark: RunMark) => ({ place: mark.place.replace(/\d*$/, '') })
+    const changed = async (mark: RunMark) => ({ ...(await number()), ...(await place(mark)) })
+    expect(await asked(changed)).toBe('committed')
+    for (const other of [
+      { startedAt: '1' },
+      { startedAt: undefined },
+      { countsSince: '1' },
+      { countsSince: undefined },
+    ]) {
+      expect(await asked(async (mark) => ({ ...(await changed(mark)), ...other }))).toBe('unknown')
+    }
+  })
+
   test('one that is open is asked for again later', async () => {
     await opened.client.query('begin')
     try {

@@ -182,4 +182,70 @@ withPostgres(`crashes of the source${obstacle === undefined ? '' : `: ${obstacle
     expect(first.filter((id) => !there.has(id) || !there.has(-id))).toEqual([])
     expect(archived.length).toBeGreaterThanOrEqual(ROWS)
   })
+  /** Without the right to make a table, its marks are in none. */
+  const ROLE = 'unmarked'
+
+  test.each(['SIGQUIT', 'one process'])(
+    'a number that a crash (%s) gives to another transaction is no proof',
+    async (how) => {
+      await query(
+        'drop table if exists t, moraine_exports; create table t (id int primary key); ' +
+          'insert into t select generate_series(1, 10); ' +
+          `do $$ begin create role ${ROLE} login; exception when duplicate_object then end $$; ` +
+          `revoke create on schema public from public; grant select, delete on t to ${ROLE}`,
+      )
+      // Nobody writes the little that a small run does until somebody commits.
+      await query("alter system set wal_writer_delay = '10s'")
+      await query("alter system set bgwriter_delay = '10s'")
+      await query('select pg_reload_conf()')
+      await query('checkpoint')
+      const address = new URL(url)
+      address.username = ROLE
+      const task = parseTask('t', {
+        json: JSON.stringify({ table: 't', where: 'true' }),
+        changedAtMs: 0,
+      })
+      let number = ''
+      const crash = async (text: string) => {
+        number = JSON.parse(text).mark.transactionId
+        if (how === 'SIGQUIT') return server.crash?.('SIGQUIT')
+        const [{ pid } = { pid: 0 }] = (await query(
+          "select pid from pg_stat_activity where application_name = 'moraine export'",
+        )) as unknown as readonly { readonly pid: number }[]
+        process.kill(pid, 'SIGKILL')
+        // All others are ended with it, then the source recovers.
+        for (let isBack = false; !isBack; ) {
+          await sleep(50)
+          isBack = await query('select 1 as id').then(
+            () => true,
+            () => false,
+          )
+        }
+      }
+      const store = changedStore(objects, {
+        putIfAbsent: async (location: string, bytes: Uint8Array) => {
+          const outcome = await objects.putIfAbsent(location, bytes)
+          if (location.endsWith('.csv.json')) await crash(new TextDecoder().decode(bytes))
+          return outcome
+        },
+      })
+      const unmarked = (of: ObjectStore) =>
+        exportParts({ objects: of, warehouse: `file://${home}`, source: sourceAt(address.href) })
+      await expect(exportOnce(unmarked(store), task, run)).rejects.toThrow()
+      // Somebody else has the number now.
+      let other = '0'
+      while (BigInt(other) < BigInt(number)) {
+        other = String((await query('select txid_current()::text as id'))[0]?.id)
+      }
+      expect(other).toBe(number)
+      const deps = unmarked(objects)
+      const [note] = await deps.files.listNotes('t', JOB)
+      if (note === undefined) throw new Error('no note')
+      expect(note.mark).toMatchObject({ isWritten: false, transactionId: number })
+      await expect(settle(deps, note, SIGNAL)).rejects.toMatchObject({
+        code: 'export-outcome-unknown',
+      })
+      expect([await archivedIds(deps), (await leftIds()).length]).toEqual([[], 10])
+    },
+  )
 })
