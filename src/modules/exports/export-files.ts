@@ -155,13 +155,14 @@ export class ExportFiles {
   async #claimName({
     staged: _,
     mark: __,
-    append: ___,
+    append,
     other_file,
     ...receipt
   }: ExportNote): Promise<ExportReceipt> {
+    const table = append === undefined ? {} : { table: append.table }
     for (const file of [receipt.file, other_file]) {
       const location = receiptLocation(this.location(receipt.task, file))
-      const own = { ...receipt, file }
+      const own = { ...receipt, ...table, file }
       if ((await this.#put(location, own)) === 'written') return own
       const found = await this.#receipt(location)
       if (found.run_id === own.run_id && found.sha256 === own.sha256) return own

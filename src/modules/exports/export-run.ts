@@ -62,7 +62,7 @@ export interface ExportedPart {
   readonly table?: string
 }
 
-interface Run {
+export interface Run {
   readonly jobId: string
   readonly log: RunLog
   readonly fence: JobFence
@@ -183,11 +183,13 @@ export async function settle(
   deps: ExportDependencies & { readonly files: ExportFiles },
   note: ExportNote,
   signal: AbortSignal,
+  /** Ends what is left to do when it is known to be committed. */
+  ending = signal,
 ): Promise<ExportedPart | undefined> {
   const { files } = deps
   const source = sourceOf(deps, { name: note.task, source: note.source })
   if (await files.isPublished(note)) {
-    const result = await publish(deps, note, { signal })
+    const result = await publish(deps, note, { signal: ending })
     // What is left to do needs no source; a mark that stays there is harmless.
     const ended = await source.open(note.task, signal).catch(() => undefined)
     await ended?.forget(note.mark).catch(() => undefined)
@@ -198,7 +200,8 @@ export async function settle(
   try {
     const outcome = await session.outcomeOf(note.mark)
     if (outcome === 'unknown') throw outcomeUnknown(note)
-    if (outcome === 'committed') return await publishAndForget(deps, { session, note, signal })
+    const left = { session, note, signal: ending }
+    if (outcome === 'committed') return await publishAndForget(deps, left)
     await files.discard(note.staged)
     return undefined
   } finally {
@@ -246,7 +249,28 @@ async function attempt(
     throw error
   }
   log.add('committed', { part })
-  return publishAndForget(deps, { session, note, signal: run.signal, log, part })
+  const committed = note
+  return await afterCommit(run, (signal) =>
+    publishAndForget(deps, { session, note: committed, signal, log, part }),
+  )
+}
+
+/** Does what is left when a transaction is committed: nobody can withdraw that any more. */
+export async function afterCommit<T>(
+  { signal, fence }: Pick<Run, 'signal' | 'fence'>,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController()
+  const follow = () => {
+    if (!fence.isCancelled) stop.abort(signal.reason)
+  }
+  if (signal.aborted) follow()
+  signal.addEventListener('abort', follow)
+  try {
+    return await work(stop.signal)
+  } finally {
+    signal.removeEventListener('abort', follow)
+  }
 }
 
 /** Writes the rows to the file and deletes them in the transaction. `undefined`: there are none. */

@@ -77,6 +77,9 @@ const TaskJson = z.strictObject({
   zone: z.string().min(1).max(100).optional(),
   catch_up: z.enum(['none', 'one']).default('none'),
   archive_to: z.string().min(1).max(400).optional(),
+  keep: z
+    .boolean('is `true` or `false`: whether the rows stay where they are; files are kept for ever')
+    .optional(),
 })
 type TaskJson = z.output<typeof TaskJson>
 
@@ -157,7 +160,7 @@ interface Statements {
 
 function workOf(task: string, json: TaskJson, statements: Statements): SourceWork {
   const { table } = json
-  const mode = json.mode ?? (table === undefined ? 'snapshot' : 'atomic')
+  const mode = modeOf(task, json)
   refuseOthers(task, mode, json)
   if (table === undefined) return workOfStatements(task, mode, statements)
   if (json.source === OWN_TABLES) return workOfOwn(task, mode, { ...json, table })
@@ -166,6 +169,13 @@ function workOf(task: string, json: TaskJson, statements: Statements): SourceWor
     throw taskInvalid(task, 'it has a table in task.json and SQL files: give one of both')
   }
   return workOfTable(task, mode, { ...json, ...statements, table })
+}
+
+function modeOf(task: string, { mode, table, keep }: TaskJson): Mode {
+  const chosen = mode ?? (keep === true ? 'keep' : table === undefined ? 'snapshot' : 'atomic')
+  if (keep === undefined || keep === (chosen === 'keep')) return chosen
+  const does = chosen === 'keep' ? 'deletes nothing' : 'deletes what it archives'
+  throw taskInvalid(task, `keep is ${keep}, and the mode ${chosen} ${does}: give one of both`)
 }
 
 function workOfTable(

@@ -6,14 +6,16 @@ import type { Jobs } from '../../lake/jobs/jobs.ts'
 import type { Task } from '../../lake/jobs/task.ts'
 import type { ExportFiles, StagedExport } from './export-files.ts'
 import {
+  afterCommit,
   type ExportDependencies,
   type ExportedPart,
   type ExportResult,
   exportOnce,
+  type Run,
   settle,
 } from './export-run.ts'
 import { isOfPart } from './file-name.ts'
-import { RunLog } from './run-log.ts'
+import { logOf, RunLog } from './run-log.ts'
 import type { TaskFolder } from './task-folder.ts'
 
 export const EXPORT_KIND = 'export'
@@ -44,14 +46,15 @@ export function exportJob(deps: ExportJobDependencies): JobKind<ExportInput> {
     input: inputOf,
     async run({ jobId, input, attempt, report }, fence, signal): Promise<ExportResult> {
       const { nowMs } = deps.ambient
-      const before = attempt === 1 ? undefined : (await deps.jobs.get(jobId)).progress
+      const before = (await deps.jobs.get(jobId)).progress
       const log = new RunLog({ nowMs, attempt, before, report })
       log.add('began')
+      const run = { jobId, log, fence, signal }
       try {
-        const ended = await endNoted(deps, { jobId, task: input.task, log, signal })
+        const noted = await endNoted(deps, input.task, run)
+        const ended = noted ?? (await findEnded(deps, input.task, { run, before }))
         if (ended !== undefined && !isOfPart(ended.file)) return { outcome: 'exported', ...ended }
-        const task = await deps.folder.read(input.task)
-        return await exportOnce(deps, task, { jobId, log, fence, signal })
+        return await exportOnce(deps, await deps.folder.read(input.task), run)
       } catch (error) {
         if (fence.isCancelled) log.add('withdrawn')
         else log.add('failed', { problem: error instanceof CodedError ? error.code : 'internal' })
@@ -80,21 +83,13 @@ async function failureOf(
 /** Ends what earlier attempts of the run left. Returns the last part of it that was committed. */
 async function endNoted(
   deps: ExportJobDependencies,
-  {
-    jobId,
-    task,
-    log,
-    signal,
-  }: {
-    readonly jobId: string
-    readonly task: string
-    readonly log: RunLog
-    readonly signal: AbortSignal
-  },
+  task: string,
+  run: Run,
 ): Promise<ExportedPart | undefined> {
+  const { jobId, log, signal } = run
   let ended: ExportedPart | undefined
   for (const note of await deps.files.listNotes(task, jobId)) {
-    const part = await settle(deps, note, signal)
+    const part = await afterCommit(run, (ending) => settle(deps, note, signal, ending))
     if (part === undefined) {
       log.add('settled', { outcome: 'rolled-back' })
       continue
@@ -103,6 +98,24 @@ async function endNoted(
     ended = part
   }
   return ended
+}
+
+/**
+ * A file of an earlier attempt that did everything, and could not say so: its note is gone, and to
+ * begin again would archive other rows, or the same ones again, as the same run.
+ */
+async function findEnded(
+  { files }: ExportJobDependencies,
+  task: string,
+  { run: { jobId, log }, before }: { readonly run: Run; readonly before: unknown },
+): Promise<ExportedPart | undefined> {
+  // Durable before a transaction is committed, whatever the number of the attempt.
+  if (logOf(before).steps.length === 0) return undefined
+  const [receipt] = await files.listOfRun(task, jobId, { after: undefined, limit: 1 })
+  if (receipt === undefined || isOfPart(receipt.file)) return undefined
+  const { file, rows, deleted, proof, bytes, sha256, table } = receipt
+  log.add('settled', { outcome: 'committed', rows, file })
+  return { file, rows, deleted, proof, bytes, sha256, ...(table !== undefined && { table }) }
 }
 
 /** The asker of runs that a schedule wants: no principal has the name. */

@@ -154,7 +154,43 @@ describeWithPostgres('modes of exports', () => {
     expect(await resultOf('seen')).toMatchObject({ parts: 3, rows: 89 })
   })
 
+  test('a partition that was attached again is left until it is old enough', async () => {
+    await shop.source.query('create view seen as select * from spread_1')
+    const aged = (min_age: string) =>
+      shop.task('attached', { 'task.json': { mode: 'partition', table: 'spread', min_age } })
+    await aged('30 days')
+    expect((await shop.run('attached')).body.type).toContain('source-refused')
+    await shop.source.query(
+      'drop view seen; alter table spread attach partition spread_1 ' +
+        "for values from (minvalue) to ('2024-01-01')",
+    )
+    // Counted once.
+    expect(await dryRun('attached')).toBe(89)
+    await aged('900 years')
+    expect(await dryRun('attached')).toBe(0)
+    expect(await shop.run('attached')).toMatchObject({ status: 200 })
+    expect(await resultOf('attached')).toEqual({ outcome: 'empty' })
+    expect(await left('spread')).toBe(90)
+    await aged('30 days')
+    expect(await shop.run('attached')).toMatchObject({ status: 200 })
+    expect(await resultOf('attached')).toMatchObject({ parts: 3, rows: 89 })
+  })
+
   test.each([
+    ['of a table', { table: 't', where: 'true', keep: true }, {}],
+    ['of a query', { keep: true }, { 'select.sql': 'select * from t' }],
+  ])('keep: true copies only: %s', async (what, json, sql) => {
+    const name = what.replaceAll(' ', '-')
+    await shop.task(name, { 'task.json': json, ...sql })
+    expect(await shop.run(name)).toMatchObject({ status: 200 })
+    expect(await resultOf(name)).toMatchObject({ rows: 300, deleted: 0, proof: 'none deleted' })
+    expect(await left()).toBe(300)
+  })
+
+  test.each([
+    [{ table: 't', where: 'true', keep: true, mode: 'atomic' }, 'keep is true'],
+    [{ table: 't', where: 'true', keep: false, mode: 'keep' }, 'keep is false'],
+    [{ table: 't', where: 'true', keep: 30 }, 'files are kept for ever'],
     [{ table: 't', mode: 'partition' }, 'min_age'],
     [{ table: 't', where: 'true', min_age: '1 day' }, 'age_column'],
     [{ table: 't', where: 'true', mode: 'keys' }, 'select.sql'],

@@ -7,6 +7,7 @@ import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { type Call, defineRoute, type Route, type Tag } from '../../../http/route.ts'
 import type { DumpStreams } from '../../dumps/http/dump-streams.ts'
+import type { DryRuns } from '../dry-runs.ts'
 import { countRows, sourceOf } from '../export-run.ts'
 import { EXPORT_KIND, type ExportJobDependencies } from '../run-job.ts'
 import { askForRun } from './asked-export.ts'
@@ -31,6 +32,7 @@ import { runWait, WAIT_DESCRIPTION } from './wait-for-run.ts'
 
 export interface ExportService extends ExportJobDependencies, Stores<'events'> {
   readonly streams: DumpStreams
+  readonly dryRuns: DryRuns
 }
 
 export const EXPORTS_TAG: Tag = {
@@ -131,7 +133,7 @@ function runRoute(service: ExportService): Route {
       const waitFor = runWait(call)
       if (body.dry_run === true) {
         const task = await folder.read(param('task'))
-        const rows = await countRows(service, task, closed)
+        const rows = await service.dryRuns.count(() => countRows(service, task, closed))
         const counted = { task: task.name, dry_run: true, mode: task.work.mode, rows }
         await keeper.withoutEffect({ status: 200, value: counted })
         return jsonReply(counted)

@@ -24,6 +24,10 @@ export const ExportFile = z
     bytes: z.int(),
     sha256: z.string(),
     exported_at: Time,
+    table: z
+      .string()
+      .optional()
+      .meta({ description: 'The table that the rows were appended to, too.' }),
   })
   .meta({
     id: 'ExportFile',

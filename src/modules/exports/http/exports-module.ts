@@ -4,6 +4,7 @@ import type { Jobs } from '../../../lake/jobs/jobs.ts'
 import { DumpStreams, type StreamMeter } from '../../dumps/http/dump-streams.ts'
 import type { Module } from '../../module.ts'
 import type { ArchiveTableDependencies } from '../archive-table.ts'
+import { DryRuns } from '../dry-runs.ts'
 import { ExportFiles, type ExportPlaces } from '../export-files.ts'
 import { healthTask } from '../export-health.ts'
 import { exportMeters } from '../export-meters.ts'
@@ -41,6 +42,7 @@ export function exportsModule(platform: ExportsPlatform): Module {
     files: new ExportFiles(platform),
     folder: new TaskFolder(platform.exportsFolder),
     streams: new DumpStreams(UNCOUNTED),
+    dryRuns: new DryRuns(),
   }
   return {
     name: 'exports',

@@ -1,0 +1,60 @@
+import { utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TaskRunner } from '../../../src/lake/jobs/task-runner.ts'
+import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
+import { scheduleTask } from '../../../src/modules/exports/export-schedule.ts'
+import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
+import { ask, must, post } from '../../http/client.ts'
+import { startTestService, type TestService } from '../../http/harness.ts'
+import { writeTask } from './export-harness.ts'
+
+const HOUR_MS = 3_600_000
+
+/** Half past an hour, and then the next one. */
+let offsetMs = 0
+const ambient = { nowMs: () => Date.now() + offsetMs }
+let replicas: TestService[] = []
+const runners: TaskRunner[] = []
+beforeEach(async () => {
+  offsetMs = HOUR_MS - (Date.now() % HOUR_MS) + HOUR_MS / 2
+  const first = await startTestService({ ambient })
+  replicas = [first, await startTestService({ home: first.home, ambient })]
+})
+afterEach(async () => {
+  await Promise.all(runners.map((runner) => runner.close()))
+  const [first, second] = replicas
+  await second?.stop()
+  await first?.close()
+})
+
+/** Each replica looks at its schedules, fifty times a second. */
+function look(service: TestService): void {
+  const { deps, home } = service
+  const folder = new TaskFolder(join(home, 'exports'))
+  const task = scheduleTask({ ...deps, tables: deps, files: new ExportFiles(deps), folder })
+  const runner = new TaskRunner(deps, [{ ...task, everyMs: 20 }], { catchUpMs: 0 })
+  runner.start()
+  runners.push(runner)
+}
+
+test('a time of a schedule is one run, whichever replica sees it, and so is the next', async () => {
+  const [service] = replicas as [TestService]
+  const schema = { columns: [{ name: 'id', type: 'int' }] }
+  await must(post(service, '/v1/tables', { name: 's.t', schema }), 201)
+  const folder = join(service.home, 'exports')
+  const task = { source: 'moraine', table: 's.t', where: 'true', mode: 'keep' }
+  await writeTask(folder, 't', { 'task.json': { ...task, schedule: '30 * * * *' } })
+  // Before the first time.
+  const changed = (ambient.nowMs() - 10 * 60_000) / 1000
+  await utimes(join(folder, 't/task.json'), changed, changed)
+  replicas.forEach(look)
+  const runs = async () => (await must(ask(service, '/v1/exports/t/runs'))).runs
+  for (let ticks = 1; ticks <= 3; ticks++) {
+    while ((await runs()).length < ticks || (await runs())[0].ended_at === null) await sleep(20)
+    // Looked at again and again, with no run open to be joined.
+    await sleep(500)
+    expect(await runs()).toHaveLength(ticks)
+    offsetMs += HOUR_MS
+  }
+})
