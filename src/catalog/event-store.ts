@@ -25,6 +25,13 @@ export const EVENT_TYPES = [
 
 export type EventType = (typeof EVENT_TYPES)[number]
 
+/** Tell of who may do what: of keys, roles, and what is granted or withheld. */
+export const ACCESS_EVENT_TYPES = [
+  'moraine.key.changed.v1',
+  'moraine.permissions.changed.v1',
+  'moraine.role.changed.v1',
+] as const satisfies readonly EventType[]
+
 /**
  * What happened, in the order of positions. Every mutation of a table, view or namespace writes its
  * event in its own database transaction: one for each new version of a table, so a commit that many
@@ -91,6 +98,8 @@ export type EventData = Readonly<Record<string, unknown>>
 export interface EventQuery {
   readonly after: bigint
   readonly types?: readonly EventType[]
+  /** Others only. */
+  readonly exceptTypes?: readonly EventType[]
   /** Only those with this subject or, without case, this name. */
   readonly subject?: string
   readonly limit: number

@@ -50,26 +50,26 @@ export interface GrantStore {
   findPlace(named: PlaceKey): Promise<Place | undefined>
   /**
    * Grants and revokes, all or nothing. `last-admin` when nobody who can sign in would have `admin`
-   * afterwards; `not-found` when the thing is gone.
+   * afterwards; `not-found` when the thing is gone; `role-gone` when one of `roles` is not there.
    */
   change(
     change: GrantChange,
     options?: MutationOptions,
-  ): Promise<'changed' | 'not-found' | 'last-admin'>
+  ): Promise<'changed' | 'not-found' | 'last-admin' | 'role-gone'>
   listRoles(): Promise<readonly Role[]>
   /** Makes the role if it is not there; `cyclic` when it would be a member of itself. */
   changeRole(
     change: RoleChange,
     options?: MutationOptions,
-  ): Promise<'changed' | 'last-admin' | 'cyclic'>
-  /** Takes all privileges and memberships of the role, too. */
+  ): Promise<'changed' | 'last-admin' | 'cyclic' | 'role-gone'>
+  /** Takes all privileges and memberships of the role, too, and its name out of all policies. */
   dropRole(
-    drop: Pick<RoleChange, 'role' | 'nowMs'>,
+    drop: Administrators & Pick<RoleChange, 'role'>,
     options?: MutationOptions,
   ): Promise<'dropped' | 'not-found' | 'last-admin'>
   /**
-   * Notes which privileges are on things that are gone, and forgets those noted before `beforeMs`.
-   * Returns how many it forgot.
+   * Notes which privileges are on things that are gone, and forgets those noted before `beforeMs`,
+   * which raises an event for each thing. Returns how many it forgot.
    */
   forgetOrphans(query: { readonly nowMs: number; readonly beforeMs: number }): Promise<number>
 }
@@ -101,13 +101,24 @@ export interface Place {
   readonly namespaceUuids: readonly string[]
 }
 
-export interface GrantChange {
+/** Who counts as an administrator. */
+export interface Administrators {
+  readonly nowMs: number
+  /** Whether only keys sign in: what users and groups are granted is then of use to nobody. */
+  readonly onlyKeysSignIn?: boolean
+}
+
+/** Names of roles, without `role:`, that are given something and must be there. */
+export interface RequiredRoles {
+  readonly roles?: readonly string[]
+}
+
+export interface GrantChange extends Administrators, RequiredRoles {
   readonly securable: string
   /** How events name the thing. */
   readonly name: string
   readonly grant: readonly Omit<Grant, 'securable'>[]
   readonly revoke: readonly Omit<Grant, 'securable'>[]
-  readonly nowMs: number
 }
 
 export interface Role {
@@ -115,9 +126,8 @@ export interface Role {
   readonly members: readonly string[]
 }
 
-export interface RoleChange {
+export interface RoleChange extends Administrators, RequiredRoles {
   readonly role: string
   readonly add: readonly string[]
   readonly remove: readonly string[]
-  readonly nowMs: number
 }

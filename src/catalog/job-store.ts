@@ -29,6 +29,8 @@ export interface JobStore {
    * as it is.
    */
   cancel(cancellation: JobCancellation): Promise<CancelledJob | undefined>
+  /** Whether somebody has asked for the job under this name, also one who has withdrawn since. */
+  isAsker(asked: { readonly jobId: string; readonly asker: string }): Promise<boolean>
   /** Forgets jobs that ended before the instant; returns how many. */
   forget(beforeMs: number): Promise<number>
   /**

@@ -1,4 +1,5 @@
 import type { Privilege } from '../core/access/privilege.ts'
+import type { Administrators } from './grant-store.ts'
 import type { MutationOptions } from './replay-store.ts'
 
 /**
@@ -11,9 +12,12 @@ export interface KeyStore {
   find(keyId: string): Promise<KeyRecord | undefined>
   /** By id, after `after`. */
   list(query: { readonly after?: string; readonly limit: number }): Promise<readonly KeyRecord[]>
-  /** `last-admin` when nobody who can sign in would have `admin` afterwards. */
+  /**
+   * No policy excepts it any longer, or trusts it. `last-admin` when nobody who can sign in would
+   * have `admin` afterwards.
+   */
   revoke(
-    revocation: { readonly keyId: string; readonly nowMs: number },
+    revocation: Administrators & { readonly keyId: string },
     options?: MutationOptions,
   ): Promise<'revoked' | 'not-found' | 'last-admin'>
   /** Notes when keys were last used; earlier instants than those noted are ignored. */

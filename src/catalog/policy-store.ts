@@ -1,4 +1,5 @@
 import type { TablePolicy } from '../core/table/table-policy.ts'
+import type { RequiredRoles } from './grant-store.ts'
 import type { MutationOptions } from './replay-store.ts'
 
 /**
@@ -10,11 +11,17 @@ export interface PolicyStore {
   listAll(): Promise<readonly KeptPolicy[]>
   /** Tables without a policy are left out; dropped ones are not. */
   listOn(tableUuids: readonly string[]): Promise<readonly KeptPolicy[]>
-  /** Replaces the policy of the table; `undefined` takes it away. */
-  change(change: PolicyChange, options?: MutationOptions): Promise<'changed' | 'not-found'>
   /**
-   * Notes which policies are on tables that are gone, and forgets those noted before `beforeMs`.
-   * Returns how many it forgot.
+   * Replaces the policy of the table; `undefined` takes it away. `role-gone` when one of `roles` is
+   * not there.
+   */
+  change(
+    change: PolicyChange & RequiredRoles,
+    options?: MutationOptions,
+  ): Promise<'changed' | 'not-found' | 'role-gone'>
+  /**
+   * Notes which policies are on tables that are gone, and forgets those noted before `beforeMs`,
+   * each with an event. Returns how many it forgot.
    */
   forgetOrphans(query: { readonly nowMs: number; readonly beforeMs: number }): Promise<number>
 }

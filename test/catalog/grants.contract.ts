@@ -159,6 +159,7 @@ export function describeGrants(catalog: () => Catalog): void {
       expect(events[1]?.data).toEqual({
         granted: [to(BOB, 'own')],
         revoked: [to(ADA, 'select')],
+        before: { grants: expect.arrayContaining([to(ADA, 'select'), to(BOB, 'modify')]) },
       })
       expect(events[1]?.origin.principal).toBe('key:admin')
       expect(await change('no-such-uuid', { grant: [to(ADA, 'own')] })).toBe('not-found')
@@ -238,6 +239,83 @@ export function describeGrants(catalog: () => Catalog): void {
       expect(await grants.dropRole({ role: 'readers', nowMs: NOW })).toBe('not-found')
       expect(await grants.listRoles()).toEqual([{ role: 'all', members: [] }])
       expect(await grants.listAll()).toEqual([])
+      const { events } = await catalog().events.list({
+        ...{ after: 0n, types: ['moraine.role.changed.v1'], limit: 9 },
+      })
+      expect(events.map(({ data }) => data)).toEqual([
+        { added: [ADA, 'group:staff'], removed: [], before: { members: [] } },
+        { added: ['role:readers'], removed: [], before: { members: [] } },
+        {
+          dropped: true,
+          before: {
+            ...{ members: expect.arrayContaining([ADA, 'group:staff']), members_count: 2 },
+            ...{ member_of: ['role:all'], grants_count: 1 },
+            grants: [{ securable: CATALOG_SECURABLE, privilege: 'select' }],
+          },
+        },
+      ])
+    })
+
+    test('nothing is given to a role that is required, and not there', async () => {
+      const { grants, policies } = catalog()
+      const { tableUuid } = (await create(catalog(), 'planets')).definition
+      const roles = ['here', 'gone']
+      const given = { securable: tableUuid, name: 'it', grant: [to('role:gone', 'select')] }
+      const policy = { rowFilter: 'id > 1', except: ['role:gone'] }
+      const all = async () => [
+        await grants.change({ ...given, revoke: [], roles, nowMs: NOW }),
+        await policies.change({ tableUuid, name: 'it', policy, roles }),
+        await grants.changeRole({ role: 'x', add: ['role:gone'], remove: [], roles, nowMs: NOW }),
+      ]
+      await grants.changeRole({ role: 'here', add: [ADA], remove: [], nowMs: NOW })
+      expect(await all()).toEqual(['role-gone', 'role-gone', 'role-gone'])
+      expect([await shown(tableUuid), await policies.listAll()]).toEqual([[], []])
+      await grants.changeRole({ role: 'gone', add: [BOB], remove: [], nowMs: NOW })
+      expect(await all()).toEqual(['changed', 'changed', 'changed'])
+    })
+
+    test('what is forgotten with a thing that is gone is told, thing by thing', async () => {
+      const { grants, events } = catalog()
+      const uuids: string[] = []
+      for (const name of ['one', 'two']) {
+        const { tableUuid } = (await create(catalog(), name)).definition
+        await change(tableUuid, { grant: [to(BOB, 'select')] })
+        await catalog().tables.drop({ tableUuid, expectedVersion: 0 })
+        uuids.push(tableUuid)
+      }
+      const { last } = await events.findRange()
+      expect(await grants.forgetOrphans({ nowMs: 5_000, beforeMs: 0 })).toBe(0)
+      expect(await grants.forgetOrphans({ nowMs: 9_000, beforeMs: 5_001 })).toBe(2)
+      const told = await events.list({ after: last, limit: 9 })
+      const subjects = told.events.map(({ type, subject }) => `${type} ${subject}`)
+      expect(subjects.sort()).toEqual(
+        uuids.map((uuid) => `moraine.permissions.changed.v1 ${uuid}`).sort(),
+      )
+      const [first] = told.events
+      const revoked = [to(BOB, 'select')]
+      const before = { grants: revoked }
+      expect(first?.data).toEqual({ granted: [], revoked, before, is_gone: true })
+    })
+
+    test('only keys that may administer count where nobody else signs in', async () => {
+      const { grants, keys } = catalog()
+      await addKey('ada000000000', true)
+      const onlyKeysSignIn = true
+      const admin = (principal: string) => [to(principal, 'admin')]
+      await change(CATALOG_SECURABLE, {
+        grant: [...admin('group:x'), ...admin('user:https://i~b')],
+      })
+      const revocation = { keyId: 'ada000000000', nowMs: NOW }
+      expect(await keys.revoke({ ...revocation, onlyKeysSignIn })).toBe('last-admin')
+      const revoke = { securable: CATALOG_SECURABLE, name: 'it', grant: [], revoke: admin(ADA) }
+      expect(await grants.change({ ...revoke, nowMs: NOW, onlyKeysSignIn })).toBe('last-admin')
+      // Whatever it is granted, it was made to read.
+      await keys.create({
+        ...{ keyId: 'bob000000000', secretHash: 'x', description: null, scopes: ['select'] },
+        ...{ createdBy: 'anonymous', createdAtMs: NOW, expiresAtMs: null, isAdmin: true },
+      })
+      expect(await keys.revoke({ ...revocation, onlyKeysSignIn })).toBe('last-admin')
+      expect(await keys.revoke(revocation)).toBe('revoked')
     })
 
     test('a transaction knows who started it', async () => {

@@ -127,6 +127,16 @@ export function describeJobs(catalog: () => Catalog): void {
       expect(await jobs().find(third.jobId)).toMatchObject(failed)
     })
 
+    test('who has asked for a job is known, also after they have withdrawn', async () => {
+      const { jobId } = (await submit({ key: 'k', asker: 'ada' })).job
+      const isAsker = (asker: string, of = jobId) => jobs().isAsker({ jobId: of, asker })
+      expect([await isAsker('ada'), await isAsker('bob')]).toEqual([true, false])
+      await submit({ key: 'k', asker: 'bob' })
+      await jobs().cancel({ jobId, asker: 'ada', nowMs: 1_010 })
+      expect([await isAsker('ada'), await isAsker('bob')]).toEqual([true, true])
+      expect(await isAsker('ada', randomUUID())).toBe(false)
+    })
+
     test('a job ends when its last asker withdraws, or all are withdrawn at once', async () => {
       const { job } = await submit({ key: 'k', asker: 'ada' })
       await submit({ key: 'k', asker: 'bob' })

@@ -1,6 +1,8 @@
 import type { Catalog } from '../../src/catalog/catalog.ts'
 import type { NewKey } from '../../src/catalog/key-store.ts'
 
+const CHANGED = 'moraine.key.changed.v1'
+
 export function describeKeys(catalog: () => Catalog): void {
   const newKey = (keyId: string, overrides: Partial<NewKey> = {}): NewKey => ({
     ...{ keyId, secretHash: `hash of ${keyId}`, description: 'a\u0000b', scopes: ['select'] },
@@ -37,10 +39,11 @@ export function describeKeys(catalog: () => Catalog): void {
       await keys.create(newKey('b00000000000'))
       await keys.revoke({ keyId: 'b00000000000', nowMs: 1 })
       const { events: raised } = await events.list({ after: 0n, limit: 9 })
+      const terms = { scopes: ['select'], expires_at: '1970-01-01T00:00:09.000Z' }
       expect(raised.map(({ type, subject, data }) => [type, subject, data])).toEqual([
-        ['moraine.key.changed.v1', 'key:a00000000000', { change: 'created', is_admin: true }],
-        ['moraine.key.changed.v1', 'key:b00000000000', { change: 'created', is_admin: false }],
-        ['moraine.key.changed.v1', 'key:b00000000000', { change: 'revoked' }],
+        [CHANGED, 'key:a00000000000', { change: 'created', is_admin: true, ...terms }],
+        [CHANGED, 'key:b00000000000', { change: 'created', is_admin: false, ...terms }],
+        [CHANGED, 'key:b00000000000', { change: 'revoked', before: terms }],
       ])
       expect(await grants.listAll()).toEqual([
         { securable: 'catalog', principal: 'key:a00000000000', privilege: 'admin' },

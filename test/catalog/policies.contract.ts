@@ -51,6 +51,41 @@ export function describePolicies(catalog: () => Catalog): void {
       expect(await policies.listOn([source])).toEqual([{ tableUuid: source, policy: POLICY }])
     })
 
+    test('they except and trust nobody who is gone, and tell what they were', async () => {
+      const { policies, grants, keys, events } = catalog()
+      const key = 'key:ada000000000'
+      const members = { role: 'staff', add: [key], remove: [], nowMs: 1 }
+      await grants.changeRole(members)
+      await keys.create({
+        ...{ keyId: 'ada000000000', secretHash: 'x', description: null, scopes: null },
+        ...{ createdBy: 'anonymous', createdAtMs: 1, expiresAtMs: null },
+      })
+      const both = { ...POLICY, except: ['role:staff', 'role:sta_f', key], trustedEngines: [key] }
+      const excepted = (await create(catalog(), 'excepted')).definition.tableUuid
+      const trusted = (await create(catalog(), 'trusted')).definition.tableUuid
+      const other = (await create(catalog(), 'other')).definition.tableUuid
+      await change(excepted, both)
+      await change(trusted, { ...POLICY, except: [], ...{ trustedEngines: ['role:staff'] } })
+      await change(other, { ...POLICY, except: ['role:stabf'] })
+      const { last } = await events.findRange()
+      expect(await grants.dropRole({ role: 'staff', nowMs: 1 })).toBe('dropped')
+      expect(await keys.revoke({ keyId: 'ada000000000', nowMs: 1 })).toBe('revoked')
+      const left = new Map((await policies.listAll()).map((each) => [each.tableUuid, each.policy]))
+      expect(left.get(excepted)).toEqual({ ...both, except: ['role:sta_f'], trustedEngines: [] })
+      expect(left.get(trusted)).toEqual({ ...POLICY, except: [], trustedEngines: [] })
+      expect(left.get(other)).toEqual({ ...POLICY, except: ['role:stabf'] })
+      const { events: told } = await events.list({ after: last, types: [CHANGED], limit: 9 })
+      expect(told.map(({ name }) => name).sort()).toEqual([
+        ...['sky.excepted', 'sky.excepted', 'sky.trusted'],
+      ])
+      const api = { row_filter: 'id > 1', columns: [] }
+      expect(told.find(({ subject }) => subject === trusted)?.data).toEqual({
+        ...{ granted: [], revoked: [], has_policy: true },
+        policy: { ...api, except: [], trusted_engines: [] },
+        before: { policy: { ...api, except: [], trusted_engines: ['role:staff'] } },
+      })
+    })
+
     test('they pass to what replaces a table, and outlive a drop for a while', async () => {
       const { tableUuid } = (await create(catalog(), 'planets')).definition
       const { policies } = catalog()

@@ -83,7 +83,7 @@ export const ROWS: readonly MutantGroup[] = [
     ],
   },
   {
-    file: 'src/modules/rows/limits/caller-address.ts',
+    file: 'src/core/access/caller-address.ts',
     tests: LIMITS,
     edits: [
       ["if (!address.includes(':')) return address\n", ''],

@@ -31,7 +31,7 @@ export interface AuditStore {
   prune(throughSeal: bigint): Promise<number>
 }
 
-/** `refused` includes what was hidden by a 404 and callers who did not sign in. */
+/** All but `allowed` are refusals: `hidden` by a 404, `unauthenticated` of who did not sign in. */
 export type AuditDecision = 'allowed' | 'denied' | 'hidden' | 'unauthenticated'
 
 export interface NewAuditRow {
@@ -70,6 +70,8 @@ export interface AuditQuery {
   readonly principal?: string | undefined
   readonly action?: string | undefined
   readonly subject?: string | undefined
+  /** Only rows with one of these. */
+  readonly decisions?: readonly AuditDecision[] | undefined
   readonly fromMs?: number | undefined
   /** Up to, and not including. */
   readonly toMs?: number | undefined

@@ -165,7 +165,7 @@ async function findRange(connection: Connection): Promise<EventRange> {
 
 function findEvents(
   connection: Connection,
-  { after, types, subject, limit }: EventQuery,
+  { after, types, exceptTypes = [], subject, limit }: EventQuery,
   end: bigint,
 ): Promise<readonly EventRow[]> {
   let query = connection
@@ -176,6 +176,7 @@ function findEvents(
     .orderBy('position')
     .limit(limit)
   if (types !== undefined) query = query.where('type', 'in', types)
+  if (exceptTypes.length > 0) query = query.where('type', 'not in', exceptTypes)
   if (subject !== undefined) {
     const name = subject.replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase())
     query = query.where((where) =>

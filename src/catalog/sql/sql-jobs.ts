@@ -24,6 +24,7 @@ import {
   write,
 } from './engine/sql-engine.ts'
 import type { JobRow } from './engine/sql-schema.ts'
+import { addAsker, isAsker } from './job-askers.ts'
 import { numberOf } from './rows/sql-rows.ts'
 
 /** Rows that are forgotten in one transaction. */
@@ -137,6 +138,10 @@ export class SqlJobs implements JobStore {
     })
   }
 
+  isAsker(asked: { readonly jobId: string; readonly asker: string }): Promise<boolean> {
+    return read(this.#engine, (connection) => isAsker(connection, asked))
+  }
+
   forget(beforeMs: number): Promise<number> {
     return forgetInRounds(this.#engine, ROWS_AT_ONCE, (transaction) =>
       forgetSome(transaction, beforeMs),
@@ -201,21 +206,6 @@ async function submitOnce(
     .returningAll()
     .executeTakeFirst()
   return joined === undefined ? undefined : { job: jobOf(joined), isNew: false }
-}
-
-async function addAsker(
-  transaction: SqlTransaction,
-  jobId: string,
-  asker: string | undefined,
-): Promise<void> {
-  if (asker === undefined) return
-  await transaction
-    .insertInto('job_askers')
-    .values({ job_id: jobId, asker, is_withdrawn: 0n })
-    .onConflict((conflict) =>
-      conflict.columns(['job_id', 'asker']).doUpdateSet({ is_withdrawn: 0n }),
-    )
-    .execute()
 }
 
 async function findRow(connection: Connection, jobId: string): Promise<JobRow | undefined> {

@@ -201,7 +201,7 @@ async function deleteNamespace(
   const deleted = await transaction
     .deleteFrom('namespaces')
     .where('namespace_key', '=', key)
-    .returning('levels')
+    .returning(['levels', 'namespace_uuid'])
     .executeTakeFirst()
   if (deleted === undefined) throw new Refusal('not-found')
   const [content] = await transaction
@@ -212,6 +212,8 @@ async function deleteNamespace(
     .execute()
   const [child] = await listChildNamespaces(transaction, { parent: levels, limit: 1 })
   if (content !== undefined || child !== undefined) throw new Refusal('not-empty')
-  raised.raise(namespaceEvent('moraine.namespace.dropped.v1', decodeExact(deleted.levels)))
+  const { levels: named, namespace_uuid } = deleted
+  const data = { namespace_uuid }
+  raised.raise(namespaceEvent('moraine.namespace.dropped.v1', decodeExact(named), data))
   return 'dropped'
 }

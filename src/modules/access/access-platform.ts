@@ -1,4 +1,5 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import type { Administrators } from '../../catalog/grant-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import type { Tag } from '../../http/route.ts'
 import { ProblemError } from '../../problem/problems.ts'
@@ -21,6 +22,12 @@ export type AccessPlatform = Stores<'grants' | 'keys' | 'policies' | 'tables'> &
 export function requireAccess({ access }: Pick<AccessPlatform, 'access'>): KeyedAccess {
   if (access !== undefined) return access
   throw new ProblemError('access-off', 'MORAINE_AUTH=none: no keys, roles or privileges are kept')
+}
+
+/** Who counts as an administrator now. Throws `access-off`. */
+export function administrators(platform: Pick<AccessPlatform, 'access' | 'ambient'>) {
+  const onlyKeysSignIn = requireAccess(platform).mode !== 'oidc'
+  return { nowMs: platform.ambient.nowMs(), onlyKeysSignIn } satisfies Administrators
 }
 
 export function lastAdmin(): ProblemError {

@@ -220,6 +220,10 @@ export class BookKeeper {
 
   async #apply(events: readonly CatalogEvent[]): Promise<void> {
     if (events.some(({ type }) => MOVES.test(type))) this.#forgetPlaces()
+    // Written by an older version, which did not say what is gone with it.
+    if (events.some((event) => isDropOfNamespace(event) && uuidIn(event) === undefined)) {
+      return this.#load()
+    }
     await this.#applyToGrants(events)
     for (const { subject, data } of events.filter(is('key'))) await this.#applyToKey(subject, data)
     if (!events.some(is('role'))) return
@@ -243,8 +247,8 @@ export class BookKeeper {
       if (!is('namespace')(event)) securables.add(subject)
       else {
         const levels = data['namespace'] as readonly string[]
-        const place = await grants.findPlace({ kind: 'namespace', levels })
-        if (place !== undefined) securables.add(place.uuid)
+        const uuid = uuidIn(event) ?? (await grants.findPlace({ kind: 'namespace', levels }))?.uuid
+        if (uuid !== undefined) securables.add(uuid)
       }
     }
     const list = [...securables]
@@ -265,6 +269,16 @@ export class BookKeeper {
     this.#era++
     this.#places.clear()
   }
+}
+
+function isDropOfNamespace({ type }: CatalogEvent): boolean {
+  return type === 'moraine.namespace.dropped.v1'
+}
+
+/** That of a namespace that was dropped, which cannot be found by its name. */
+function uuidIn({ data }: CatalogEvent): string | undefined {
+  const uuid = data['namespace_uuid']
+  return typeof uuid === 'string' ? uuid : undefined
 }
 
 /** Whether an event tells of one kind of thing. */

@@ -1,7 +1,14 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { Privilege } from '../../core/access/privilege.ts'
 import { ckanResourceOf } from '../../core/table-properties.ts'
-import type { Authorizer, Decision, Principal, Target } from '../../http/authorizer.ts'
+import {
+  ANONYMOUS,
+  type Authorizer,
+  type Decision,
+  type KnownPrincipal,
+  type Principal,
+  type Target,
+} from '../../http/authorizer.ts'
 import type { CkanCallers } from './ckan/ckan-callers.ts'
 import type { CkanDecisions } from './ckan/ckan-decisions.ts'
 import type { GrantAuthorizer } from './grant-authorizer.ts'
@@ -23,12 +30,14 @@ export class CkanAuthorizer implements Authorizer {
   readonly #deps: CkanAuthorizerDependencies
   readonly visibilityOf: Authorizer['visibilityOf']
   readonly policyOn: Authorizer['policyOn']
+  readonly nameOf: NonNullable<Authorizer['nameOf']>
   readonly requirePaths: Authorizer['requirePaths']
 
   constructor(deps: CkanAuthorizerDependencies) {
     this.#deps = deps
     this.visibilityOf = (principal) => deps.grants.visibilityOf(principal)
     this.policyOn = (principal, tableUuid) => deps.grants.policyOn(principal, tableUuid)
+    this.nameOf = (target) => deps.grants.nameOf(target)
     this.requirePaths = (...asked) => deps.grants.requirePaths(...asked)
   }
 
@@ -70,8 +79,21 @@ export class CkanAuthorizer implements Authorizer {
     const resourceId = ckanResourceOf(table.definition.properties) ?? place.uuid
     const credential = callers.credentialOf(principal)
     if (!(await decisions.isAllowed({ credential, action: ACTION, resourceId }))) return granted
+    if (principal.kind === 'user') await this.#prove(principal, resourceId)
     const isWithheld = grants.policyOn(principal, place.uuid) !== undefined
     return privilege === 'select' && isWithheld ? 'restricted' : 'allowed'
+  }
+
+  /** What CKAN shows to everybody, it shows to whoever sends an invention, too. */
+  async #prove(principal: KnownPrincipal, resourceId: string): Promise<void> {
+    if (principal.isProven?.() !== false) return
+    const { callers, decisions } = this.#deps
+    const asked = { credential: callers.credentialOf(ANONYMOUS), action: ACTION, resourceId }
+    try {
+      if (!(await decisions.isAllowed(asked))) callers.prove(principal)
+    } catch {
+      // It was let in all the same, and is counted another time.
+    }
   }
 }
 

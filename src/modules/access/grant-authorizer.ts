@@ -1,6 +1,7 @@
 import { CATALOG_SECURABLE, exportSecurable, type Place } from '../../catalog/grant-store.ts'
 import { BIT_OF, bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
 import type { Visibility } from '../../core/access/visibility.ts'
+import { shownName } from '../../core/table/shown-name.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
 import type { HeldPolicy } from '../../core/table/table-policy.ts'
 import {
@@ -70,6 +71,16 @@ export class GrantAuthorizer implements Authorizer {
     const { book } = this.#keeper
     if (holds(book, principal, 'describe', [CATALOG_SECURABLE])) return undefined
     return { principals: book.namesOf(principal) }
+  }
+
+  nameOf(target: Target): string | undefined {
+    if ((target.on !== 'table' && target.on !== 'view') || typeof target.name !== 'string') {
+      return undefined
+    }
+    if (!('tableUuid' in parseTableIdentifier(target.name))) return undefined
+    const found = this.find(target)
+    if (found instanceof Promise || found.place === undefined) return undefined
+    return shownName({ namespace: found.place.levels, name: found.place.name })
   }
 
   policyOn(principal: Principal, tableUuid: string): HeldPolicy | undefined {

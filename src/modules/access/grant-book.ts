@@ -34,6 +34,8 @@ export class GrantBook {
   readonly #seen = new Map<string, Map<string, number>>()
   /** Roles that each principal is a direct member of. */
   #rolesOf = new Map<string, readonly string[]>()
+  /** Their names as grants have them. */
+  #roles: ReadonlySet<string> = new Set()
   /** Policies on tables, by UUID. */
   readonly #policies = new Map<string, TablePolicy>()
   readonly #closures = new Map<string, readonly string[]>()
@@ -82,7 +84,13 @@ export class GrantBook {
       }
     }
     this.#rolesOf = rolesOf
+    this.#roles = new Set(roles.map(({ role }) => `role:${role}`))
     this.#closures.clear()
+  }
+
+  /** Whether there is a role that grants call so. */
+  hasRole(name: string): boolean {
+    return this.#roles.has(name)
   }
 
   /** Replaces the policy of a table; `undefined`: it has none. */

@@ -23,6 +23,8 @@ interface Remembered {
   readonly untilMs: number
 }
 const HOUR_MS = 3_600_000
+/** What proxies add to requests of others. */
+const FORWARDED = ['x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'forwarded', 'via']
 const TOKEN_EXPIRED = 'The token has expired: get a new one'
 /** Longer ones are no credential of this service. */
 const CREDENTIAL_LENGTH_MAX = 16_384
@@ -76,12 +78,23 @@ export class KeyAuthenticator implements Authenticator {
   /** Throws `credential-over-plain-http` when others on the way could read the credential. */
   requirePrivate(request: IncomingMessage): void {
     const address = request.socket.remoteAddress ?? ''
-    const proto = request.headers['x-forwarded-proto']
+    const { 'x-forwarded-proto': proto } = request.headers
     if (this.#proxies.has(address) && proto !== undefined) {
       if (proto === 'https') return
-    } else if (isLoopback(address)) return
-    const detail = `A key came over plain HTTP from ${address}: use https behind a trusted proxy`
+    } else if (isLoopback(address) && this.#isFromHere(request)) return
+    const detail =
+      `A key came over plain HTTP from ${this.#proxies.clientOf(request) ?? address}: use https ` +
+      'behind a trusted proxy, which says so in X-Forwarded-Proto'
     throw new ProblemError('credential-over-plain-http', detail)
+  }
+
+  /** Whether a trusted proxy on this machine, if there is one in between, has it from here, too. */
+  #isFromHere(request: IncomingMessage): boolean {
+    const { socket, headers } = request
+    const isForwarded = FORWARDED.some((name) => headers[name] !== undefined)
+    if (!isForwarded || !this.#proxies.has(socket.remoteAddress ?? '')) return true
+    const isToldWhence = headers['x-forwarded-for'] !== undefined
+    return isToldWhence && isLoopback(this.#proxies.clientOf(request) ?? '')
   }
 
   /** Throws `credential-invalid` or `credential-expired`. */

@@ -6,7 +6,13 @@ import { onCatalog } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import { ProblemError } from '../../problem/problems.ts'
-import { ACCESS_TAG, type AccessPlatform, lastAdmin, requireAccess } from './access-platform.ts'
+import {
+  ACCESS_TAG,
+  type AccessPlatform,
+  administrators,
+  lastAdmin,
+  requireAccess,
+} from './access-platform.ts'
 import {
   CreateKeyBody,
   KeyDescription,
@@ -96,7 +102,7 @@ const revokeKey = (platform: AccessPlatform) =>
     async ({ param, keeper }) => {
       const { keeper: book } = requireAccess(platform)
       const keyId = param('key_id')
-      const revocation = { keyId, nowMs: platform.ambient.nowMs() }
+      const revocation = { keyId, ...administrators(platform) }
       const { keys } = platform.catalog
       const outcome = await keys.revoke(revocation, keeper.withEffect({ status: 200 }))
       if (outcome === 'last-admin') throw lastAdmin()

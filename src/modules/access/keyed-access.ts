@@ -39,6 +39,8 @@ export class KeyedAccess {
   readonly authorizer: Authorizer
   readonly authenticator: KeyAuthenticator
   readonly tokens: AccessTokens
+  /** Whether tokens of identity providers name roles, which need not be known here. */
+  readonly hasForeignRoles: boolean
   /** Tokens of identity providers, if there are some. */
   readonly oidc: OidcTokens | undefined
   readonly #deps: BookDependencies
@@ -63,6 +65,7 @@ export class KeyedAccess {
       const { grants } = this
       this.authorizer = new CkanAuthorizer({ grants, callers: ckan, decisions, catalog })
     }
+    this.hasForeignRoles = (oidc?.claims.roles.length ?? 0) > 0
     this.oidc = oidc === undefined ? undefined : new OidcTokens(oidc, { nowMs, log })
     const { tokens } = this
     const known = { ring: keeper, tokens, oidc: this.oidc, ckan }

@@ -1,8 +1,7 @@
 import { CATALOG_SECURABLE } from '../../catalog/grant-store.ts'
-import { ANONYMOUS_NAME } from '../../core/access/principal-name.ts'
 import { isGrantable, type Privilege, type SecurableKind } from '../../core/access/privilege.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { ANONYMOUS, nameOfPrincipal, type Principal, type Target } from '../../http/authorizer.ts'
+import { nameOfPrincipal, type Target } from '../../http/authorizer.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../http/route.ts'
 import { ACCESS_TAG, type AccessPlatform, requireAccess } from './access-platform.ts'
@@ -14,6 +13,7 @@ import {
   PermissionsAnswer,
   PermissionsBody,
 } from './access-shapes.ts'
+import { signedInAs } from './named-principals.ts'
 import { changePermissions, checkPermission, listPermissions, requireThere } from './permissions.ts'
 
 type PlaceTarget = Exclude<Target, { on: 'transaction' }>
@@ -92,7 +92,7 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
       body: PermissionsBody,
       changesNothing: true,
       answers: [{ status: 200, description: 'As they are now.', shape: PermissionsAnswer }],
-      problems: [...problems, 'last-admin', 'key-not-found'],
+      problems: [...problems, 'last-admin', 'key-not-found', 'role-not-found'],
       curl:
         `curl -X POST $MORAINE${curl} -H 'Content-Type: application/json' ` +
         `-d '{"grant":[{"principal":"role:readers","privilege":"${example}"}]}'`,
@@ -114,11 +114,13 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
   )
   const check = defineRoute(
     {
-      ...{ ...common, method: 'get', path: `${path}/check`, problems },
+      ...{ ...common, method: 'get', path: `${path}/check` },
       operationId: `check${name}Permission`,
       summary: `Tell whether somebody has a privilege on ${withArticle(kind)}, and why`,
       query: CheckQuery,
+      description: 'A key does no more than its scopes, and nothing once it has ended.',
       answers: [{ status: 200, description: 'The decision.', shape: CheckAnswer }],
+      problems: [...problems, 'key-not-found'],
       curl: `curl "$MORAINE${curl}/check?privilege=${example}"`,
     },
     async (call) => {
@@ -127,7 +129,7 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
       await call.authorize(isOwn ? 'describe' : 'manage_grants', [target(call)])
       requireAccess(platform)
       await requireThere(platform, target(call))
-      const who = isOwn ? call.principal : namedPrincipal(principal)
+      const who = isOwn ? call.principal : await signedInAs(platform, principal)
       return jsonReply(await checkPermission(platform, who, { privilege, target: target(call) }))
     },
   )
@@ -176,13 +178,6 @@ function targetOf(on: SecurableKind, name: string): PlaceTarget {
 async function listed(platform: AccessPlatform, target: PlaceTarget): Promise<Reply> {
   requireAccess(platform)
   return jsonReply({ permissions: await listPermissions(platform, target) })
-}
-
-/** Somebody of that name, without what only a token would say. */
-export function namedPrincipal(principal: string): Principal {
-  if (principal === ANONYMOUS_NAME) return ANONYMOUS
-  const kind = principal.startsWith('key:') ? 'key' : 'user'
-  return { kind, name: principal, scopes: null }
 }
 
 function requireGrantable(privilege: Privilege, kind: SecurableKind): void {

@@ -12,9 +12,10 @@ import { CatalogError } from '../../core/errors.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import type { Principal, Target } from '../../http/authorizer.ts'
 import { ProblemError } from '../../problem/problems.ts'
-import { type AccessPlatform, lastAdmin, requireAccess } from './access-platform.ts'
+import { type AccessPlatform, administrators, lastAdmin, requireAccess } from './access-platform.ts'
 import type { Reason } from './grant-book.ts'
 import { isInScope } from './key-scopes.ts'
+import { requirePrincipals, roleGone } from './named-principals.ts'
 
 type PlaceTarget = Exclude<Target, { on: 'transaction' }>
 interface PermissionCheck {
@@ -58,16 +59,16 @@ export async function changePermissions(
     if (isTooMuch) throw new CatalogError('request-invalid', `${principal} cannot be given admin`)
   }
   if (target.on === 'export' && grant.length > 0) await platform.requireExport(target.name)
-  await requireKeys(
+  const roles = await requirePrincipals(
     platform,
     grant.map(({ principal }) => principal),
   )
   const { securable, name } = await securableOf(platform, target)
-  const nowMs = platform.ambient.nowMs()
   const outcome = await platform.catalog.grants.change(
-    { securable, name, grant, revoke, nowMs },
+    { securable, name, grant, revoke, roles, ...administrators(platform) },
     keeper.withEffect({ status: 200 }),
   )
+  if (outcome === 'role-gone') throw roleGone()
   if (outcome === 'last-admin') throw lastAdmin()
   if (outcome === 'not-found') throw gone(target)
   await requireAccess(platform).keeper.catchUp()
@@ -75,15 +76,17 @@ export async function changePermissions(
 
 /**
  * Whether the principal has the privilege, and every grant that gives it; last comes the policy
- * that takes it away, if one does.
+ * that takes it away, if one does. `undefined`: who cannot sign in any longer.
  */
 export async function checkPermission(
   platform: AccessPlatform,
-  principal: Principal,
+  principal: Principal | undefined,
   { privilege, target }: { readonly privilege: Privilege; readonly target: PlaceTarget },
 ): Promise<PermissionCheck> {
   const { authorizer, grants, keeper } = requireAccess(platform)
-  if (!(await isThere(platform, target))) return { allowed: false, restricted: false, because: [] }
+  if (principal === undefined || !(await isThere(platform, target))) {
+    return { allowed: false, restricted: false, because: [] }
+  }
   const decision = await authorizer.authorize(principal, privilege, target)
   const allowed = decision === 'allowed'
   const restricted = decision === 'restricted'
@@ -117,22 +120,6 @@ async function isThere(platform: AccessPlatform, target: PlaceTarget): Promise<b
   if (target.on === 'namespace' && target.name.length === 0) return true
   const { place, isDropped } = await requireAccess(platform).grants.find(target)
   return place !== undefined || isDropped === true
-}
-
-/** A key that was mistyped would have what nobody can use, or somebody else later. */
-export async function requireKeys(
-  platform: AccessPlatform,
-  principals: readonly string[],
-): Promise<void> {
-  const { keeper } = requireAccess(platform)
-  const unknown = () => {
-    return principals.find((each) => each.startsWith('key:') && !keeper.keys.has(each.slice(4)))
-  }
-  // One that another replica has just made is not known yet.
-  if (unknown() !== undefined) await keeper.catchUp()
-  const missing = unknown()
-  if (missing === undefined) return
-  throw new ProblemError('key-not-found', `There is no key ${missing.slice(4, 104)}`)
 }
 
 async function namesOfPlaces(

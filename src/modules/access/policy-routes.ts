@@ -9,6 +9,7 @@ import { defineRoute, type Route } from '../../http/route.ts'
 import { getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
 import { ACCESS_TAG, type AccessPlatform, requireAccess } from './access-platform.ts'
 import { PolicyAnswer, PolicyBody } from './access-shapes.ts'
+import { requirePrincipals, roleGone } from './named-principals.ts'
 
 const COMMON = {
   path: '/v1/tables/{table_identifier}/policy',
@@ -51,7 +52,7 @@ const setPolicy = (platform: AccessPlatform) =>
       body: PolicyBody,
       changesNothing: true,
       answers: [{ status: 200, description: 'The policy as it is now.', shape: PolicyAnswer }],
-      problems: [...PROBLEMS, 'filter-invalid'],
+      problems: [...PROBLEMS, 'filter-invalid', 'key-not-found', 'role-not-found'],
       curl:
         `curl -X PUT ${CURL} -H 'Content-Type: application/json' ` +
         `-d '{"row_filter":"carrier = 1","columns":[{"column":"tail","action":"show-last-4"}],` +
@@ -90,12 +91,15 @@ async function change(
   const { tableUuid, currentSchemaId: schemaId } = definition
   const policy = given.policy && { ...given.policy, names: { tableUuid, schemaId } }
   if (policy !== undefined) bindRestriction(policy, definition, schemaId)
+  const { except = [], trustedEngines = [] } = policy ?? {}
+  const roles = await requirePrincipals(platform, [...except, ...trustedEngines])
   const name = formatTableName(namespace, state.name)
   const outcome = await platform.catalog.policies.change(
-    { tableUuid, name, policy },
+    { tableUuid, name, policy, roles },
     keeper.withEffect({ status: 200 }),
   )
   if (outcome === 'not-found') throw tableNotFound({ tableUuid })
+  if (outcome === 'role-gone') throw roleGone()
   await access.keeper.catchUp()
   return shown(policy)
 }

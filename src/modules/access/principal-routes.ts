@@ -8,7 +8,7 @@ import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import { ACCESS_TAG, type AccessPlatform, requireAccess } from './access-platform.ts'
 import { KeysQuery, PrincipalGrantsAnswer } from './access-shapes.ts'
-import { namedPrincipal } from './permission-routes.ts'
+import { namedPrincipal } from './named-principals.ts'
 import { dotted } from './permissions.ts'
 
 const Position = z.tuple([z.string()])

@@ -5,9 +5,15 @@ import { onCatalog } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import { ProblemError } from '../../problem/problems.ts'
-import { ACCESS_TAG, type AccessPlatform, lastAdmin, requireAccess } from './access-platform.ts'
+import {
+  ACCESS_TAG,
+  type AccessPlatform,
+  administrators,
+  lastAdmin,
+  requireAccess,
+} from './access-platform.ts'
 import { DroppedRole, Me, MembersBody, RoleDescription, RolesAnswer } from './access-shapes.ts'
-import { requireKeys } from './permissions.ts'
+import { requirePrincipals, roleGone } from './named-principals.ts'
 
 const ROLES = '/v1/roles'
 const ROLE = { parameters: { role: 'Name of a role.' }, tag: ACCESS_TAG }
@@ -62,7 +68,7 @@ const changeMembers = (platform: AccessPlatform) =>
       body: MembersBody,
       changesNothing: true,
       answers: [{ status: 200, description: 'The role as it is now.', shape: RoleDescription }],
-      problems: ['access-off', 'last-admin', 'key-not-found'],
+      problems: ['access-off', 'last-admin', 'key-not-found', 'role-not-found'],
       curl:
         `curl -X POST $MORAINE/v1/roles/readers/members -H 'Content-Type: application/json' ` +
         `-d '{"add":["key:k3v9x2m1q8z7"]}'`,
@@ -75,9 +81,13 @@ const changeMembers = (platform: AccessPlatform) =>
         throw new CatalogError('request-invalid', 'A role has letters, digits, _, . and -')
       }
       const { add = [], remove = [] } = body
-      await requireKeys(platform, add)
-      const change = { role, add, remove, nowMs: platform.ambient.nowMs() }
+      const named = await requirePrincipals(
+        platform,
+        add.filter((each) => each !== `role:${role}`),
+      )
+      const change = { role, add, remove, roles: named, ...administrators(platform) }
       const outcome = await grants.changeRole(change, keeper.withEffect({ status: 200 }))
+      if (outcome === 'role-gone') throw roleGone()
       if (outcome === 'last-admin') throw lastAdmin()
       if (outcome === 'cyclic') {
         throw new CatalogError('request-invalid', `The role ${role} would be its own member`)
@@ -93,7 +103,9 @@ const dropRole = (platform: AccessPlatform) =>
     {
       ...{ ...ADMIN, ...ROLE, method: 'delete', path: `${ROLES}/{role}`, operationId: 'dropRole' },
       summary: 'Drop a role',
-      description: 'Its privileges go with it: a later role of that name begins with none.',
+      description:
+        'Its privileges go with it, and its name in policies: a later role of that name begins ' +
+        'with none, and no policy excepts or trusts it.',
       changesNothing: true,
       answers: [{ status: 200, description: 'Dropped.', shape: DroppedRole }],
       problems: ['access-off', 'role-not-found', 'last-admin'],
@@ -103,7 +115,7 @@ const dropRole = (platform: AccessPlatform) =>
       const { keeper: book } = requireAccess(platform)
       const role = param('role')
       const kept = keeper.withEffect({ status: 200 })
-      const drop = { role, nowMs: platform.ambient.nowMs() }
+      const drop = { role, ...administrators(platform) }
       const outcome = await platform.catalog.grants.dropRole(drop, kept)
       if (outcome === 'last-admin') throw lastAdmin()
       if (outcome === 'not-found') throw new ProblemError('role-not-found', 'No role has this name')

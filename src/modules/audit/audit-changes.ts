@@ -6,6 +6,9 @@ import { type AuditFacts, newAuditRow } from './new-audit-row.ts'
 /** An export that fails is no change that anybody made. */
 const MADE_BY_NOBODY = /\.export\.(?:failing|overdue)\.v1$/
 
+/** What was granted, kept from somebody or asked of them before is in `before`. */
+const OF_ACCESS = /\.(?:key|permissions|role)\.changed\.v1$/
+
 const COPIED = EVENT_TYPES.filter((type) => !MADE_BY_NOBODY.test(type))
 /** As rows call them. */
 export const CHANGES: readonly string[] = COPIED.map(actionOf)
@@ -64,6 +67,7 @@ function statesOf({ type, version, data }: CatalogEvent): States {
     return { before: { ...versionBefore, ...after }, after: null }
   }
   if (type === 'moraine.dataset.changed.v1') return { before: names, after: data['after'] }
+  if (OF_ACCESS.test(type)) return { before: names ?? null, after }
   if (!/\.(?:committed|renamed|replaced)\.v1$/.test(type)) return { before: null, after }
   if (type === 'moraine.table.replaced.v1') {
     return { before: { table_id: data['replaced_table_uuid'] }, after: { version, ...after } }

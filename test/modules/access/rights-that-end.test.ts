@@ -89,9 +89,12 @@ test('a grant to a role that was dropped gives its former members nothing', asyn
   await change('/v1/namespaces/long', 'grant', 'role:gone', 'own')
   await must(bob.send('get', TABLE))
   await must(admin.send('delete', '/v1/roles/gone'))
-  await change(TABLE, 'grant', 'role:gone', 'select')
+  const grant = [{ principal: 'role:gone', privilege: 'select' }]
+  const refused = await admin.send('post', `${TABLE}/permissions`, { grant })
+  expect([refused.status, refused.body.type]).toEqual([404, '/problems/role-not-found'])
   expect((await bob.send('get', TABLE)).status).toBe(404)
   await members([eve])
+  await change(TABLE, 'grant', 'role:gone', 'select')
   expect((await bob.send('get', TABLE)).status).toBe(404)
   // Of the new role of that name: what it was granted since.
   await must(eve.send('get', TABLE))

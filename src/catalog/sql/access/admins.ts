@@ -1,8 +1,10 @@
-import { CATALOG_SECURABLE } from '../../grant-store.ts'
+import { type Administrators, CATALOG_SECURABLE } from '../../grant-store.ts'
 import { Refusal, type SqlTransaction } from '../engine/sql-engine.ts'
 
 /** Its row is held by whoever may take away the last administrator. */
 const LOCK = 'access: administrators'
+/** In the list of a key's scopes. */
+const ADMIN = '%"admin"%'
 
 /**
  * Runs work that may take `admin` away. Throws `Refusal` of `last-admin` when somebody had it
@@ -10,7 +12,7 @@ const LOCK = 'access: administrators'
  */
 export async function keepingAdmin<T>(
   transaction: SqlTransaction,
-  nowMs: number,
+  who: Administrators,
   work: () => Promise<T>,
 ): Promise<T> {
   await transaction
@@ -18,14 +20,17 @@ export async function keepingAdmin<T>(
     .values({ name: LOCK, value: '' })
     .onConflict((conflict) => conflict.column('name').doUpdateSet({ value: '' }))
     .execute()
-  const hadAdmin = await hasAdmin(transaction, nowMs)
+  const hadAdmin = await hasAdmin(transaction, who)
   const result = await work()
-  if (hadAdmin && !(await hasAdmin(transaction, nowMs))) throw new Refusal('last-admin')
+  if (hadAdmin && !(await hasAdmin(transaction, who))) throw new Refusal('last-admin')
   return result
 }
 
 /** Whether anybody who can sign in has `admin`, by a role or not. */
-async function hasAdmin(transaction: SqlTransaction, nowMs: number): Promise<boolean> {
+async function hasAdmin(
+  transaction: SqlTransaction,
+  { nowMs, onlyKeysSignIn = false }: Administrators,
+): Promise<boolean> {
   const granted = await transaction
     .selectFrom('grants')
     .select('principal')
@@ -37,7 +42,8 @@ async function hasAdmin(transaction: SqlTransaction, nowMs: number): Promise<boo
   while (next.length > 0) {
     const news = next.filter((principal) => !seen.has(principal))
     for (const principal of news) seen.add(principal)
-    if (news.some((principal) => /^(?:user|group):/.test(principal))) return true
+    const isUser = (principal: string) => /^(?:user|group):/.test(principal)
+    if (!onlyKeysSignIn && news.some(isUser)) return true
     if (await anyKeyWorks(transaction, idsOf(news, 'key:'), nowMs)) return true
     next = await membersOf(transaction, idsOf(news, 'role:'))
   }
@@ -59,6 +65,8 @@ async function anyKeyWorks(
     .select('key_id')
     .where('key_id', 'in', keyIds)
     .where('revoked_at_ms', 'is', null)
+    // A key that was made to do less is no administrator's, whatever is granted to it.
+    .where((where) => where.or([where('scopes', 'is', null), where('scopes', 'like', ADMIN)]))
     .where((where) =>
       where.or([
         where('expires_at_ms', 'is', null),

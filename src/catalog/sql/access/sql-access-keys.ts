@@ -1,5 +1,5 @@
 import type { Privilege } from '../../../core/access/privilege.ts'
-import { CATALOG_SECURABLE } from '../../grant-store.ts'
+import { type Administrators, CATALOG_SECURABLE } from '../../grant-store.ts'
 import type { KeyRecord, KeyStore, NewKey, SigningKey } from '../../key-store.ts'
 import type { MutationOptions } from '../../replay-store.ts'
 import { Refusal, read, type SqlEngine, type SqlTransaction, write } from '../engine/sql-engine.ts'
@@ -7,6 +7,7 @@ import type { AccessKeyRow, SigningKeyRow } from '../engine/sql-schema.ts'
 import type { RaisedEvent, RaisedEvents } from '../mutation/sql-raised-events.ts'
 import { mutate } from '../mutation/sql-replays.ts'
 import { keepingAdmin } from './admins.ts'
+import { forgetInPolicies } from './sql-policies.ts'
 
 export class SqlAccessKeys implements KeyStore {
   readonly #engine: SqlEngine
@@ -46,7 +47,7 @@ export class SqlAccessKeys implements KeyStore {
   }
 
   revoke(
-    revocation: { readonly keyId: string; readonly nowMs: number },
+    revocation: Administrators & { readonly keyId: string },
     options: MutationOptions = {},
   ): Promise<'revoked' | 'not-found' | 'last-admin'> {
     return mutate(this.#engine, options, (transaction, raised) =>
@@ -132,27 +133,36 @@ async function insertKey(
       .values({ ...grant, privilege: 'admin', orphaned_at_ms: null })
       .execute()
   }
-  raised.raise(keyChanged(keyId, { change: 'created', is_admin: key.isAdmin === true }))
+  const isAdmin = key.isAdmin === true
+  raised.raise(keyChanged(keyId, { change: 'created', is_admin: isAdmin, ...termsOf(key) }))
 }
 
 /** Throws `Refusal`. */
 async function revokeKey(
   transaction: SqlTransaction,
-  { keyId, nowMs }: { readonly keyId: string; readonly nowMs: number },
+  { keyId, ...who }: Administrators & { readonly keyId: string },
   raised: RaisedEvents,
 ): Promise<'revoked'> {
-  await keepingAdmin(transaction, nowMs, async () => {
+  const row = await keepingAdmin(transaction, who, async () => {
     const updated = await transaction
       .updateTable('access_keys')
-      .set({ revoked_at_ms: BigInt(Math.floor(nowMs)) })
+      .set({ revoked_at_ms: BigInt(Math.floor(who.nowMs)) })
       .where('key_id', '=', keyId)
       .where('revoked_at_ms', 'is', null)
-      .returning('key_id')
+      .returningAll()
       .executeTakeFirst()
     if (updated === undefined) throw new Refusal('not-found')
+    return updated
   })
-  raised.raise(keyChanged(keyId, { change: 'revoked' }))
+  await forgetInPolicies(transaction, `key:${keyId}`, raised)
+  raised.raise(keyChanged(keyId, { change: 'revoked', before: termsOf(keyOf(row)) }))
   return 'revoked'
+}
+
+/** What a key may do, and until when, as events tell it. */
+function termsOf({ scopes, expiresAtMs }: Pick<KeyRecord, 'scopes' | 'expiresAtMs'>) {
+  const expires_at = expiresAtMs === null ? null : new Date(Math.floor(expiresAtMs)).toISOString()
+  return { scopes, expires_at }
 }
 
 function keyChanged(keyId: string, data: RaisedEvent['data']): RaisedEvent {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Privilege } from '../../../core/access/privilege.ts'
 import {
+  type Administrators,
   CATALOG_SECURABLE,
   droppedSecurable,
   exportSecurable,
@@ -21,14 +22,24 @@ import {
   read,
   type SqlEngine,
   type SqlTransaction,
-  write,
 } from '../engine/sql-engine.ts'
-import type { RaisedEvents } from '../mutation/sql-raised-events.ts'
+import type { RaisedEvent, RaisedEvents } from '../mutation/sql-raised-events.ts'
 import { mutate } from '../mutation/sql-replays.ts'
 import { livingOthers } from '../rows/dataset-securables.ts'
 import { keepingAdmin } from './admins.ts'
+import { missingRoles } from './required-roles.ts'
 import { findPlace, findPlaces } from './sql-places.ts'
 import { changeRole, dropRole, listRoles } from './sql-roles.ts'
+
+/** Things whose privileges are forgotten in one transaction. */
+const FORGOTTEN_AT_ONCE = 500
+
+type Bestowed = Record<'principal' | 'privilege', string>
+
+interface Forgotten {
+  readonly things: number
+  readonly grants: number
+}
 
 export class SqlGrants implements GrantStore {
   readonly #engine: SqlEngine
@@ -75,7 +86,7 @@ export class SqlGrants implements GrantStore {
   change(
     change: GrantChange,
     options: MutationOptions = {},
-  ): Promise<'changed' | 'not-found' | 'last-admin'> {
+  ): Promise<'changed' | 'not-found' | 'last-admin' | 'role-gone'> {
     return mutate(this.#engine, options, (transaction, raised) =>
       changeGrants(transaction, change, raised),
     )
@@ -88,14 +99,14 @@ export class SqlGrants implements GrantStore {
   changeRole(
     change: RoleChange,
     options: MutationOptions = {},
-  ): Promise<'changed' | 'last-admin' | 'cyclic'> {
+  ): Promise<'changed' | 'last-admin' | 'cyclic' | 'role-gone'> {
     return mutate(this.#engine, options, (transaction, raised) =>
       changeRole(transaction, change, raised),
     )
   }
 
   dropRole(
-    drop: Pick<RoleChange, 'role' | 'nowMs'>,
+    drop: Administrators & Pick<RoleChange, 'role'>,
     options: MutationOptions = {},
   ): Promise<'dropped' | 'not-found' | 'last-admin'> {
     return mutate(this.#engine, options, (transaction, raised) =>
@@ -103,8 +114,18 @@ export class SqlGrants implements GrantStore {
     )
   }
 
-  forgetOrphans(query: { readonly nowMs: number; readonly beforeMs: number }): Promise<number> {
-    return write(this.#engine, (transaction) => forgetOrphans(transaction, query))
+  /** In rounds, each of which raises its events. */
+  async forgetOrphans(query: {
+    readonly nowMs: number
+    readonly beforeMs: number
+  }): Promise<number> {
+    for (let forgotten = 0; ; ) {
+      const { things, grants } = await mutate(this.#engine, {}, (transaction, raised) =>
+        forgetOrphans(transaction, query, raised),
+      )
+      forgotten += grants
+      if (things < FORGOTTEN_AT_ONCE) return forgotten
+    }
   }
 }
 
@@ -118,19 +139,44 @@ async function changeGrants(
   change: GrantChange,
   raised: RaisedEvents,
 ): Promise<'changed'> {
-  const { securable, name, grant, revoke } = change
+  const { securable, grant, revoke, roles = [] } = change
   if (isPlaceSecurable(securable)) {
     const [place] = await findPlaces(transaction, [securable])
     if (place === undefined) throw new Refusal('not-found')
   }
+  if ((await missingRoles(transaction, roles)).length > 0) throw new Refusal('role-gone')
+  const before = { grants: await grantsBefore(transaction, change) }
   const work = () => writeGrants(transaction, change)
   const takesAdmin = revoke.some(({ privilege }) => privilege === 'admin')
-  await (takesAdmin ? keepingAdmin(transaction, change.nowMs, work) : work())
-  const data = { granted: grant, revoked: revoke }
-  raised.raise({
-    ...{ type: 'moraine.permissions.changed.v1', subject: securable, name, version: 0, data },
-  })
+  await (takesAdmin ? keepingAdmin(transaction, change, work) : work())
+  raised.raise(grantsChanged(change, { granted: grant, revoked: revoke, before }))
   return 'changed'
+}
+
+/** What those who are named had on it, without what is inherited. */
+async function grantsBefore(
+  transaction: SqlTransaction,
+  { securable, grant, revoke }: GrantChange,
+): Promise<readonly Bestowed[]> {
+  const named = [...new Set([...grant, ...revoke].map(({ principal }) => principal))]
+  const found: Bestowed[] = []
+  for (const some of chunks(named)) {
+    const rows = await transaction
+      .selectFrom('grants')
+      .select(['principal', 'privilege'])
+      .where('securable', '=', securable)
+      .where('principal', 'in', some)
+      .execute()
+    found.push(...rows)
+  }
+  return found
+}
+
+function grantsChanged(
+  { securable: subject, name }: Pick<GrantChange, 'securable' | 'name'>,
+  data: RaisedEvent['data'],
+): RaisedEvent {
+  return { type: 'moraine.permissions.changed.v1', subject, name, version: 0, data }
 }
 
 async function writeGrants(
@@ -157,10 +203,42 @@ async function writeGrants(
   }
 }
 
+/** Returns how many privileges were forgotten, on up to `FORGOTTEN_AT_ONCE` things. */
 async function forgetOrphans(
   transaction: SqlTransaction,
   { nowMs, beforeMs }: { readonly nowMs: number; readonly beforeMs: number },
-): Promise<number> {
+  raised: RaisedEvents,
+): Promise<Forgotten> {
+  await noteOrphans(transaction, nowMs)
+  const before = BigInt(Math.ceil(beforeMs))
+  const old = await transaction
+    .selectFrom('grants')
+    .select('securable')
+    .distinct()
+    .where('orphaned_at_ms', '<', before)
+    .orderBy('securable')
+    .limit(FORGOTTEN_AT_ONCE)
+    .execute()
+  const securables = old.map(({ securable }) => securable)
+  if (securables.length === 0) return { things: 0, grants: 0 }
+  const deleted = await transaction
+    .deleteFrom('grants')
+    .where('securable', 'in', securables)
+    .where('orphaned_at_ms', '<', before)
+    .returning(['securable', 'principal', 'privilege'])
+    .execute()
+  const bySecurable = new Map<string, Bestowed[]>(securables.map((each) => [each, []]))
+  for (const { securable, principal, privilege } of deleted) {
+    bySecurable.get(securable)?.push({ principal, privilege })
+  }
+  for (const [securable, revoked] of bySecurable) {
+    const data = { granted: [], revoked, before: { grants: revoked }, is_gone: true }
+    raised.raise(grantsChanged({ securable, name: '' }, data))
+  }
+  return { things: securables.length, grants: deleted.length }
+}
+
+async function noteOrphans(transaction: SqlTransaction, nowMs: number): Promise<void> {
   const living = transaction
     .selectFrom('tables')
     .select('table_uuid as uuid')
@@ -191,9 +269,4 @@ async function forgetOrphans(
     .where('securable', 'not like', exportSecurable('%'))
     .where('securable', 'not in', living)
     .execute()
-  const deleted = await transaction
-    .deleteFrom('grants')
-    .where('orphaned_at_ms', '<', BigInt(Math.ceil(beforeMs)))
-    .executeTakeFirst()
-  return Number(deleted.numDeletedRows)
 }

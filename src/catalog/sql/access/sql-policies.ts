@@ -1,5 +1,6 @@
 import { formatTableName } from '../../../core/table/table-name.ts'
 import type { TablePolicy } from '../../../core/table/table-policy.ts'
+import type { RequiredRoles } from '../../grant-store.ts'
 import type { KeptPolicy, PolicyChange, PolicyStore } from '../../policy-store.ts'
 import type { MutationOptions } from '../../replay-store.ts'
 import type { NewTable } from '../../table-store.ts'
@@ -10,12 +11,15 @@ import {
   read,
   type SqlEngine,
   type SqlTransaction,
-  write,
 } from '../engine/sql-engine.ts'
 import type { RaisedEvent, RaisedEvents, Raising } from '../mutation/sql-raised-events.ts'
 import { mutate } from '../mutation/sql-replays.ts'
 import { livingOthers } from '../rows/dataset-securables.ts'
+import { missingRoles } from './required-roles.ts'
 import { findPlaces } from './sql-places.ts'
+
+/** Policies that are forgotten in one transaction. */
+const FORGOTTEN_AT_ONCE = 500
 
 export class SqlPolicies implements PolicyStore {
   readonly #engine: SqlEngine
@@ -40,14 +44,27 @@ export class SqlPolicies implements PolicyStore {
     return policies
   }
 
-  change(change: PolicyChange, options: MutationOptions = {}): Promise<'changed' | 'not-found'> {
+  change(
+    change: PolicyChange & RequiredRoles,
+    options: MutationOptions = {},
+  ): Promise<'changed' | 'not-found' | 'role-gone'> {
     return mutate(this.#engine, options, (transaction, raised) =>
       changePolicy(transaction, change, raised),
     )
   }
 
-  forgetOrphans(query: { readonly nowMs: number; readonly beforeMs: number }): Promise<number> {
-    return write(this.#engine, (transaction) => forgetOrphans(transaction, query))
+  /** In rounds, each of which raises its events. */
+  async forgetOrphans(query: {
+    readonly nowMs: number
+    readonly beforeMs: number
+  }): Promise<number> {
+    for (let forgotten = 0; ; ) {
+      const count = await mutate(this.#engine, {}, (transaction, raised) =>
+        forgetOrphans(transaction, query, raised),
+      )
+      forgotten += count
+      if (count < FORGOTTEN_AT_ONCE) return forgotten
+    }
   }
 }
 
@@ -82,8 +99,8 @@ export async function copyPolicy(
   const names = isBound ? { ...namesThere, tableUuid } : namesThere
   const policy = names === undefined ? rules : { ...rules, names }
   const given = { tableUuid, name: formatTableName(namespace, name), policy }
-  await replacePolicy(transaction, given)
-  raised.raise(policyChanged(given))
+  const before = await replacePolicy(transaction, given)
+  raised.raise(policyChanged({ ...given, before }))
 }
 
 function selectPolicies(connection: Connection) {
@@ -97,37 +114,110 @@ function policyOf(row: { readonly table_uuid: string; readonly policy: string })
 /** Throws `Refusal`. */
 async function changePolicy(
   transaction: SqlTransaction,
-  { tableUuid, name, policy }: PolicyChange,
+  { tableUuid, name, policy, roles = [] }: PolicyChange & RequiredRoles,
   raised: RaisedEvents,
 ): Promise<'changed'> {
   const [place] = await findPlaces(transaction, [tableUuid])
   if (place?.kind !== 'table') throw new Refusal('not-found')
-  await replacePolicy(transaction, { tableUuid, policy })
-  raised.raise(policyChanged({ tableUuid, name, policy }))
+  if ((await missingRoles(transaction, roles)).length > 0) throw new Refusal('role-gone')
+  const before = await replacePolicy(transaction, { tableUuid, policy })
+  raised.raise(policyChanged({ tableUuid, name, policy, before }))
   return 'changed'
 }
 
+/**
+ * Takes the name of somebody who is gone out of all policies: whoever is called so later is neither
+ * excepted nor trusted.
+ */
+export async function forgetInPolicies(
+  transaction: SqlTransaction,
+  principal: string,
+  raised: RaisedEvents,
+): Promise<void> {
+  // Changes nothing, but who sets one of them at the same time waits, and is then not seen here.
+  const rows = await transaction
+    .updateTable('table_policies')
+    .set((column) => ({ table_uuid: column.ref('table_uuid') }))
+    .where('policy', 'like', `%${JSON.stringify(principal)}%`)
+    .returning(['table_uuid', 'policy'])
+    .execute()
+  const changes = rows.map(policyOf).flatMap(({ tableUuid, policy: before }) => {
+    const policy = withoutPrincipal(before, principal)
+    return policy === undefined ? [] : [{ tableUuid, policy, before }]
+  })
+  const uuids = changes.map(({ tableUuid }) => tableUuid)
+  const places = await findPlaces(transaction, uuids)
+  const names = new Map(places.map(({ uuid, levels, name }) => [uuid, [levels, name] as const]))
+  for (const change of changes) {
+    await transaction
+      .updateTable('table_policies')
+      .set({ policy: JSON.stringify(change.policy) })
+      .where('table_uuid', '=', change.tableUuid)
+      .execute()
+    const named = names.get(change.tableUuid)
+    const name = named === undefined ? '' : formatTableName(...named)
+    raised.raise(policyChanged({ ...change, name }))
+  }
+}
+
+/** `undefined` where it neither excepts nor trusts the principal. */
+function withoutPrincipal(policy: TablePolicy, principal: string): TablePolicy | undefined {
+  const { except, trustedEngines = [] } = policy
+  if (![...except, ...trustedEngines].includes(principal)) return undefined
+  const others = (names: readonly string[]) => names.filter((name) => name !== principal)
+  return {
+    ...policy,
+    except: others(except),
+    ...(policy.trustedEngines && { trustedEngines: others(trustedEngines) }),
+  }
+}
+
+/** Returns the one that was there. */
 async function replacePolicy(
   transaction: SqlTransaction,
   { tableUuid, policy }: Pick<PolicyChange, 'tableUuid' | 'policy'>,
-): Promise<void> {
-  await transaction.deleteFrom('table_policies').where('table_uuid', '=', tableUuid).execute()
+): Promise<TablePolicy | undefined> {
+  const deleted = await transaction
+    .deleteFrom('table_policies')
+    .where('table_uuid', '=', tableUuid)
+    .returning(['table_uuid', 'policy'])
+    .executeTakeFirst()
   if (policy !== undefined) {
     await transaction
       .insertInto('table_policies')
       .values({ table_uuid: tableUuid, policy: JSON.stringify(policy), orphaned_at_ms: null })
       .execute()
   }
+  return deleted && policyOf(deleted).policy
 }
 
-function policyChanged({ tableUuid, name, policy }: PolicyChange): RaisedEvent {
-  const data = { granted: [], revoked: [], has_policy: policy !== undefined }
+function policyChanged({
+  tableUuid,
+  name,
+  policy,
+  before,
+}: PolicyChange & { readonly before: TablePolicy | undefined }): RaisedEvent {
+  const data = {
+    granted: [],
+    revoked: [],
+    has_policy: policy !== undefined,
+    policy: toldPolicy(policy),
+    before: { policy: toldPolicy(before) },
+  }
   return { type: 'moraine.permissions.changed.v1', subject: tableUuid, name, version: 0, data }
+}
+
+/** As the API has it. */
+function toldPolicy(policy: TablePolicy | undefined) {
+  if (policy === undefined) return null
+  const { rowFilter, columns = [], except, trustedEngines = [] } = policy
+  return { row_filter: rowFilter, columns, except, trusted_engines: trustedEngines }
 }
 
 async function forgetOrphans(
   transaction: SqlTransaction,
   { nowMs, beforeMs }: { readonly nowMs: number; readonly beforeMs: number },
+  raised: RaisedEvents,
 ): Promise<number> {
   // Datasets of a dropped table are restricted as it was.
   const living = transaction
@@ -152,9 +242,22 @@ async function forgetOrphans(
     .where('orphaned_at_ms', 'is', null)
     .where('table_uuid', 'not in', living)
     .execute()
+  const before = BigInt(Math.ceil(beforeMs))
   const deleted = await transaction
     .deleteFrom('table_policies')
-    .where('orphaned_at_ms', '<', BigInt(Math.ceil(beforeMs)))
-    .executeTakeFirst()
-  return Number(deleted.numDeletedRows)
+    .where('table_uuid', 'in', (of) =>
+      of
+        .selectFrom('table_policies as old')
+        .select('old.table_uuid')
+        .where('old.orphaned_at_ms', '<', before)
+        .orderBy('old.table_uuid')
+        .limit(FORGOTTEN_AT_ONCE),
+    )
+    .where('orphaned_at_ms', '<', before)
+    .returning(['table_uuid', 'policy'])
+    .execute()
+  for (const { tableUuid, policy } of deleted.map(policyOf)) {
+    raised.raise(policyChanged({ tableUuid, name: '', policy: undefined, before: policy }))
+  }
+  return deleted.length
 }

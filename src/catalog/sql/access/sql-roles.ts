@@ -1,7 +1,12 @@
-import type { Role, RoleChange } from '../../grant-store.ts'
+import type { Administrators, Role, RoleChange } from '../../grant-store.ts'
 import { type Connection, chunks, Refusal, type SqlTransaction } from '../engine/sql-engine.ts'
 import type { RaisedEvent, RaisedEvents } from '../mutation/sql-raised-events.ts'
 import { keepingAdmin } from './admins.ts'
+import { missingRoles } from './required-roles.ts'
+import { forgetInPolicies } from './sql-policies.ts'
+
+/** Members, and grants, of a dropped role that its event names. */
+const TOLD_MAX = 500
 
 export async function listRoles(connection: Connection): Promise<readonly Role[]> {
   const roles = await connection.selectFrom('roles').select('role').orderBy('role').execute()
@@ -18,15 +23,18 @@ export async function listRoles(connection: Connection): Promise<readonly Role[]
 /** Throws `Refusal`. */
 export async function changeRole(
   transaction: SqlTransaction,
-  { role, add, remove, nowMs }: RoleChange,
+  { role, add, remove, roles = [], ...who }: RoleChange,
   raised: RaisedEvents,
 ): Promise<'changed'> {
-  await keepingAdmin(transaction, nowMs, async () => {
+  const named = [...new Set([...add, ...remove])]
+  const before = await keepingAdmin(transaction, who, async () => {
+    if ((await missingRoles(transaction, roles)).length > 0) throw new Refusal('role-gone')
     await transaction
       .insertInto('roles')
-      .values({ role, created_at_ms: BigInt(Math.ceil(nowMs)) })
+      .values({ role, created_at_ms: BigInt(Math.ceil(who.nowMs)) })
       .onConflict((conflict) => conflict.doNothing())
       .execute()
+    const members = await membersAmong(transaction, role, named)
     for (const some of chunks(remove)) {
       await transaction
         .deleteFrom('role_members')
@@ -42,31 +50,71 @@ export async function changeRole(
         .execute()
     }
     if (isCyclic(await listRoles(transaction), role)) throw new Refusal('cyclic')
+    return { members }
   })
-  raised.raise(roleChanged(role, { added: add, removed: remove }))
+  raised.raise(roleChanged(role, { added: add, removed: remove, before }))
   return 'changed'
 }
 
 /** Throws `Refusal`. */
 export async function dropRole(
   transaction: SqlTransaction,
-  { role, nowMs }: Pick<RoleChange, 'role' | 'nowMs'>,
+  { role, ...who }: Administrators & Pick<RoleChange, 'role'>,
   raised: RaisedEvents,
 ): Promise<'dropped'> {
   const principal = `role:${role}`
-  await keepingAdmin(transaction, nowMs, async () => {
+  const before = await keepingAdmin(transaction, who, async () => {
     const deleted = await transaction
       .deleteFrom('roles')
       .where('role', '=', role)
       .returning('role')
       .executeTakeFirst()
     if (deleted === undefined) throw new Refusal('not-found')
-    await transaction.deleteFrom('role_members').where('role', '=', role).execute()
-    await transaction.deleteFrom('role_members').where('member', '=', principal).execute()
-    await transaction.deleteFrom('grants').where('principal', '=', principal).execute()
+    const members = await transaction
+      .deleteFrom('role_members')
+      .where('role', '=', role)
+      .returning('member')
+      .execute()
+    const memberOf = await transaction
+      .deleteFrom('role_members')
+      .where('member', '=', principal)
+      .returning('role')
+      .execute()
+    const grants = await transaction
+      .deleteFrom('grants')
+      .where('principal', '=', principal)
+      .returning(['securable', 'privilege'])
+      .execute()
+    return {
+      members: members.map(({ member }) => member).slice(0, TOLD_MAX),
+      members_count: members.length,
+      member_of: memberOf.map((above) => `role:${above.role}`),
+      grants: grants.slice(0, TOLD_MAX),
+      grants_count: grants.length,
+    }
   })
-  raised.raise(roleChanged(role, { dropped: true }))
+  await forgetInPolicies(transaction, principal, raised)
+  raised.raise(roleChanged(role, { dropped: true, before }))
   return 'dropped'
+}
+
+/** Those of the names that are members of the role. */
+async function membersAmong(
+  transaction: SqlTransaction,
+  role: string,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const members: string[] = []
+  for (const some of chunks(names)) {
+    const rows = await transaction
+      .selectFrom('role_members')
+      .select('member')
+      .where('role', '=', role)
+      .where('member', 'in', some)
+      .execute()
+    members.push(...rows.map(({ member }) => member))
+  }
+  return members.sort()
 }
 
 function roleChanged(role: string, data: RaisedEvent['data']): RaisedEvent {

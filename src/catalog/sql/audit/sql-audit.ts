@@ -175,7 +175,7 @@ function rowOf({ row_id, time_ms, decision, ...same }: AuditRowColumns): AuditRo
 }
 
 function selectRows(connection: Connection, query: AuditQuery) {
-  const { principal, action, subject, fromMs, toMs, before, limit } = query
+  const { principal, action, subject, decisions, fromMs, toMs, before, limit } = query
   let rows = connection
     .selectFrom('audit_rows')
     .selectAll()
@@ -185,6 +185,7 @@ function selectRows(connection: Connection, query: AuditQuery) {
   if (principal !== undefined) rows = rows.where('principal', '=', principal)
   if (action !== undefined) rows = rows.where('action', '=', action)
   if (subject !== undefined) rows = rows.where('subject', '=', subject)
+  if (decisions !== undefined) rows = rows.where('decision', 'in', decisions)
   if (fromMs !== undefined) rows = rows.where('time_ms', '>=', BigInt(Math.ceil(fromMs)))
   if (toMs !== undefined) rows = rows.where('time_ms', '<', BigInt(Math.ceil(toMs)))
   if (before === undefined) return rows

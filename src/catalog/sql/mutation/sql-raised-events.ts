@@ -6,7 +6,7 @@ import { formatTableName } from '../../../core/table/table-name.ts'
 import type { EventData, EventType } from '../../event-store.ts'
 import type { CatalogCommit, TableCommit } from '../../table-store.ts'
 import type { ViewState } from '../../view-store.ts'
-import type { SqlEngine, SqlTransaction } from '../engine/sql-engine.ts'
+import { chunks, type SqlEngine, type SqlTransaction } from '../engine/sql-engine.ts'
 import { type Param, prepared, rowOf } from '../engine/sql-prepared.ts'
 import type { EventRow } from '../engine/sql-schema.ts'
 
@@ -67,7 +67,8 @@ export class RaisedEvents {
   }
 
   /**
-   * Those that were raised since the last call, as at most one statement of the same transaction.
+   * Those that were raised since the last call, as statements of the same transaction: one, unless
+   * there are very many.
    */
   takeInserts(transaction: SqlTransaction): readonly Compilable[] {
     const rows = this.#raised.map((event) => this.#rowOf(event))
@@ -80,8 +81,11 @@ export class RaisedEvents {
       return [{ compile: () => insert(transaction, first) }]
     }
     // Rows of one statement are written in their order; statements that run together are not.
-    const values = isDated ? rows : rows.map((row) => ({ ...row, time_ms: DATABASE_MS }))
-    return [transaction.insertInto('events').values(values)]
+    return [...chunks(rows)].map((some) =>
+      transaction
+        .insertInto('events')
+        .values(isDated ? some : some.map((row) => ({ ...row, time_ms: DATABASE_MS }))),
+    )
   }
 
   #rowOf({ type, subject, name, version, data }: RaisedEvent): NewRow {

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Principal } from '../../../http/authorizer.ts'
+import { BoundedMap } from '../../../core/bounded-map.ts'
+import type { KnownPrincipal, Principal } from '../../../http/authorizer.ts'
 import { invalidCredential } from '../oidc/credential-problems.ts'
 
 const LENGTH_MAX = 16_384
+/** Callers for whom CKAN has vouched that are remembered. */
+const PROVEN_MAX = 10_000
 const KEY = /mor_[a-z0-9]{12}_/
 
 /** What a caller sends for CKAN, by header, as it came. Empty: nothing. */
@@ -16,6 +19,7 @@ export class CkanCallers {
   readonly #address: string
   /** Apart from the principals, which are in logs and events. */
   readonly #credentials = new WeakMap<Principal, CkanCredential>()
+  readonly #proven = new BoundedMap<string, true>(PROVEN_MAX)
 
   constructor(address: string) {
     this.#address = address
@@ -32,9 +36,15 @@ export class CkanCallers {
     if (text.length > LENGTH_MAX) throw invalidCredential()
     if (KEY.test(text)) throw invalidCredential('Send a key as `Authorization: Bearer <key>`')
     const name = `user:${this.#address}~${hashOf(text)}`
-    const principal: Principal = { kind: 'user', name, scopes: ['select'] }
+    const isProven = () => this.#proven.get(name) === true
+    const principal: Principal = { kind: 'user', name, scopes: ['select'], isProven }
     this.#credentials.set(principal, credential)
     return principal
+  }
+
+  /** CKAN has let the caller in where it lets not everybody in. */
+  prove({ name }: KnownPrincipal): void {
+    this.#proven.set(name, true)
   }
 
   credentialOf(principal: Principal): CkanCredential {

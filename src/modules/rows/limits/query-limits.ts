@@ -1,8 +1,9 @@
+import { callerAddress } from '../../../core/access/caller-address.ts'
+import { ANONYMOUS_NAME } from '../../../core/access/principal-name.ts'
 import { BoundedMap } from '../../../core/bounded-map.ts'
-import { nameOfPrincipal } from '../../../http/authorizer.ts'
+import { provenName } from '../../../http/authorizer.ts'
 import type { Call, StandingHeaders } from '../../../http/route.ts'
 import { ProblemError } from '../../../problem/problems.ts'
-import { callerAddress } from './caller-address.ts'
 import { type QueryAccount, QueryCharge } from './query-charge.ts'
 import { QueryLine } from './query-line.ts'
 
@@ -63,9 +64,8 @@ interface Reservation {
  * use up what others have.
  */
 export function askerOf({ principal, request }: Omit<AskingCall, 'closed'>): string {
-  return principal.kind === 'anonymous'
-    ? `address:${callerAddress(request.clientAddress ?? '')}`
-    : nameOfPrincipal(principal)
+  const name = provenName(principal)
+  return name === ANONYMOUS_NAME ? `address:${callerAddress(request.clientAddress ?? '')}` : name
 }
 
 /** How many queries run for each caller in this process, and how much they read in a day. */
