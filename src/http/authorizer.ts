@@ -18,6 +18,11 @@ export interface KnownPrincipal {
   readonly scopes: readonly Privilege[] | null
   /** Groups and roles that a token names, as in grants: `group:<claim>` and `role:<name>`. */
   readonly memberOf?: readonly string[]
+  /**
+   * Whether somebody who knows the caller's credential has vouched for it: until then, the name may
+   * be one of many that its sender invents. Absent: it was verified.
+   */
+  readonly isProven?: () => boolean
 }
 
 export const ANONYMOUS: Principal = { kind: 'anonymous' }
@@ -25,6 +30,12 @@ export const ANONYMOUS: Principal = { kind: 'anonymous' }
 /** The name by which the principal has privileges. */
 export function nameOfPrincipal(principal: Principal): string {
   return principal.kind === 'anonymous' ? principal.kind : principal.name
+}
+
+/** The same where callers are counted: `anonymous` as long as anybody may have made the name up. */
+export function provenName(principal: Principal): string {
+  const isMadeUp = principal.kind !== 'anonymous' && principal.isProven?.() === false
+  return isMadeUp ? ANONYMOUS.kind : nameOfPrincipal(principal)
 }
 
 /** Names of things, by kind. */
@@ -68,6 +79,8 @@ export interface Authorizer {
   visibilityOf(principal: Principal): Visibility | undefined
   /** The policy on the table, if it holds for the principal. */
   policyOn(principal: Principal, tableUuid: string): HeldPolicy | undefined
+  /** What a table or view is called whose UUID the target has, if that is known. */
+  nameOf?(target: Target): string | undefined
   /** As `RequirePaths`. */
   requirePaths(
     principal: Principal,

@@ -13,12 +13,17 @@ const SECONDS = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 /** One metric, made by the module that counts; `Metrics.register` publishes it. */
 export type Meter = Metric
 
+/** Metrics with a label for each caller. */
+const NAMES_CALLERS = new WeakSet<object>()
+
 export function counter(
   name: string,
   help: string,
   labelNames: readonly string[] = [],
 ): Counter<string> {
-  return new Counter({ name, help, labelNames: [...labelNames], registers: [] })
+  const made = new Counter({ name, help, labelNames: [...labelNames], registers: [] })
+  if (labelNames.includes('principal')) NAMES_CALLERS.add(made)
+  return made
 }
 
 export function gauge(name: string, help: string): Gauge<string> {
@@ -135,9 +140,12 @@ export class Metrics {
     return this.#registry.contentType
   }
 
-  /** All metrics in the Prometheus text format. */
-  text(): Promise<string> {
-    return this.#registry.metrics()
+  /** In the Prometheus text format: all metrics, or all but those that name callers. */
+  async text({ withCallers = true }: { readonly withCallers?: boolean } = {}): Promise<string> {
+    if (withCallers) return this.#registry.metrics()
+    const shown = this.#registry.getMetricsAsArray().filter((metric) => !NAMES_CALLERS.has(metric))
+    const texts = shown.map(({ name }) => this.#registry.getSingleMetricAsString(name))
+    return `${(await Promise.all(texts)).join('\n\n')}\n`
   }
 
   eventLoopHeld(seconds: number): void {

@@ -171,7 +171,9 @@ export class CallPermissions {
 
   #refuse(asked: Asked, decision: Exclude<Decision, 'allowed'>): Error {
     this.#refused = { ...asked, decision }
-    return refusalOf(this.principal, decision, asked)
+    // Whoever is told that it is there may be told its name.
+    const name = decision === 'hidden' ? undefined : this.#authorizer.nameOf?.(asked.target)
+    return refusalOf(this.principal, decision, { ...asked, ...(name !== undefined && { name }) })
   }
 
   /** What lists show the principal; `undefined`: everything. */
@@ -203,7 +205,7 @@ export function targetOf<Query>(
 function refusalOf(
   principal: Principal,
   decision: Exclude<Decision, 'allowed'>,
-  { privilege, target }: Asked,
+  { privilege, target, name }: Asked & { readonly name?: string },
 ): Error {
   if (decision === 'hidden') return notFound(target)
   if (decision === 'unauthenticated') {
@@ -211,7 +213,7 @@ function refusalOf(
     return new ProblemError('credential-missing', detail)
   }
   const { on } = target
-  const named = nameOfTarget(target)
+  const named = name ?? nameOfTarget(target)
   if (decision === 'restricted') {
     const table = named ?? ''
     const detail =
@@ -222,8 +224,11 @@ function refusalOf(
   const what = named === undefined ? `this ${on}` : `the ${on} ${named}`
   const scopes = scopesShortOf(principal, privilege)
   const told = scopes?.join(', ') || 'none'
-  const ofKey = scopes && `: whatever is granted, the scopes of your key (${told}) permit no more`
-  const detail = `You lack the privilege ${privilege} on ${what}${ofKey ?? ''}`
+  const ofKey =
+    principal.kind === 'key'
+      ? `whatever is granted, the scopes of your key (${told}) permit no more`
+      : 'whoever sends no key may only read'
+  const detail = `You lack the privilege ${privilege} on ${what}${scopes ? `: ${ofKey}` : ''}`
   const facts = {
     ...{ privilege, on, ...(named !== undefined && { [on]: named }) },
     ...(scopes !== undefined && { scopes }),

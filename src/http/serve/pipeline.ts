@@ -133,7 +133,7 @@ async function answer(arrived: Omit<Arrival, 'permissions'>, gate: Gate): Promis
   const principal = caller instanceof Promise ? await caller : caller
   const permissions = new CallPermissions(gate.authorizer, principal)
   standFor(route, { principal, request: arrived.request, response: arrived.response })
-  facts.principal = nameOfPrincipal(principal)
+  facts.principal = principal
   facts.permissions = permissions
   let arrival: Arrival = { ...arrived, permissions }
   const isUpload = route.uploads?.includes(mediaTypeOf(arrived.request) ?? '') === true

@@ -1,6 +1,7 @@
 import { METHODS } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Request, Response } from 'express'
+import { ANONYMOUS, type Principal, provenName } from '../authorizer.ts'
 import type { Asked } from '../permission.ts'
 import { requestTarget } from '../request-log.ts'
 import type { Route } from '../route.ts'
@@ -12,7 +13,7 @@ export const REQUEST_METHODS: readonly string[] = METHODS
 export interface EndedRequest {
   /** `undefined` if no route was found. */
   readonly route: Route | undefined
-  /** As in grants; `anonymous` if nobody signed in. */
+  /** As in grants; `anonymous` if nobody signed in, or anybody may have made the name up. */
   readonly principal: string
   readonly requestId: string
   /** The client's, as far as the proxies in between are trusted. */
@@ -40,7 +41,7 @@ export interface RequestNotes {
 /** What the pipeline found out about a request so far. */
 export interface RequestFacts {
   route?: Route
-  principal?: string
+  principal?: Principal
   permissions?: { readonly asked: readonly Asked[]; readonly refused: Asked | undefined }
 }
 
@@ -55,9 +56,10 @@ export function factsOf(response: Response): RequestFacts {
 }
 
 export function endedRequest(request: Request, response: Response): EndedRequest {
-  const { route, principal = 'anonymous', permissions } = factsOf(response)
+  const { route, principal = ANONYMOUS, permissions } = factsOf(response)
   return {
-    ...{ route, principal, method: request.method, status: response.statusCode },
+    ...{ route, method: request.method, status: response.statusCode },
+    principal: provenName(principal),
     requestId: request.id,
     path: requestTarget(request).replace(/[?#].*$/s, ''),
     address: request.clientAddress,

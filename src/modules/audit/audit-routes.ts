@@ -26,6 +26,7 @@ import {
   usageOf,
 } from './audit-shapes.ts'
 import { LOST } from './audit-trail.ts'
+import { UNSIGNED } from './unsigned-requests.ts'
 
 export interface AuditRoutesPlatform {
   readonly catalog: Pick<Catalog, 'audit' | 'usage' | 'tables' | 'views'>
@@ -144,11 +145,11 @@ const usage = ({ catalog }: AuditRoutesPlatform) =>
 /** A mistyped one would be taken for one that nobody did. */
 function requireAction(action: string, dialects: readonly Dialect[]): void {
   const operations = dialects.flatMap(({ routes }) => routes.map(({ operationId }) => operationId))
-  const others = [LOST, ...operations]
+  const others = [LOST, UNSIGNED, ...operations]
   if (CHANGES.includes(action) || UNROUTED.has(action) || others.includes(action)) return
   const detail =
     `action: nothing is called ${JSON.stringify(action)}. Changes are ${CHANGES.join(', ')}; ` +
-    `${LOST} counts requests without rows; ` +
+    `${LOST} counts requests without rows; ${UNSIGNED} refusals of who did not sign in; ` +
     'reads and refusals have the operationId of the API, as readRows'
   throw new CatalogError('request-invalid', detail, { facts: { changes: CHANGES } })
 }
@@ -161,11 +162,12 @@ async function page(
   subject: string | undefined,
 ): Promise<Reply> {
   const form = requireAccepted(accepts, FORMS)
-  const { page_size: size, page_token: token, principal, action, from, to } = query
+  const { page_size: size, page_token: token, principal, action, decision, from, to } = query
   if (action !== undefined) requireAction(action, dialects())
   const [timeMs, position] = token === undefined ? [] : parsePageToken(token, AuditPosition)
   const found = await catalog.audit.list({
-    ...{ principal, action, subject, fromMs: from, toMs: to, limit: size + 1 },
+    ...{ principal, action, subject, decisions: decision },
+    ...{ fromMs: from, toMs: to, limit: size + 1 },
     ...(timeMs !== undefined && { before: { timeMs, position: position ?? 0n } }),
   })
   const { items, nextPageToken } = cutPage(found, size, (last) => [

@@ -37,6 +37,16 @@ export const TargetAuditQuery = z.strictObject({
     description: 'Only this action: a type of change, or an operation of the API.',
     example: 'table.committed',
   }),
+  decision: z
+    .string()
+    .max(100)
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(DECISIONS)))
+    .optional()
+    .meta({
+      description: 'Only these decisions, separated by commas; all but `allowed` are refusals.',
+      example: 'denied,hidden',
+    }),
   from: QueryMoment.optional(),
   to: QueryMoment.optional(),
 })

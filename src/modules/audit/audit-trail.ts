@@ -7,6 +7,7 @@ import type { EndedRequest, RequestNotes } from '../../http/serve/request-notes.
 import { type AuditFacts, newAuditRow } from './new-audit-row.ts'
 import { type NotedRequest, notedRequests } from './noted-request.ts'
 import { TargetNames } from './target-names.ts'
+import { isUnsigned, type Pending, UnsignedRequests } from './unsigned-requests.ts'
 import { UsageCounts } from './usage-counts.ts'
 
 const FLUSH_MS = 1_000
@@ -23,12 +24,6 @@ export interface TrailDependencies {
   readonly log: Log
 }
 
-interface Pending extends NotedRequest {
-  count: number
-  /** `undefined` for more than one. */
-  path: string | undefined
-}
-
 /**
  * Refusals and reads, and how much is used, in memory until they are written together every second.
  * Nothing waits for it, and what it cannot keep it counts, in a row and a metric.
@@ -38,6 +33,7 @@ export class AuditTrail implements RequestNotes {
   readonly #usage: UsageCounts
   #pending: Pending[] = []
   #alike = new Map<string, Pending>()
+  readonly #unsigned = new UnsignedRequests()
   /** Rows that could not be written yet. */
   #unwritten: readonly NewAuditRow[] = []
   /** Requests without a row, that no row tells of yet. */
@@ -96,10 +92,13 @@ export class AuditTrail implements RequestNotes {
   }
 
   #note(noted: NotedRequest): void {
-    if (this.#pending.length < APART_MAX) {
-      this.#pending.push({ ...noted, count: 1 })
-      return
-    }
+    if (isUnsigned(noted)) this.#unsigned.note(noted)
+    else if (this.#pending.length < APART_MAX) this.#pending.push({ ...noted, count: 1 })
+    else this.#noteTogether(noted)
+  }
+
+  /** In a row with those that are alike. */
+  #noteTogether(noted: NotedRequest): void {
     const key = likeness(noted)
     const same = this.#alike.get(key)
     if (same !== undefined) {
@@ -136,12 +135,19 @@ export class AuditTrail implements RequestNotes {
     } catch (err) {
       log.warn({ err }, 'rows of the audit could not be written; trying again')
       this.#schedule()
+    } finally {
+      if (this.#unsigned.hasPending) this.#schedule()
     }
+  }
+
+  /** None while rows wait to be written: they are kept together until then. */
+  #takeUnsigned(): readonly Pending[] {
+    return this.#unwritten.length > 0 ? [] : this.#unsigned.take({ isLast: this.#isClosed })
   }
 
   /** Rows have their ids from then on, so that none is written twice. */
   async #makeRows(): Promise<void> {
-    const pending = this.#pending
+    const pending = [...this.#pending, ...this.#takeUnsigned()]
     this.#pending = []
     this.#alike = new Map()
     try {

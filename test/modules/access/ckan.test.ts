@@ -90,7 +90,10 @@ test('yes is remembered for a minute, and no for ten seconds', async () => {
     aheadMs += laterMs
     const before = ckan.lookUps.length
     const { status } = await read(TABLE, headers)
-    return [status, ckan.lookUps.length - before]
+    const asked = ckan.lookUps.slice(before)
+    // Beside it, at most one asks what everybody sees: only who sees more is counted by name.
+    expect(asked.length).toBeLessThanOrEqual(2)
+    return [status, asked.filter((each) => each.headers.authorization !== undefined).length]
   }
   const ada = { Authorization: SECRET }
   const bob = { Authorization: 'bob' }
@@ -174,10 +177,47 @@ test('a resource is one table, and a clone is not it', async () => {
   await setResource('copy', 'another')
 })
 
+test('who invents credentials is counted as nobody, whom CKAN lets in by name', async () => {
+  ckan.readers.set(RESOURCE, 'public')
+  for (let n = 0; n < 60; n++) {
+    expect((await read(TABLE, { Authorization: `invented-${n}` })).status).toBe(200)
+    expect((await read('/v1/tables/sky.none', { 'X-CKAN-API-Key': `key-${n}` })).status).toBe(404)
+  }
+  aheadMs += 100_000
+  ckan.readers.set(RESOURCE, [SECRET])
+  const { principal } = await must(read('/v1/me', { Authorization: SECRET }))
+  expect((await read(TABLE, { Authorization: SECRET })).status).toBe(200)
+  const { auditTrail, catalog } = service.deps
+  await auditTrail.flush()
+  const rows = await catalog.audit.list({ decisions: ['hidden'], limit: 1_000 })
+  const invented = rows.filter(({ principal: who }) => who === 'anonymous')
+  expect(invented.length).toBeLessThan(10)
+  const [named] = await catalog.audit.list({ action: 'readTable', limit: 1 })
+  expect(named).toMatchObject({ principal, decision: 'allowed' })
+  await auditTrail.close()
+  const names = new Set((await catalog.usage.list({ limit: 1_000 })).map((day) => day.principal))
+  const users = [...names].filter((name) => name.startsWith('user:'))
+  // Those of the tests before, whom CKAN let in, and none that was invented.
+  expect(users).toContain(principal)
+  expect(users.length).toBeLessThan(5)
+})
+
+test('whoever signs in by CKAN is not told of a key', async () => {
+  ckan.readers.set(RESOURCE, [SECRET])
+  const json = { name: 'moons', schema: SCHEMA }
+  const headers = { Authorization: SECRET }
+  const { status, body } = await ask(service, '/v1/tables', { method: 'POST', json, headers })
+  expect([status, body.detail]).toEqual([
+    403,
+    expect.stringContaining('sends no key may only read'),
+  ])
+  expect(body.detail).not.toContain('your key')
+})
+
 test('a policy of the table holds for whom CKAN lets read it', async () => {
   ckan.readers.set(RESOURCE, 'public')
   const { admin } = service
-  await must(admin.send('put', `${TABLE}/policy`, { row_filter: 'n > 7', except: ['role:x'] }))
+  await must(admin.send('put', `${TABLE}/policy`, { row_filter: 'n > 7', except: ['group:x'] }))
   expect((await read(TABLE)).status).toBe(403)
   await must(admin.send('delete', `${TABLE}/policy`))
   expect((await read(TABLE)).status).toBe(200)

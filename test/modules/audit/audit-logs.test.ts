@@ -83,7 +83,7 @@ describe('the audit of a table', () => {
     const forged = { Authorization: `Bearer mor_${'a'.repeat(12)}_${'b'.repeat(49)}` }
     expect((await ask(service, `/v1/tables/${tableId}`, { headers: forged })).status).toBe(401)
     // What only tells that it exists is no read.
-    await must(owner.send('get', `${TABLE}/schemas`))
+    await must(owner.send('get', `${TABLE}/snapshots`))
     const all = await logs('/v1/audit-logs?page_size=1000')
     const found = all.map(told).slice(0, 5).reverse()
     expect(found).toEqual([
