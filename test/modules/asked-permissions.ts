@@ -22,12 +22,12 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   home: { path: '/', asks: [] },
   health: { path: '/health', asks: [] },
   ready: { path: '/ready', asks: [] },
-  metrics: { path: '/metrics', asks: ['describe catalog'] },
+  metrics: { path: '/metrics', asks: ['describe catalog', 'admin catalog'] },
   openapi: { path: '/openapi.yaml', asks: [] },
   docs: { path: '/docs', asks: [] },
   explainProblem: { path: '/problems/internal', asks: [] },
 
-  listEvents: { path: '/v1/events', asks: ['describe catalog'] },
+  listEvents: { path: '/v1/events', asks: ['describe catalog', 'admin catalog'] },
   listJobs: { path: '/v1/jobs', asks: ['describe catalog', 'admin catalog'] },
   getJob: { path: `/v1/jobs/${NO_JOB}`, asks: ['describe catalog'] },
   cancelJob: { path: `/v1/jobs/${NO_JOB}`, asks: ['modify catalog'] },
@@ -42,10 +42,10 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
   readSnapshot: { path: `${TABLE}/latest`, asks: ['select table sky.planets'] },
   listSnapshots: { path: `${TABLE}/snapshots`, asks: ['describe table sky.planets'] },
   getTimemap: { path: `${TABLE}/timemap`, asks: ['describe table sky.planets'] },
-  listSchemas: { path: `${TABLE}/schemas`, asks: ['describe table sky.planets'] },
+  listSchemas: { path: `${TABLE}/schemas`, asks: ['select table sky.planets'] },
   listViewSchemas: {
     path: '/v1/views/sky.planets/schemas',
-    asks: ['describe table sky.planets'],
+    asks: ['select table sky.planets'],
   },
   evolveSchema: {
     path: `${TABLE}/schemas`,

@@ -65,6 +65,13 @@ export class Jobs {
     return job
   }
 
+  /** The first of these names under which somebody has asked for the job. */
+  async findAsker(jobId: string, askers: readonly string[]): Promise<string | undefined> {
+    const { jobs } = this.#deps.catalog
+    for (const asker of askers) if (await jobs.isAsker({ jobId, asker })) return asker
+    return undefined
+  }
+
   findByKey(key: Pick<JobRecord, 'kind' | 'key'>): Promise<JobRecord | undefined> {
     return this.#deps.catalog.jobs.findByKey(key)
   }

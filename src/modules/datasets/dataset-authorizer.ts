@@ -46,6 +46,7 @@ export function datasetAuthorizer(
     },
     policyOn: (principal, tableUuid) => inner.policyOn(principal, tableUuid),
     visibilityOf: (principal) => inner.visibilityOf(principal),
+    nameOf: (target) => (hiddenKeyOf(target) === undefined ? inner.nameOf?.(target) : undefined),
     requirePaths: (...asked) => inner.requirePaths(...asked),
   }
 }

@@ -1,3 +1,4 @@
+import { ACCESS_EVENT_TYPES } from '../../catalog/event-store.ts'
 import { onCatalog } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route, type Tag } from '../../http/route.ts'
@@ -16,7 +17,8 @@ const DESCRIPTION =
   'transactions.\n\n' +
   'With `wait`, the response comes as soon as there is an event, so that a loop of requests ' +
   'follows the catalog without polling. Events are kept for 30 days; an older position is a 410 ' +
-  'that says where to continue.'
+  'that says where to continue.\n\n' +
+  'Events of keys, roles and permissions are shown to those only who have `admin`.'
 
 export function eventRoutes(platform: EventsPlatform): readonly Route[] {
   const listEvents = defineRoute(
@@ -33,11 +35,13 @@ export function eventRoutes(platform: EventsPlatform): readonly Route[] {
       problems: ['events-expired', 'overloaded'],
       curl: 'curl "$MORAINE/v1/events?after=latest&types=moraine.table.committed.v1&wait=30"',
     },
-    async ({ query, closed }) => {
+    async ({ query, closed, may }) => {
+      const isAdmin = await may('admin', { on: 'catalog', name: undefined })
       const { after, types, subject, limit, wait } = query
       const read = await readEvents(platform, {
         ...(after !== undefined && { after }),
         ...(types !== undefined && { types }),
+        ...(!isAdmin && { exceptTypes: ACCESS_EVENT_TYPES }),
         ...(subject !== undefined && { subject }),
         limit,
         waitMs: wait * 1000,

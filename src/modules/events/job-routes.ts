@@ -1,8 +1,11 @@
 import type { JobRecord } from '../../catalog/job-store.ts'
+import type { Privilege } from '../../core/access/privilege.ts'
+import { nameOfPrincipal, type Target } from '../../http/authorizer.ts'
 import { cutPage, parsePageToken } from '../../http/page-token.ts'
 import { onCatalog } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
+import { askersOf } from '../../lake/jobs/asker-name.ts'
 import { type Jobs, jobNotFound } from '../../lake/jobs/jobs.ts'
 import {
   CancelQuery,
@@ -22,6 +25,7 @@ export interface JobsPlatform {
 const JOBS_TAG: Tag = { name: 'jobs', description: 'Long-running work in the background.' }
 const PARAMETERS = { job_id: 'The id returned when the job was requested.' }
 const RETRY_AFTER_SECONDS = 2
+const CATALOG: Target = { on: 'catalog', name: undefined }
 
 export function jobRoutes(platform: JobsPlatform): readonly Route[] {
   const { jobs } = platform
@@ -57,7 +61,11 @@ export function jobRoutes(platform: JobsPlatform): readonly Route[] {
     },
   )
 
-  const getJob = defineRoute(
+  return [listJobs, getJob(platform), cancelJob(platform)]
+}
+
+const getJob = (platform: JobsPlatform) =>
+  defineRoute(
     {
       method: 'get',
       path: '/v1/jobs/{job_id}',
@@ -65,8 +73,10 @@ export function jobRoutes(platform: JobsPlatform): readonly Route[] {
       operationId: 'getJob',
       tag: JOBS_TAG,
       summary: 'Get the progress or result of a job',
-      description: 'With `wait`, responds when the job has ended or the time is up.',
-      permission: onCatalog('describe'),
+      description:
+        'With `wait`, responds when the job has ended or the time is up. Whoever asked for the ' +
+        'job sees it, at its `job_url`; others need `describe` on the catalog.',
+      permission: 'in-use-case',
       query: JobQuery,
       answers: [{ status: 200, description: 'The job.', shape: Job }],
       problems: ['job-not-found', 'overloaded'],
@@ -74,14 +84,15 @@ export function jobRoutes(platform: JobsPlatform): readonly Route[] {
     },
     async (call) => {
       const { query, closed } = call
-      const job = await seenJob(platform, call)
+      const job = await seenJob(platform, call, await authorizeOn(platform, call, 'describe'))
       if (query.wait === 0) return jobReply(job)
       const wait = { waitMs: query.wait * 1000, signal: closed }
-      return jobReply(await jobs.waitForEnd(job.jobId, wait))
+      return jobReply(await platform.jobs.waitForEnd(job.jobId, wait))
     },
   )
 
-  const cancelJob = defineRoute(
+const cancelJob = (platform: JobsPlatform) =>
+  defineRoute(
     {
       method: 'delete',
       path: '/v1/jobs/{job_id}',
@@ -91,31 +102,55 @@ export function jobRoutes(platform: JobsPlatform): readonly Route[] {
       summary: 'Cancel a job, or withdraw one request for it',
       description:
         'A running job stops within seconds, with `is_cancelled` set until then. A job that has ' +
-        'ended stays as it is.',
-      permission: onCatalog('modify'),
+        'ended stays as it is. Without `modify` on the catalog, one can only withdraw what one ' +
+        'asked for oneself.',
+      permission: 'in-use-case',
       query: CancelQuery,
       answers: [{ status: 200, description: 'The job as it is now.', shape: Job }],
       problems: ['job-not-found'],
       curl: 'curl -X DELETE $MORAINE/v1/jobs/0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11',
     },
     async (call) => {
-      const { jobId } = await seenJob(platform, call)
-      return jobReply(await jobs.cancel(jobId, call.query.asker))
+      const asker = await authorizeOn(platform, call, 'modify')
+      const { jobId } = await seenJob(platform, call, asker)
+      const mayAll = asker === undefined || (await call.may('modify', CATALOG))
+      return jobReply(await platform.jobs.cancel(jobId, mayAll ? call.query.asker : asker))
     },
   )
-  return [listJobs, getJob, cancelJob]
-}
-
-type JobCall = Pick<Call<unknown, unknown, 'job_id'>, 'may' | 'param'>
+type JobCall = Pick<
+  Call<{ readonly asker?: string | undefined }, unknown, 'job_id'>,
+  'authorize' | 'may' | 'param' | 'principal' | 'query'
+>
 
 function isAdmin({ may }: Pick<JobCall, 'may'>): Promise<boolean> {
-  return may('admin', { on: 'catalog', name: undefined })
+  return may('admin', CATALOG)
+}
+
+/**
+ * Under which name the caller has asked for the job. Throws `permission-denied` for others who lack
+ * the privilege on the catalog.
+ */
+async function authorizeOn(
+  { jobs }: JobsPlatform,
+  { param, principal, query, authorize, may }: JobCall,
+  privilege: Privilege,
+): Promise<string | undefined> {
+  const askers = askersOf(nameOfPrincipal(principal), query.asker)
+  const asker = await jobs.findAsker(param('job_id'), askers)
+  if (asker === undefined) await authorize(privilege, [CATALOG])
+  else await may(privilege, CATALOG)
+  return asker
 }
 
 /** The job of the path. Throws `job-not-found`, also for a job that the caller may not see. */
-async function seenJob({ jobs, kindsOfAdmins }: JobsPlatform, call: JobCall): Promise<JobRecord> {
+async function seenJob(
+  { jobs, kindsOfAdmins }: JobsPlatform,
+  call: JobCall,
+  asker: string | undefined,
+): Promise<JobRecord> {
   const job = await jobs.get(call.param('job_id'))
-  const isHidden = kindsOfAdmins().includes(job.kind) && !(await isAdmin(call))
+  const isOfAdmins = asker === undefined && kindsOfAdmins().includes(job.kind)
+  const isHidden = isOfAdmins && !(await isAdmin(call))
   if (isHidden) throw jobNotFound(job.jobId)
   return job
 }

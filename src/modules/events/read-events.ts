@@ -16,7 +16,7 @@ export interface EventsPlatform {
   readonly waiters: Waiters
 }
 
-export type EventsWish = Pick<EventQuery, 'types' | 'subject' | 'limit'> & {
+export type EventsWish = Pick<EventQuery, 'types' | 'exceptTypes' | 'subject' | 'limit'> & {
   /** By default the earliest event that is kept; `latest` for future events only. */
   readonly after?: bigint | 'latest'
   /** How long to wait for the first event. */
@@ -59,10 +59,14 @@ function startOf(after: EventsWish['after'], range: EventRange): bigint {
 
 async function look(
   { catalog }: EventsPlatform,
-  { types, subject, limit }: EventsWish,
+  { types, exceptTypes, subject, limit }: EventsWish,
   { after, looksMax }: { readonly after: bigint; readonly looksMax: number },
 ): Promise<ReadEvents> {
-  const filter = { ...(types && { types }), ...(subject !== undefined && { subject }) }
+  const filter = {
+    ...(types && { types }),
+    ...(exceptTypes && { exceptTypes }),
+    ...(subject !== undefined && { subject }),
+  }
   let position = after
   for (let looks = 1; ; looks++) {
     const page = await catalog.events.list({ ...filter, after: position, limit })

@@ -146,6 +146,7 @@ const metrics = ({ metrics: shown }: OperationsDependencies) =>
       tag: OPERATIONS_TAG,
       permission: onCatalog('describe'),
       summary: 'Metrics for Prometheus',
+      description: 'Those that name callers are there for whoever has `admin`.',
       answers: [
         {
           status: 200,
@@ -157,11 +158,11 @@ const metrics = ({ metrics: shown }: OperationsDependencies) =>
       problems: [],
       curl: 'curl $MORAINE/metrics',
     },
-    async (): Promise<Reply> => ({
-      status: 200,
-      mediaType: shown.contentType,
-      body: await shown.text(),
-    }),
+    async ({ may }): Promise<Reply> => {
+      const withCallers = await may('admin', { on: 'catalog', name: undefined })
+      const body = await shown.text({ withCallers })
+      return { status: 200, mediaType: shown.contentType, body }
+    },
   )
 
 const openapi = ({ pages, publicUrl }: OperationsDependencies) =>

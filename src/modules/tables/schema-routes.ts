@@ -34,7 +34,7 @@ const CONVERSION_PROBLEMS = [
 const list = {
   method: 'get',
   tag: SCHEMAS_TAG,
-  permission: onTable('describe'),
+  permission: onTable('select'),
   summary: 'List all schemas of the table, past and present',
   description: 'Each with its id; a snapshot names the schema that it was written with.',
   answers: [{ status: 200, description: 'All schemas.', shape: SchemasAnswer }],

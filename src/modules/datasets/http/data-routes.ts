@@ -112,7 +112,7 @@ const records = (service: DataService) =>
       path: '/data/{table_identifier}/records.csv.gz',
       operationId: 'downloadRecords',
       tag: DATASETS_TAG,
-      permission: onTable('select'),
+      permission: onTable('select', 'filtered'),
       summary: 'Download the rows of a table, as an older service gave them',
       description: 'As `/v1/tables/{table_identifier}/dump?format=csv&compression=gzip`.',
       answers: DUMP_ANSWERS,

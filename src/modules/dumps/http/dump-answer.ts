@@ -1,9 +1,11 @@
 import type { ServerResponse } from 'node:http'
+import { nameOfPrincipal } from '../../../http/authorizer.ts'
 import { contentRange, parseRange } from '../../../http/byte-range.ts'
 import { reprDigest } from '../../../http/http-fields.ts'
 import { isRangeCurrent, judgePreconditions, saysWhichState } from '../../../http/preconditions.ts'
 import { type Preferences, parsePrefer, Wait } from '../../../http/prefer.ts'
 import type { Reply } from '../../../http/reply.ts'
+import { requestAsker } from '../../../lake/jobs/asker-name.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import { askForDump } from '../dump-job.ts'
 import { fileNameOf, mediaTypeOf } from '../dump-key.ts'
@@ -158,7 +160,7 @@ async function answerAsync(
     return indexReply(service, call, resource, { index: made, range, patience })
   }
   call.requireOwnSite()
-  const asker = ambient.newUuid()
+  const asker = requestAsker(nameOfPrincipal(call.principal), ambient.newUuid())
   const { jobId } = await askForDump(jobs, target, asker)
   const { leftMs: waitMs = 0 } = patience
   const wait = { waitMs, signal: call.closed }

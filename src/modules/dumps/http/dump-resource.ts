@@ -52,17 +52,17 @@ export interface DumpService
 
 export type DumpCall = Pick<
   Call<unknown, unknown>,
-  'accepts' | 'closed' | 'param' | 'policyOn' | 'request' | 'requireOwnSite'
+  'accepts' | 'closed' | 'param' | 'policyOn' | 'principal' | 'request' | 'requireOwnSite'
 >
 
 /** A call for the dump of one snapshot, whatever its own path is. */
 export function pinnedCall(
-  { accepts, closed, policyOn, request, requireOwnSite }: Omit<DumpCall, 'param'>,
+  { accepts, closed, policyOn, principal, request, requireOwnSite }: Omit<DumpCall, 'param'>,
   { tableUuid, snapshotId }: { readonly tableUuid: string; readonly snapshotId: bigint },
 ): DumpCall {
   const parameters = { table_identifier: tableUuid, snapshot_identifier: String(snapshotId) }
   const param = (name: string) => parameters[name as keyof typeof parameters]
-  return { accepts, closed, policyOn, request, requireOwnSite, param }
+  return { accepts, closed, policyOn, principal, request, requireOwnSite, param }
 }
 
 /** Which dump a request is for. */
