@@ -8,6 +8,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import {
   type PostgresServer,
@@ -24,6 +25,7 @@ const ROWS = Number(process.argv[2] ?? (IS_QUICK ? 100_000 : 2_000_000))
 const ROW_BYTES = Number(process.argv[3] ?? 0)
 const ROUNDS = IS_QUICK || ROW_BYTES > 0 ? 1 : 3
 const MB = 1_000_000
+const LOOK_MS = 3
 const report = openReport('export')
 const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
 
@@ -57,12 +59,15 @@ async function measureAll(server: PostgresServer): Promise<void> {
     const csvBytes = await copyByPsql(url, undefined)
     console.log(`${(csvBytes / MB).toFixed(0)} MB of CSV\n`)
     const speeds = { psql: [] as number[], kept: [] as number[], archived: [] as number[] }
+    const locked: number[] = []
     let peakBytes = 0
     for (let round = 0; round < ROUNDS; round++) {
       speeds.psql.push(csvBytes / MB / (await seconds(() => copyByPsql(url, 'gzip'))))
       const before = residentBytes(service.pid)
       speeds.kept.push(csvBytes / MB / (await run(service, `kept${round}`, { mode: 'keep' })))
+      const watch = watchLock(url)
       speeds.archived.push(csvBytes / MB / (await run(service, `archived${round}`, {})))
+      locked.push((await watch) * ((100 * MB) / csvBytes))
       peakBytes = Math.max(peakBytes, peakResidentBytes(service.pid) - before)
       if (round + 1 < ROUNDS) await fill(client)
     }
@@ -77,7 +82,7 @@ async function measureAll(server: PostgresServer): Promise<void> {
     })
     report.figure({
       ...{ what: 'longest that the deleted rows are locked, for each 100 MB', unit: 's' },
-      value: (100 * MB) / (median(speeds.archived) * MB),
+      value: median(locked),
     })
     report.figure({
       ...{ what: 'memory beyond that before the exports, at most', unit: 'MB' },
@@ -108,6 +113,32 @@ async function fill(client: pg.Client): Promise<void> {
     [ROWS],
   )
   await client.query('vacuum analyze t')
+}
+
+/**
+ * Seconds for which the row that is deleted first is locked: from the first refusal of a lock that
+ * somebody else wants every few milliseconds to the first one that is had.
+ */
+async function watchLock(url: string): Promise<number> {
+  const other = new pg.Client({ connectionString: url })
+  await other.connect()
+  try {
+    let sinceMs: number | undefined
+    for (;;) {
+      const isLocked = await other.query('select from t where id = 1 for update nowait').then(
+        () => false,
+        (error: { readonly code?: string }) => {
+          if (error.code !== '55P03') throw error
+          return true
+        },
+      )
+      if (isLocked) sinceMs ??= performance.now()
+      else if (sinceMs !== undefined) return (performance.now() - sinceMs) / 1000
+      await sleep(LOOK_MS)
+    }
+  } finally {
+    await other.end()
+  }
 }
 
 /** Seconds from the start of the run to its end. */

@@ -76,6 +76,7 @@ export async function startWarnings(config: Config, environment: Environment): P
     ...unusedProviders(config, environment),
     ...folders.flat(),
     ...(await missingExports(config, environment)),
+    ...(await exportsElsewhere(config)),
   ]
 }
 
@@ -142,6 +143,19 @@ async function missingExports(
   if (found?.isDirectory() === true) return []
   const remedy = `make it, with a folder for each task, or correct ${named ?? 'MORAINE_EXPORTS'}`
   return [`there are no export tasks: ${shown(exportsFolder)} is not a folder; ${remedy}`]
+}
+
+/** Neither lists nor ends what lies in the warehouse, once files go elsewhere. */
+async function exportsElsewhere({ exportedFolder, warehouse }: Config): Promise<string[]> {
+  const path = localPathOf(warehouse)
+  if (exportedFolder === undefined || path === undefined) return []
+  const found = await stat(`${path}/.exports`).catch(() => undefined)
+  if (found === undefined) return []
+  const remedy = 'stop the service, and move what is in it there; or leave out EXPORT_PATH'
+  return [
+    `exports archive to EXPORT_PATH=${shown(exportedFolder)}, and files of earlier runs are in ` +
+      `${shown(`${path}/.exports`)}, where they are not listed: ${remedy}`,
+  ]
 }
 
 /** Levenshtein's distance. */
