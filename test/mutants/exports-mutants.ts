@@ -151,6 +151,43 @@ export const EXPORTS: readonly MutantGroup[] = [
     edits: [['  if (left !== undefined) return left\n', '']],
   },
   {
+    file: 'src/sources/postgres/deletion-plan.ts',
+    tests: ['test/modules/exports/whole-deletions.test.ts'],
+    edits: [
+      ['if (other !== undefined) {', 'if (false) {'],
+      ['  await requireAlone(client, table)\n', ''],
+      [' union select inhrelid from tree join pg_inherits on inhparent = oid', ''],
+      ["and relkind not in ('r', 'p')", 'and false'],
+      ["if (kind === 'r' || kind === 'p') return table", 'return table'],
+    ],
+  },
+  {
+    file: 'src/sources/postgres/detached-partition.ts',
+    tests: ['test/modules/exports/export-modes.test.ts'],
+    named: 'attached again',
+    edits: [[' and not c.relispartition', '']],
+  },
+  {
+    file: 'src/sources/postgres/postgres-source.ts',
+    tests: ['test/modules/exports/run-outcomes.test.ts'],
+    named: 'without a row',
+    edits: [
+      [' && isNumberOurs', ''],
+      [' && mark.countsSince === countsSince', ''],
+    ],
+  },
+  {
+    file: 'src/modules/exports/run-job.ts',
+    tests: ['test/modules/exports/repeated-attempts.test.ts'],
+    edits: [['noted ?? (await findEnded(deps, input.task, { run, before }))', 'noted']],
+  },
+  {
+    file: 'src/modules/exports/export-run.ts',
+    tests: ['test/modules/exports/repeated-attempts.test.ts'],
+    named: 'withdrawn',
+    edits: [['if (!fence.isCancelled) stop.abort(signal.reason)', 'stop.abort(signal.reason)']],
+  },
+  {
     file: 'src/sources/postgres/key-proof.ts',
     tests: TESTS,
     edits: [['copied.first === deleted.first && copied.second === deleted.second', 'true']],
