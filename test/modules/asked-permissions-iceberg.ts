@@ -27,8 +27,8 @@ export const ICEBERG_EXPECTED: Readonly<Record<string, Expected>> = {
   icebergGetNamespace: { path: NAMESPACE, asks: ['describe namespace [sky]'] },
   icebergHasNamespace: { path: NAMESPACE, asks: ['describe namespace [sky]'] },
   icebergDropNamespace: {
-    path: '/iceberg/v1/namespaces/nothing',
-    asks: ['own namespace [nothing]'],
+    path: '/iceberg/v1/namespaces/sky%1Febb',
+    asks: ['own namespace [sky.ebb]'],
   },
   icebergUpdateNamespace: {
     path: `${NAMESPACE}/properties`,
@@ -95,7 +95,7 @@ export const ICEBERG_EXPECTED: Readonly<Record<string, Expected>> = {
     path: `${NAMESPACE}/tables/nothing/unregister`,
     asks: ['own table sky.nothing'],
   },
-  icebergDropTable: { path: `${NAMESPACE}/tables/nothing`, asks: ['own table sky.nothing'] },
+  icebergDropTable: { path: `${NAMESPACE}/tables/doomed`, asks: ['own table sky.doomed'] },
 
   icebergPlanScan: {
     path: `${ICEBERG_TABLE}/plan`,
@@ -129,7 +129,7 @@ export const ICEBERG_EXPECTED: Readonly<Record<string, Expected>> = {
     json: { source: identifierOf('nothing'), destination: identifierOf('something', 'far') },
     asks: ['own view sky.nothing', 'create namespace [far]'],
   },
-  icebergDropView: { path: `${NAMESPACE}/views/nothing`, asks: ['own view sky.nothing'] },
+  icebergDropView: { path: `${NAMESPACE}/views/fading`, asks: ['own view sky.fading'] },
 }
 
 function identifierOf(name: string, namespace = 'sky') {

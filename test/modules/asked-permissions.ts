@@ -13,7 +13,6 @@ export interface Expected {
 
 const QUERIES = [{ dialect: 'duckdb', sql: 'SELECT 2 AS one' }]
 const TABLE = '/v1/tables/sky.planets'
-const NOBODY = 'no.body'
 const NO_JOB = '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11'
 const ofTransaction = (id: keyof typeof ids) => () => ({ transaction_id: ids[id] })
 
@@ -77,7 +76,7 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
     json: { name: 'planets' },
     asks: ['own table sky.planets', 'create namespace [sky]'],
   },
-  dropTable: { path: `/v1/tables/${NOBODY}`, asks: [`own table ${NOBODY}`] },
+  dropTable: { path: '/v1/tables/sky.doomed', asks: ['own table sky.doomed'] },
 
   createView: {
     path: '/v1/views',
@@ -99,7 +98,7 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
     json: { name: 'bright' },
     asks: ['own view sky.bright', 'create namespace [sky]'],
   },
-  dropView: { path: `/v1/views/${NOBODY}`, asks: [`own view ${NOBODY}`] },
+  dropView: { path: '/v1/views/sky.fading', asks: ['own view sky.fading'] },
 
   listRefs: { path: `${TABLE}/refs`, asks: ['describe table sky.planets'] },
   setRef: { path: `${TABLE}/refs/first`, asks: ['modify table sky.planets'] },
@@ -117,7 +116,7 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
     json: { properties: { owner: 'us' } },
     asks: ['modify namespace [sky]'],
   },
-  dropNamespace: { path: '/v1/namespaces/nothing', asks: ['own namespace [nothing]'] },
+  dropNamespace: { path: '/v1/namespaces/sky.ebb', asks: ['own namespace [sky.ebb]'] },
 
   stageFiles: {
     path: `${TABLE}/files`,

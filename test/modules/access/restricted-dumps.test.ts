@@ -262,3 +262,16 @@ test.each([
   const { status, body } = await service.admin.send('put', POLICY, policy)
   expect([status, body.type]).toEqual([400, `/problems/${code}`])
 })
+
+test('the address of an older service has what is left, byte for byte', async () => {
+  await restrict({ row_filter: 'id < 3', except: [staff.principal] })
+  const older = async (caller: Caller) => {
+    const headers = { Authorization: `Bearer ${caller.key}` }
+    const response = await fetch(`${service.url}/data/air.flights/records.csv.gz`, { headers })
+    return { status: response.status, bytes: Buffer.from(await response.arrayBuffer()) }
+  }
+  const left = await download('csv&compression=gzip')
+  expect(await older(reader)).toEqual({ status: 200, bytes: left })
+  const whole = await older(staff)
+  expect([whole.status, whole.bytes.equals(left)]).toEqual([200, false])
+})
