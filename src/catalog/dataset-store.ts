@@ -1,4 +1,4 @@
-import type { Visibility } from '../core/access/visibility.ts'
+import type { Readers } from '../core/access/visibility.ts'
 import type { NewDeletion } from './deletion-store.ts'
 import type { JobProblem } from './job-store.ts'
 import type { MutationOptions } from './replay-store.ts'
@@ -157,8 +157,8 @@ export interface ListDatasetsQuery {
   readonly limit: number
   /** Those that expire before are left out. */
   readonly nowMs: number
-  /** Only datasets whose securable one of these may see. */
-  readonly visibleTo?: Visibility | undefined
+  /** Only datasets whose rows one of these may read. */
+  readonly readBy?: Readers | undefined
 }
 
 export type DatasetFinish = { readonly tableUuid: string } & (

@@ -1,5 +1,5 @@
 import type { Privilege } from '../core/access/privilege.ts'
-import type { Visibility } from '../core/access/visibility.ts'
+import type { Readers, Visibility } from '../core/access/visibility.ts'
 import type { NamespacedName } from '../core/table/table-name.ts'
 import type { HeldPolicy } from '../core/table/table-policy.ts'
 
@@ -77,6 +77,8 @@ export interface Authorizer {
   ): Decision | Promise<Decision>
   /** What lists show the principal; `undefined`: everything. */
   visibilityOf(principal: Principal): Visibility | undefined
+  /** By whom rows are read that lists tell the principal of; `undefined`: all are. */
+  readersOf(principal: Principal): Readers | undefined
   /** The policy on the table, if it holds for the principal. */
   policyOn(principal: Principal, tableUuid: string): HeldPolicy | undefined
   /** What a table or view is called whose UUID the target has, if that is known. */
@@ -92,6 +94,7 @@ export interface Authorizer {
 export const ALLOWS_ALL: Authorizer = {
   authorize: () => 'allowed',
   visibilityOf: () => undefined,
+  readersOf: () => undefined,
   requirePaths: () => undefined,
   policyOn: () => undefined,
 }

@@ -1,6 +1,6 @@
 import { includes, type Privilege } from '../core/access/privilege.ts'
 import type { RequirePaths } from '../core/access/require-paths.ts'
-import type { Visibility } from '../core/access/visibility.ts'
+import type { Readers, Visibility } from '../core/access/visibility.ts'
 import { CatalogError } from '../core/errors.ts'
 import { isCovered, type Restriction, restrictionOf } from '../core/table/restriction.ts'
 import { shown, shownName, shownNamespace } from '../core/table/shown-name.ts'
@@ -179,6 +179,11 @@ export class CallPermissions {
   /** What lists show the principal; `undefined`: everything. */
   get visibleTo(): Visibility | undefined {
     return this.#authorizer.visibilityOf(this.principal)
+  }
+
+  /** By whom rows are read that lists tell of; `undefined`: all are. */
+  get readBy(): Readers | undefined {
+    return this.#authorizer.readersOf(this.principal)
   }
 
   readonly requirePaths: RequirePaths = (paths, ownLocation) =>

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import type { Privilege } from '../core/access/privilege.ts'
 import type { RequirePaths } from '../core/access/require-paths.ts'
-import type { Visibility } from '../core/access/visibility.ts'
+import type { Readers, Visibility } from '../core/access/visibility.ts'
 import type { EventOrigin } from '../core/event-origin.ts'
 import type { AnswerKeeper } from '../core/replay.ts'
 import type { HeldPolicy } from '../core/table/table-policy.ts'
@@ -25,6 +25,8 @@ export interface Call<Query, Body, Parameter extends string = string> {
   readonly origin: EventOrigin
   /** What lists show the principal: they are filtered where they are read. */
   readonly visibleTo: Visibility | undefined
+  /** The same for lists that tell of rows, as `select` does. */
+  readonly readBy: Readers | undefined
   /** Stores the response to a request with an `Idempotency-Key` together with its effect. */
   readonly keeper: AnswerKeeper
   /** Aborted when the response is sent or the client has disconnected. */

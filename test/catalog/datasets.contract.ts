@@ -141,9 +141,9 @@ export function describeDatasets(catalog: () => Catalog): void {
         const changed = isRevoked ? { grant: [], revoke: these } : { grant: these, revoke: [] }
         return grants.change({ securable, name, ...changed, nowMs: 1 })
       }
-      const visibleTo = { principals: ['key:ada'] } as const
+      const readBy = { principals: ['key:ada'], everywhere: 'none' } as const
       const seen = async () =>
-        (await datasets().list({ limit: 9, nowMs: 0, visibleTo })).map(({ name }) => name)
+        (await datasets().list({ limit: 9, nowMs: 0, readBy })).map(({ name }) => name)
       await grant(first, 'sky.planets')
       expect(await seen()).toEqual([])
       await grant(second, 'sky.moons')
@@ -153,6 +153,33 @@ export function describeDatasets(catalog: () => Catalog): void {
       expect(await seen()).toEqual(['again', 'planets'])
       await grant(first, 'sky.planets', true)
       expect(await seen()).toEqual([])
+    })
+
+    test('the list of who reads has neither what is only described nor what a policy withholds', async () => {
+      const source = await sourceOf('planets')
+      const { tableUuid } = source.definition
+      await datasets().create(wish(source))
+      const { grants, policies } = catalog()
+      const change = { securable: tableUuid, name: 'sky.planets', revoke: [], nowMs: 1 }
+      const give = (principal: string, privilege: 'describe' | 'select' | 'own') =>
+        grants.change({ ...change, grant: [{ principal, privilege }] })
+      await give('key:ada', 'select')
+      await give('key:bob', 'describe')
+      await give('key:cid', 'own')
+      type Everywhere = 'none' | 'kept' | 'all'
+      const seen = async (principals: readonly string[], everywhere: Everywhere = 'none') =>
+        (await datasets().list({ limit: 9, nowMs: 0, readBy: { principals, everywhere } })).length
+      const all = async () => [
+        ...[await seen(['key:ada']), await seen(['key:bob']), await seen(['key:cid'])],
+        ...[await seen(['key:dan'], 'kept'), await seen(['key:dan', 'role:x'], 'all')],
+        await seen([]),
+      ]
+      expect(await all()).toEqual([1, 0, 1, 1, 1, 0])
+      const policy = { rowFilter: 'id > 1', except: ['key:cid', 'role:x'] }
+      await policies.change({ tableUuid, name: 'sky.planets', policy })
+      expect(await all()).toEqual([0, 0, 1, 0, 1, 0])
+      await policies.change({ tableUuid, name: 'sky.planets', policy: { ...policy, except: [] } })
+      expect(await all()).toEqual([0, 0, 0, 0, 0, 0])
     })
 
     test('who could read a dropped table is known as long as datasets of it live', async () => {
@@ -173,7 +200,9 @@ export function describeDatasets(catalog: () => Catalog): void {
       const readers = async () => (await kept()).map(({ principal }) => principal).sort()
       expect(await readers()).toEqual(['key:ada', 'key:bob'])
       const seen = (principal: string) =>
-        datasets().list({ limit: 9, nowMs: 1, visibleTo: { principals: [principal] } })
+        datasets().list({
+          ...{ limit: 9, nowMs: 1, readBy: { principals: [principal], everywhere: 'none' } },
+        })
       expect(await seen('key:ada')).toHaveLength(1)
       expect(await seen('key:eve')).toHaveLength(0)
       const forget = () => grants.forgetOrphans({ nowMs: 9_000, beforeMs: 9_001 })

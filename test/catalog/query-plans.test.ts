@@ -30,6 +30,7 @@ const engine: SqlEngine = {
   transact: (work) => connection.transaction().execute(work),
   ...{ lockFolder: async () => undefined, lockNumbering: undefined, skipLocked: rawSql`` },
   pathOrder: 'rowid',
+  hasText: () => rawSql`1 = 1`,
   ...{ runTogether: async () => [], rowsOnLoopMax: Number.POSITIVE_INFINITY },
 }
 const snapshots = new SqlSnapshots(engine)

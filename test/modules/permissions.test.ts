@@ -35,6 +35,7 @@ class SpyAuthorizer implements Authorizer {
   }
 
   visibilityOf = ALLOWS_ALL.visibilityOf
+  readersOf = ALLOWS_ALL.readersOf
   requirePaths = ALLOWS_ALL.requirePaths
 }
 

@@ -124,6 +124,9 @@ function postgresEngine(pool: pg.Pool, damage: Damage): SqlEngine {
     lockNumbering,
     pathOrder: 'path_hash',
     skipLocked: sql`for update skip locked`,
+    hasText: (json, { member, texts }) =>
+      sql`jsonb_exists_any(cast(${json} as jsonb) -> cast(${member} as text),
+        array[${sql.join(texts)}]::text[])`,
     runTogether,
   }
 }

@@ -58,7 +58,9 @@ export class SqlDatasets implements DatasetStore {
   }
 
   async list(query: ListDatasetsQuery): Promise<readonly DatasetRecord[]> {
-    const rows = await read(this.#engine, (connection) => listDatasets(connection, query))
+    const rows = await read(this.#engine, (connection) =>
+      listDatasets(connection, query, this.#engine),
+    )
     return rows.map(recordOf)
   }
 

@@ -145,6 +145,9 @@ export function sqliteEngine(
     lockNumbering: undefined,
     pathOrder: 'rowid',
     skipLocked: sql``,
+    hasText: (json, { member, texts }) =>
+      sql`exists (select 1 from json_each(${json}, ${`$.${member}`}) as item
+        where item.value in (${sql.join(texts)}))`,
     runTogether,
   }
 }

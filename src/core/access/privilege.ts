@@ -54,13 +54,15 @@ export function bitsThatInclude(wanted: Privilege): number {
   return BITS_THAT_INCLUDE[wanted]
 }
 
+/** Privileges that include `wanted`, by name. */
+export function privilegesThatInclude(wanted: Privilege): readonly Privilege[] {
+  return PRIVILEGES.filter((held) => includes(held, wanted))
+}
+
 const BITS_THAT_INCLUDE = Object.fromEntries(
   PRIVILEGES.map((wanted) => [
     wanted,
-    PRIVILEGES.filter((held) => includes(held, wanted)).reduce(
-      (bits, held) => bits | BIT_OF[held],
-      0,
-    ),
+    privilegesThatInclude(wanted).reduce((bits, held) => bits | BIT_OF[held], 0),
   ]),
 ) as Readonly<Record<Privilege, number>>
 

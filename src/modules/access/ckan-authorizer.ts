@@ -29,6 +29,7 @@ export interface CkanAuthorizerDependencies extends Stores<'tables'> {
 export class CkanAuthorizer implements Authorizer {
   readonly #deps: CkanAuthorizerDependencies
   readonly visibilityOf: Authorizer['visibilityOf']
+  readonly readersOf: Authorizer['readersOf']
   readonly policyOn: Authorizer['policyOn']
   readonly nameOf: NonNullable<Authorizer['nameOf']>
   readonly requirePaths: Authorizer['requirePaths']
@@ -36,6 +37,7 @@ export class CkanAuthorizer implements Authorizer {
   constructor(deps: CkanAuthorizerDependencies) {
     this.#deps = deps
     this.visibilityOf = (principal) => deps.grants.visibilityOf(principal)
+    this.readersOf = (principal) => deps.grants.readersOf(principal)
     this.policyOn = (principal, tableUuid) => deps.grants.policyOn(principal, tableUuid)
     this.nameOf = (target) => deps.grants.nameOf(target)
     this.requirePaths = (...asked) => deps.grants.requirePaths(...asked)

@@ -1,6 +1,6 @@
 import { CATALOG_SECURABLE, exportSecurable, type Place } from '../../catalog/grant-store.ts'
 import { BIT_OF, bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
-import type { Visibility } from '../../core/access/visibility.ts'
+import type { Readers, Visibility } from '../../core/access/visibility.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
 import type { HeldPolicy } from '../../core/table/table-policy.ts'
@@ -81,6 +81,15 @@ export class GrantAuthorizer implements Authorizer {
     const found = this.find(target)
     if (found instanceof Promise || found.place === undefined) return undefined
     return shownName({ namespace: found.place.levels, name: found.place.name })
+  }
+
+  readersOf(principal: Principal): Readers {
+    const { book } = this.#keeper
+    if (!isInScope(principal, 'select')) return { principals: [], everywhere: 'none' }
+    const principals = book.namesOf(principal)
+    const bits = book.bitsOf(principals, [CATALOG_SECURABLE])
+    const all = (bits & BIT_OF.admin) !== 0 ? 'all' : 'kept'
+    return { principals, everywhere: (bits & bitsThatInclude('select')) === 0 ? 'none' : all }
   }
 
   policyOn(principal: Principal, tableUuid: string): HeldPolicy | undefined {

@@ -47,6 +47,7 @@ export function datasetAuthorizer(
     policyOn: (principal, tableUuid) => inner.policyOn(principal, tableUuid),
     visibilityOf: (principal) => inner.visibilityOf(principal),
     nameOf: (target) => (hiddenKeyOf(target) === undefined ? inner.nameOf?.(target) : undefined),
+    readersOf: (principal) => inner.readersOf(principal),
     requirePaths: (...asked) => inner.requirePaths(...asked),
   }
 }

@@ -1,6 +1,5 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { Visibility } from '../../../core/access/visibility.ts'
-import { droppedSecurable } from '../../grant-store.ts'
 
 /** Below every character of a name, and between the levels of a namespace. */
 const SEPARATOR = sql`cast(${'\u001f'} as text)`
@@ -25,27 +24,6 @@ export function isVisible(
           and ${isWithin(key, sql.ref('above.namespace_key'))}))`
 }
 
-/** Whether anything was granted on the dropped table, or above it, when it was dropped. */
-export function isVisibleDropped(
-  { principals }: Visibility,
-  column: 'datasets.securable' | 'dataset_sources.securable',
-): RawBuilder<SqlBool> {
-  return sql<SqlBool>`exists (
-    select 1 from grants g where g.principal in (${sql.join(principals)})
-      and g.securable = cast(${droppedSecurable('')} as text) || ${sql.ref(column)})`
-}
-
-/** Whether all tables that a dataset is read by beside the first are visible. */
-export function areOthersVisible(visibility: Visibility): RawBuilder<SqlBool> {
-  return sql<SqlBool>`(datasets.securable = datasets.table_uuid or not exists (
-    select 1 from dataset_sources
-      left join tables on tables.table_uuid = dataset_sources.securable
-      where dataset_sources.table_uuid = datasets.table_uuid
-        and not (tables.table_uuid is not null and ${isVisible(visibility, 'tables')})
-        and not (tables.table_uuid is null
-          and ${isVisibleDropped(visibility, 'dataset_sources.securable')})))`
-}
-
 /**
  * Whether a list of `namespaces` shows the row: something on it, above it or below it is granted.
  */
@@ -64,7 +42,10 @@ export function isVisibleNamespace({ principals }: Visibility): RawBuilder<SqlBo
 }
 
 /** Whether a namespace is the other one or below it. */
-function isWithin(key: RawBuilder<unknown>, above: RawBuilder<unknown>): RawBuilder<SqlBool> {
+export function isWithin(
+  key: RawBuilder<unknown>,
+  above: RawBuilder<unknown>,
+): RawBuilder<SqlBool> {
   return sql<SqlBool>`(${key} = ${above}
     or ${key} >= ${above} || ${SEPARATOR} and ${key} < ${above} || ${AFTER_SEPARATOR})`
 }

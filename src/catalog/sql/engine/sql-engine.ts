@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Compilable, Kysely, RawBuilder, Transaction } from 'kysely'
+import type { Compilable, Kysely, RawBuilder, SqlBool, Transaction } from 'kysely'
 import { CatalogError } from '../../../core/errors.ts'
 import { type Damage, damaged } from './damage.ts'
 import type { Database } from './sql-schema.ts'
@@ -86,6 +86,11 @@ export interface SqlEngine {
   readonly pathOrder: 'rowid' | 'path_hash'
   /** Ends a SELECT of rows to change: those that others are about to change are passed over. */
   readonly skipLocked: RawBuilder<unknown>
+  /** Whether a JSON object has any of the texts in a list. */
+  hasText(
+    json: RawBuilder<unknown>,
+    list: { readonly member: string; readonly texts: readonly string[] },
+  ): RawBuilder<SqlBool>
   /**
    * Runs statements that do not depend on each other: in one round trip where that is possible.
    * Returns the rows of the last one.

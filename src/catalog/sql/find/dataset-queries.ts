@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { nameKey } from '../../../core/table/name-key.ts'
 import type { DatasetKey, ListDatasetsQuery } from '../../dataset-store.ts'
-import { areOthersVisible, isVisible, isVisibleDropped } from '../access/visible-rows.ts'
-import type { Connection } from '../engine/sql-engine.ts'
+import { isReadableDataset } from '../access/readable-datasets.ts'
+import type { Connection, SqlEngine } from '../engine/sql-engine.ts'
 import type { DatasetRow } from '../engine/sql-schema.ts'
 
 export function findDataset(
@@ -33,11 +33,12 @@ export function findDataset(
 
 export async function listDatasets(
   connection: Connection,
-  { after, limit, nowMs, visibleTo }: ListDatasetsQuery,
+  { after, limit, nowMs, readBy }: ListDatasetsQuery,
+  engine: Pick<SqlEngine, 'hasText'>,
 ): Promise<readonly DatasetRow[]> {
   let query = connection
     .selectFrom('datasets')
-    .selectAll('datasets')
+    .selectAll()
     .where('datasets.ended_at_ms', 'is', null)
     .where((where) =>
       where.or([
@@ -54,18 +55,6 @@ export async function listDatasets(
       where(where.refTuple('datasets.name_key', 'datasets.version'), '>', where.tuple(...start)),
     )
   }
-  if (visibleTo === undefined) return query.execute()
-  return query
-    .leftJoin('tables', 'tables.table_uuid', 'datasets.securable')
-    .where((where) =>
-      where.or([
-        isVisible(visibleTo, 'tables'),
-        where.and([
-          where('tables.table_uuid', 'is', null),
-          isVisibleDropped(visibleTo, 'datasets.securable'),
-        ]),
-      ]),
-    )
-    .where(areOthersVisible(visibleTo))
-    .execute()
+  if (readBy !== undefined) query = query.where(isReadableDataset({ readers: readBy, engine }))
+  return query.execute()
 }

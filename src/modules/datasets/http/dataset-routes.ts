@@ -165,19 +165,19 @@ const list = (service: DatasetService) =>
       tag: DATASETS_TAG,
       permission: { privilege: 'describe', on: 'namespace', target: () => [] },
       summary: 'List datasets',
-      description: 'Every version that lives, by name and version.',
+      description: 'Every version that lives and that the caller may read, by name and version.',
       query: ListDatasetsQuery,
       answers: [{ status: 200, description: 'One page of datasets.', shape: DatasetListAnswer }],
       problems: ['page-token-invalid'],
       curl: 'curl $MORAINE/v1/datasets',
     },
-    async ({ query, visibleTo }) => {
+    async ({ query, readBy }) => {
       const { page_size, page_token } = query
       const nowMs = service.ambient.nowMs()
       const after = page_token === undefined ? undefined : positionOf(page_token)
       const found = await service.catalog.datasets.list({
         ...(after !== undefined && { after }),
-        ...{ limit: page_size + 1, nowMs, visibleTo },
+        ...{ limit: page_size + 1, nowMs, readBy },
       })
       const { items, nextPageToken } = cutPage(found, page_size, (last) => [
         last.name,
