@@ -20,6 +20,12 @@ export interface JobRunnerOptions {
   readonly leaseMs?: number
 }
 
+interface RunningJob {
+  readonly kind: string
+  readonly hold: JobHold
+  readonly done: Promise<void>
+}
+
 /**
  * Claims jobs and does them, until it is closed. A job that a killed process had is claimed when
  * its lease ends.
@@ -31,7 +37,7 @@ export class JobRunner {
   readonly #pollMs: number
   readonly #leaseMs: number
   readonly #owner: string
-  readonly #running = new Map<string, { readonly hold: JobHold; readonly done: Promise<void> }>()
+  readonly #running = new Map<string, RunningJob>()
   readonly #closing = newClosing()
   readonly #bell = new Bell()
   #loop: Promise<void> | undefined
@@ -88,11 +94,12 @@ export class JobRunner {
   }
 
   async #claim(): Promise<ClaimedJob | undefined> {
-    if (this.#running.size >= this.#slots) return undefined
+    const kinds = this.#claimable()
+    if (kinds.length === 0) return undefined
     const { catalog, ambient, log } = this.#deps
     try {
       return await catalog.jobs.claim({
-        kinds: [...this.#kinds.keys()],
+        kinds,
         owner: this.#owner,
         nowMs: ambient.nowMs(),
         durationMs: this.#leaseMs,
@@ -101,6 +108,23 @@ export class JobRunner {
       log.warn({ err }, 'jobs could not be claimed; trying again')
       return undefined
     }
+  }
+
+  /**
+   * Kinds of which one more may run: none takes more than half of the slots, nor the last one that
+   * another kind has, since some run for hours.
+   */
+  #claimable(): readonly string[] {
+    const free = this.#slots - this.#running.size
+    if (free <= 0) return []
+    const counts = new Map([...this.#kinds.keys()].map((kind) => [kind, 0]))
+    for (const { kind } of this.#running.values()) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+    if (counts.size === 1) return [...counts.keys()]
+    const idle = [...counts.values()].filter((count) => count === 0).length
+    const most = Math.ceil(this.#slots / 2)
+    return [...counts]
+      .filter(([, count]) => count === 0 || (count < most && free > idle))
+      .map(([kind]) => kind)
   }
 
   #begin(job: ClaimedJob): void {
@@ -114,7 +138,7 @@ export class JobRunner {
         this.#running.delete(job.jobId)
         this.#bell.ring()
       })
-    this.#running.set(job.jobId, { hold, done })
+    this.#running.set(job.jobId, { kind: job.kind, hold, done })
   }
 
   async #do(job: ClaimedJob, hold: JobHold): Promise<void> {

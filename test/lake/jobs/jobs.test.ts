@@ -239,3 +239,27 @@ test('waiting ends with the time, the client or the service, and is limited', as
   await expect(jobs.get('none')).rejects.toMatchObject({ code: 'job-not-found' })
   await expect(jobs.cancel('none')).rejects.toMatchObject({ code: 'job-not-found' })
 })
+
+test('jobs of one kind that go on for hours leave places to those of others', async () => {
+  const running: string[] = []
+  const long = (kind: string): JobKind =>
+    kindOf(
+      (_job, _fence, signal) => {
+        running.push(kind)
+        return endless({})({} as never, {} as never, signal)
+      },
+      { kind },
+    )
+  const jobs = open([long('export'), long('dump'), long('dataset')], { slots: 8 })
+  const submit = async (kind: string, count: number) => {
+    for (let i = 0; i < count; i++) await jobs.submit({ kind, input: i })
+  }
+  const runs = (kind: string) => running.filter((each) => each === kind).length
+  await submit('export', 20)
+  await until(() => runs('export') === 4)
+  await submit('dump', 20)
+  await until(() => runs('dump') === 3)
+  await submit('dataset', 2)
+  await until(() => runs('dataset') === 1)
+  expect([runs('export'), runs('dump')]).toEqual([4, 3])
+})
