@@ -46,6 +46,14 @@ export const DATASET_PROBLEMS = {
     remedy: 'Ask for it again: it is a new version then.',
     retry: 'yes',
   },
+  'dataset-published': {
+    status: 409,
+    iceberg: ALREADY_EXISTS,
+    title: 'Dataset published',
+    meaning: 'The dataset is published, and may be cited: it is deleted only by who says so.',
+    remedy: 'Send the request again with `confirm`, which is the name of the dataset.',
+    retry: 'no',
+  },
   'dataset-immutable': {
     status: 403,
     iceberg: { status: 403, type: 'ForbiddenException' },

@@ -225,6 +225,12 @@ export const DatasetStatus = z
     },
   })
 
+export const DeleteDatasetQuery = z.strictObject({
+  confirm: z.string().min(1).max(200).optional().meta({
+    description: 'The name of the dataset, if it is published.',
+    example: 'flights-2024',
+  }),
+})
 export const ListDatasetsQuery = z.strictObject(PageQuery)
 export const DatasetPosition = z.tuple([z.string().min(1).max(200), z.int().min(1)])
 export const DatasetListAnswer = z

@@ -65,7 +65,7 @@ test('nobody else makes the next version of a published name, and its owner does
 test('a published name stays its owner’s when it is deleted', async () => {
   await must(make(owner, 'sky'), 201)
   await must(owner.send('post', '/v1/datasets/planets/1/publish'))
-  await must(owner.send('delete', '/v1/datasets/planets/1'))
+  await must(owner.send('delete', '/v1/datasets/planets/1?confirm=planets'))
   await expectTaken(make(stranger, 'sand'))
   await expectTaken(make(reader, 'sky'))
   expect((await must(make(owner, 'sky'), 201)).version).toBe(2)

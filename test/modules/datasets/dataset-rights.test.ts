@@ -146,13 +146,31 @@ test('a published one has rights of its own, which its publisher gives', async (
   const policy = { row_filter: 'id > 1', except: [] }
   const refused = await owner.send('put', `${HIDDEN}/policy`, policy)
   expect(refused.body.type).toBe('/problems/dataset-immutable')
-  await must(owner.send('delete', DATASET))
+  await must(owner.send('delete', `${DATASET}?confirm=planets`))
 })
+
+test.each([DATASET, '/v1/datasets/planets'])(
+  'a published one is deleted by who says its name: %s',
+  async (path) => {
+    await make(reader)
+    await must(owner.send('post', `${DATASET}/publish`))
+    for (const asked of [path, `${path}?confirm=other`]) {
+      const { status, body } = await owner.send('delete', asked)
+      expect([status, body.type]).toEqual([409, '/problems/dataset-published'])
+      expect(body).toMatchObject({ dataset: 'planets', confirm: 'planets' })
+      await must(owner.send('get', path))
+    }
+    expect((await stranger.send('delete', `${path}?confirm=planets`)).status).toBe(404)
+    await must(owner.send('delete', `${path}?confirm=planets`))
+    const { status, body } = await owner.send('get', path)
+    expect([status, body.card.name]).toEqual([410, 'planets'])
+  },
+)
 
 test('the card of a published one that ended is for those who read its source', async () => {
   await make(reader)
   await must(owner.send('post', `${DATASET}/publish`))
-  await must(owner.send('delete', DATASET))
+  await must(owner.send('delete', `${DATASET}?confirm=planets`))
   expect((await reader.send('get', DATASET)).status).toBe(410)
   expect((await stranger.send('get', DATASET)).status).toBe(404)
 })

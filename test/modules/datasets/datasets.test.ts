@@ -194,7 +194,7 @@ test('one that is published stays, and may be deleted by its owner; the card is 
   expect(await must(post(service, '/v1/datasets/cited/publish', {}))).toEqual(published)
   await must(ask(service, '/v1/tables/cited?purge=now', { method: 'DELETE' }))
   expect((await get(`${url}/${CSV}`)).text.split('\n')).toHaveLength(4)
-  const ended = await must(ask(service, url, { method: 'DELETE' }))
+  const ended = await must(ask(service, `${url}?confirm=cited`, { method: 'DELETE' }))
   expect(ended.state).toBe('expired')
   expect((await get(url)).body.card).toMatchObject({ name: 'cited', rows: 2, version: 1 })
   expect((await ask(service, url, { method: 'DELETE' })).status).toBe(410)

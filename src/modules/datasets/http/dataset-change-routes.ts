@@ -9,8 +9,10 @@ import {
   type RepeatedCall,
   type Route,
 } from '../../../http/route.ts'
+import { ProblemError } from '../../../problem/problems.ts'
 import { type Asker, requireOwnPublished } from '../dataset-names.ts'
-import { DatasetAnswer, DescribeDatasetRequest } from '../dataset-shapes.ts'
+import { pathOf } from '../dataset-response.ts'
+import { DatasetAnswer, DeleteDatasetQuery, DescribeDatasetRequest } from '../dataset-shapes.ts'
 import { endDataset } from '../end-dataset.ts'
 import {
   findDataset,
@@ -43,9 +45,11 @@ function changingRoutes(service: DatasetService, form: DatasetForm): readonly Ro
         'Needs `own` on its source, or on itself once it is published. Its card stays, and is ' +
         'what `dataset-gone` shows. Files that nothing else names are deleted after the grace. ' +
         'Whoever asked for one whose rows are still to be made cancels that, without `own`: it ' +
-        'has `failed` then with `dataset-cancelled`, unless somebody else waits for it, too.',
+        'has `failed` then with `dataset-cancelled`, unless somebody else waits for it, too. One ' +
+        'that is published may be cited: it takes `confirm`, too.',
+      query: DeleteDatasetQuery,
       answers: [{ status: 200, description: 'What it was.', shape: DatasetAnswer }],
-      problems: GONE,
+      problems: [...GONE, 'dataset-published'],
       curl: `curl -X DELETE ${curl}`,
     },
     async (call) => {
@@ -58,6 +62,7 @@ function changingRoutes(service: DatasetService, form: DatasetForm): readonly Ro
         return againReply(service, await withdrawDataset(service, { named, refusal }, call))
       }
       requireNotGone(dataset, service.ambient.nowMs())
+      requireConfirmed(dataset, call.query.confirm)
       await endDataset(service, dataset, { keep: keepOf(call, dataset) })
       if (dataset.state === 'queued') await stopRows(service, dataset)
       return againReply(service, dataset)
@@ -89,6 +94,16 @@ function changingRoutes(service: DatasetService, form: DatasetForm): readonly Ro
     changedAgain(service),
   )
   return [end, publish]
+}
+
+/** Whoever deletes what others may cite says its name. Throws `dataset-published`. */
+function requireConfirmed(dataset: DatasetRecord, confirm: string | undefined): void {
+  const { name, publishedAtMs } = dataset
+  if (publishedAtMs === undefined || confirm === name) return
+  const detail =
+    `${pathOf(dataset)} is published, and whoever cites it would find no rows: to delete it ` +
+    `all the same, ask with confirm=${name}`
+  throw new ProblemError('dataset-published', detail, { facts: { dataset: name, confirm: name } })
 }
 
 /**
