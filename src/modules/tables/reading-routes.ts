@@ -70,9 +70,12 @@ const read = (deps: ReadDependencies) =>
       const secondMs = givenSelectors(query).length === 0 ? acceptDatetime(headers) : undefined
       if (secondMs !== undefined) return mementoReply(deps, table, secondMs)
       const request = { table, filter: query.filter, ...selectorOf(query), signal }
-      return readingReply(await readTable(deps, request), form)
+      return readingReply(await readTable(deps, request), form, TIMEGATE_VARY)
     },
   )
+
+/** Whatever is sent from where `Accept-Datetime` is heard (RFC 7089, 2.1.2). */
+const TIMEGATE_VARY = 'Accept-Datetime, Accept, Origin'
 
 const readSnapshot = (deps: ReadDependencies) =>
   defineRoute(
@@ -111,7 +114,7 @@ async function mementoReply(
   const found = await findMemento(deps, state, secondMs)
   const path = `/v1/tables/${tableUuid}`
   const Location = found === undefined ? `${path}/latest` : `${path}/${found.snapshotId}`
-  const headers = { Location, Vary: 'Accept-Datetime, Accept, Origin', Link: linksOf(tableUuid) }
+  const headers = { Location, Vary: TIMEGATE_VARY, Link: linksOf(tableUuid) }
   return { status: 302, headers: { ...headers, 'Cache-Control': 'private, no-cache' } }
 }
 
@@ -128,8 +131,8 @@ function linksOf(tableUuid: string): string {
   return `<${path}>; rel="original timegate", ${map}`
 }
 
-function readingReply(reading: TableReading, form: string): Reply {
-  const common = { status: 200, headers: { Vary: 'Accept, Origin' } }
+function readingReply(reading: TableReading, form: string, Vary = 'Accept, Origin'): Reply {
+  const common = { status: 200, headers: { Vary } }
   return form === JSON_MEDIA_TYPE
     ? { ...common, mediaType: JSON_MEDIA_TYPE, body: readingAsJson(reading) }
     : { ...common, mediaType: NDJSON_MEDIA_TYPE, body: readingAsNdjson(reading) }

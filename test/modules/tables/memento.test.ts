@@ -78,3 +78,12 @@ test('a table without a snapshot leads to itself', async () => {
   expect([status, to?.endsWith('/latest')]).toEqual([302, true])
   expect((await ask(service, to ?? '')).status).toBe(200)
 })
+
+test('whatever comes from where Accept-Datetime is heard says that it may differ by it', async () => {
+  for (const path of ['/v1/tables/sky', '/v1/tables/sky/dump?format=csv']) {
+    const { headers } = await ask(service, path)
+    expect([path, headers.get('vary')]).toEqual([path, expect.stringMatching(/Accept-Datetime/)])
+  }
+  const pinned = await ask(service, `/v1/tables/sky/${ids[0]}`)
+  expect(pinned.headers.get('vary')).not.toMatch(/Accept-Datetime/)
+})

@@ -181,7 +181,8 @@ export function cacheHeaders(resource: DumpResource) {
     // A proxy that re-encoded it would break the digest and every range.
     'Cache-Control': `${cacheControl(resource)}, no-transform`,
     'Content-Location': pinnedPath(target),
-    Vary: 'Accept, Origin',
+    // What moves is where `Accept-Datetime` leads away from.
+    Vary: resource.isMoving ? 'Accept-Datetime, Accept, Origin' : 'Accept, Origin',
   }
 }
 
