@@ -36,7 +36,7 @@ import { notedNamespaces } from './lake/table/noted-namespaces.ts'
 import type { Module } from './modules/module.ts'
 import { LakeMetrics } from './modules/operations/lake-metrics.ts'
 import type { ModulePlatform } from './modules.ts'
-import { openLocalFile, writeLocalFile } from './objects/local/local-file.ts'
+import { openLocalFile, openScratchFile, writeLocalFile } from './objects/local/local-file.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { oldLocation } from './objects/relocated-store.ts'
@@ -129,7 +129,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
         // Of those in a bucket, the next files are fetched while others are converted.
         atOnce: config.engineProcesses * (localPathOf(config.warehouse) === undefined ? 2 : 1),
         newUuid: lake.ambient.newUuid,
-        ...{ writeLocalFile, openLocalFile },
+        ...{ writeLocalFile, openLocalFile, openScratchFile },
         readLocalFile: (path) => readFile(path),
         removeLocalFile: (path) => rm(path, { force: true }),
       }),
@@ -320,7 +320,7 @@ export interface ServiceOverrides extends Omit<Overrides, 'log'> {
   readonly logLinesDropped?: () => number
   readonly app?: Pick<
     ServerOptions,
-    'authorizer' | 'isPermissionEnforced' | 'uploadPace' | 'idleMs'
+    'authorizer' | 'isPermissionEnforced' | 'uploadPace' | 'readerPace' | 'idleMs'
   >
 }
 

@@ -5,3 +5,8 @@ export interface OpenFile {
   /** Frees what a file without a name takes. Reading fails from then on. */
   close(): Promise<void>
 }
+
+/** A file without a name, which grows until it is read. */
+export interface ScratchFile extends OpenFile {
+  append(chunk: Uint8Array): Promise<void>
+}

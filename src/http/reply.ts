@@ -31,6 +31,8 @@ export interface BytePieces {
 /** UTF-8 that is read as fast as the reader takes it, and not at all for HEAD. */
 export interface ByteStream {
   readonly bytes: number
+  /** A reader that takes longer for all of it is cut off. */
+  readonly sentWithinMs?: number
   chunks(): AsyncIterable<Uint8Array>
 }
 
@@ -84,27 +86,51 @@ function contentTypeOf(mediaType: string, body: Reply['body']): string {
   return needsCharset ? `${mediaType}; charset=utf-8` : mediaType
 }
 
-function sendText(request: IncomingMessage, response: ServerResponse, text: string): void {
-  response.setHeader('Content-Length', Buffer.byteLength(text))
-  response.end(request.method === 'HEAD' ? undefined : text)
+function sendText(
+  request: IncomingMessage,
+  response: ServerResponse,
+  text: string,
+): Promise<void> | void {
+  const length = Buffer.byteLength(text)
+  response.setHeader('Content-Length', length)
+  if (request.method === 'HEAD') return void response.end()
+  return length <= PIECE_LENGTH
+    ? void response.end(text)
+    : sendSlices(response, [Buffer.from(text)], '')
 }
 
-/** Node keeps what a slow reader has not taken yet; pieces are shared with other readers. */
+/** Pieces are shared with other readers. */
 function sendBytes(
   request: IncomingMessage,
   response: ServerResponse,
   { pieces, end }: BytePieces & { readonly end: string },
-): void {
+): Promise<void> | void {
   const length = pieces.reduce((sum, piece) => sum + piece.length, end.length)
   response.setHeader('Content-Length', length)
-  if (request.method !== 'HEAD') for (const piece of pieces) response.write(piece)
-  response.end(request.method === 'HEAD' ? undefined : end)
+  if (request.method === 'HEAD') return void response.end()
+  return sendSlices(response, pieces, end)
+}
+
+/** Each slice waits for the reader to take the one before: so it is seen how fast it reads. */
+async function sendSlices(
+  response: ServerResponse,
+  pieces: readonly Uint8Array[],
+  end: string,
+): Promise<void> {
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += PIECE_LENGTH) {
+      const isFull = !response.write(piece.subarray(at, at + PIECE_LENGTH))
+      if (isFull && response.writableLength >= PIECE_LENGTH) await drained(response)
+      if (response.destroyed) return
+    }
+  }
+  response.end(end)
 }
 
 async function sendStream(
   request: IncomingMessage,
   response: ServerResponse,
-  { bytes, chunks, end }: ByteStream & { readonly end: string },
+  { bytes, sentWithinMs, chunks, end }: ByteStream & { readonly end: string },
 ): Promise<void> {
   response.setHeader('Content-Length', bytes + end.length)
   if (request.method === 'HEAD') return void response.end()
@@ -112,10 +138,14 @@ async function sendStream(
     yield* chunks()
     if (end !== '') yield end
   }
+  const cut = () => response.socket?.resetAndDestroy()
+  const timer = sentWithinMs === undefined ? undefined : setTimeout(cut, sentWithinMs).unref()
   // A reader that leaves is no failure.
-  await pipeline(whole, response).catch((error) => {
-    if (!response.destroyed) throw error
-  })
+  await pipeline(whole, response)
+    .catch((error) => {
+      if (!response.destroyed) throw error
+    })
+    .finally(() => clearTimeout(timer))
 }
 
 /**

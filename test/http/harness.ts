@@ -46,7 +46,7 @@ export async function startTestService(
     readonly ambient?: Partial<Ambient>
     readonly wrapObjects?: (objects: ObjectStore) => ObjectStore
     /** How long clients may take. */
-    readonly patience?: Pick<ServerOptions, 'uploadPace' | 'idleMs'>
+    readonly patience?: Pick<ServerOptions, 'uploadPace' | 'readerPace' | 'idleMs'>
   } = {},
 ): Promise<TestService> {
   const home = options.home ?? (await realpath(await mkdtemp(join(tmpdir(), 'moraine-http-'))))

@@ -91,6 +91,54 @@ describe('a body that trickles', () => {
   })
 })
 
+/** Some megabytes, more than the kernel takes of who does not read. */
+async function longTable(): Promise<void> {
+  const write = async (name: string, rows: number) => {
+    const path = join(service.dataFolder, `${name}.parquet`)
+    const text = 'repeat(md5(i::VARCHAR), 40) AS s'
+    await writeParquet(path, `SELECT i::DOUBLE AS n, ${text} FROM range(${rows}) t(i)`)
+    return path
+  }
+  const [first, path] = [await write('first', 1), await write('wide', 24_000)]
+  await must(post(service, '/v1/tables', { name: 'wide', infer_from: path }), 201)
+  await must(post(service, '/v1/tables/wide/files', { files: [{ path: first }] }))
+  await must(post(service, '/v1/tables/wide/files', { files: [{ path }] }))
+}
+
+const LONG = ['/v1/tables/wide/dump?format=ndjson', '/v1/tables/wide/diff?from=FIRST&rows=true']
+
+describe('a response that is read too slowly', () => {
+  const readerPace = { lookMs: 20, looks: 10, bytesMin: 16 * 1024 * 1024 }
+  beforeAll(async () => {
+    await start({ patience: { readerPace } })
+    await longTable()
+  })
+  afterAll(() => service.close())
+
+  test.each(LONG)('is ended, though its client sends a byte now and then: %s', async (path) => {
+    const { snapshots } = await must(ask(service, '/v1/tables/wide/snapshots'))
+    const from = snapshots.at(-1).snapshot_id
+    const socket = await open()
+    const ended = new Promise<string>((resolve) => {
+      socket.on('error', (error: NodeJS.ErrnoException) => resolve(String(error.code)))
+      socket.on('close', () => resolve('closed'))
+    })
+    socket.pause()
+    const asked = path.replace('FIRST', from)
+    socket.write(`GET ${asked} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n`)
+    await trickle(socket, 'G')
+    expect(await ended).toMatch(/ECONNRESET|EPIPE|closed/)
+  })
+
+  test.each(LONG)('is whole for who reads: %s', async (path) => {
+    const { snapshots } = await must(ask(service, '/v1/tables/wide/snapshots'))
+    const asked = path.replace('FIRST', snapshots.at(-1).snapshot_id)
+    const { status, text } = await ask(service, asked)
+    expect(status).toBe(200)
+    expect(text.length).toBeGreaterThan(24_000 * 1_280)
+  })
+})
+
 describe('a client that neither sends nor receives', () => {
   beforeAll(() => start({ patience: { idleMs: IDLE_MS } }))
   afterAll(() => service.close())

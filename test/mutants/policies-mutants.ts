@@ -58,7 +58,7 @@ export const POLICIES: readonly MutantGroup[] = [
     tests: ['test/modules/access/withheld-charges.test.ts'],
     edits: [
       ["source.restriction === 'unrestricted')) return onRead", 'true)) return onRead'],
-      ['onRead(estimateWhole(tables).cost)', 'onRead(0)'],
+      ['onRead(costOfFiles(', 'void (costOfFiles('],
     ],
   },
   {

@@ -11,7 +11,7 @@ export const ROWS: readonly MutantGroup[] = [
     file: 'src/modules/rows/estimate.ts',
     tests: QUERY,
     edits: [
-      ['cost += Math.max(read, FILE_COST_BYTES)', 'cost += read'],
+      ['return Math.max(bytes, FILE_COST_BYTES)', 'return bytes'],
       ['? 0 : live - left', '? 0 : live'],
       ['if (ids.has(id)) bytes += Number(size)', 'bytes += Number(size)'],
       ['groupBy === undefined ? min : Math.min(min, 1)', 'min'],
@@ -23,7 +23,6 @@ export const ROWS: readonly MutantGroup[] = [
     file: 'src/modules/rows/query-source.ts',
     tests: [...QUERY, 'test/modules/rows/rows.test.ts'],
     edits: [
-      ['files: files.sort(byCommitOrder)', 'files: files.reverse()'],
       ['groupBy !== undefined || orderBy.length > 0', 'groupBy !== undefined'],
       ["if (typeof timeoutMs === 'number') {", 'if (false) {'],
     ],
@@ -46,7 +45,7 @@ export const ROWS: readonly MutantGroup[] = [
       ['return { asAtMs: parseAsAt(timestamp) }', 'return {}'],
       ["descending: direction === 'desc'", 'descending: false'],
       ["nullsFirst: nulls === 'first'", 'nullsFirst: false'],
-      ['if (!found.hasMore) return', 'if (true) return'],
+      ['if (made.hasMore) throw', 'if (false) throw'],
       ['if (isLate || (!isSmall && isInlineRequired && isKnown)) {', 'if (isLate) {'],
       ["|| !tables.every(isWhole) ? 'inline' : 'dataset'", "|| true ? 'inline' : 'dataset'"],
     ],
@@ -117,7 +116,7 @@ export const ROWS: readonly MutantGroup[] = [
     tests: DIFF,
     edits: [
       ['MOMENT.test(text) && state.refs[text] === undefined', 'MOMENT.test(text)'],
-      ["return [dataFile.path, ...deletes.sort()].join('\\0')", 'return dataFile.path'],
+      ['order === 0 && deletesKey(old) === deletesKey(made)', 'order === 0'],
       [
         'before === undefined || rows === undefined ? undefined : before + rows',
         'Number(before) + Number(rows)',
@@ -136,9 +135,9 @@ export const ROWS: readonly MutantGroup[] = [
     ],
   },
   {
-    file: 'src/modules/rows/rows-stream.ts',
+    file: 'src/modules/rows/rows-response.ts',
     tests: DIFF,
-    edits: [['file.sizeBytes > 0 ? 1 : 0', '0']],
+    edits: [['rowsBytes > 0 ? 1 : 0', '0']],
   },
   {
     file: 'src/modules/rows/rows-response.ts',
@@ -153,10 +152,10 @@ export const ROWS: readonly MutantGroup[] = [
     tests: ['test/modules/rows/row-streams.test.ts'],
     edits: [
       ['      void file?.close()\n', ''],
-      [' && ofCaller < ofCallerMax', ''],
-      ['this.#taken.size < streamsMax && ', ''],
-      ['      leave()\n      throw error', '      throw error'],
-      ['if (bytes > fileBytes)', 'if (false)'],
+      [' || ofCaller >= ofCallerMax', ''],
+      ['alike.length >= inAllMax || ', ''],
+      ['      leave()\n      throw error\n    } finally', '      throw error\n    } finally'],
+      ["if (kind === 'stream' && bytes > fileBytes)", 'if (false)'],
       ['if (all <= bytesMax)', 'if (true)'],
       ['      onWrite(file.sizeBytes)\n', ''],
       ['    this.#taken.add(taken)\n', ''],

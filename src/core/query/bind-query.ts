@@ -13,6 +13,7 @@ import type {
   QueryOutput,
   QueryRequest,
 } from './bound-query.ts'
+import { requireDistinctNames } from './result-names.ts'
 import { bindRowFilter, fieldsOfFilter } from './row-filter.ts'
 
 const COLUMNS_LISTED_MAX = 20
@@ -168,6 +169,7 @@ function resultOf(columns: readonly { readonly name: string; readonly type: Type
   const fields = columns.map(({ name, type }, i): Field => {
     return { id: i + 1, name, required: false, type }
   })
+  requireDistinctNames(fields)
   return { schemaId: 0, fields: assignFreshIds(fields, 1).fields, identifierFieldIds: [] }
 }
 

@@ -19,6 +19,7 @@ export type SchemaErrorCode =
   | 'schema-invalid'
   | 'schema-change-invalid'
   | 'schema-change-rewrites-files'
+  | 'query-invalid'
 
 /** Every refusal of a schema names the column and the rule. */
 export function schemaError(

@@ -5,6 +5,7 @@ import { type AppOptions, createApp } from './app.ts'
 import { limitConnections } from './connection-limit.ts'
 import { watchEventLoop } from './event-loop.ts'
 import { cutIdleSockets } from './idle-sockets.ts'
+import { endSlowReaders, READER_PACE, type ReaderPace } from './slow-readers.ts'
 import { endSlowUploads, UPLOAD_PACE, type UploadPace } from './slow-uploads.ts'
 import { answerUnparsed } from './unparsed-requests.ts'
 
@@ -25,6 +26,8 @@ export interface ServerOptions extends AppOptions {
   readonly connectionsMax?: number
   /** How fast bodies must arrive. */
   readonly uploadPace?: UploadPace
+  /** How fast responses must be read. */
+  readonly readerPace?: ReaderPace
   /** How long a client may neither send nor receive; two minutes if absent. */
   readonly idleMs?: number
 }
@@ -40,7 +43,8 @@ export async function openServer(address: Address, options: ServerOptions): Prom
   const server = createHttpServer(createApp(options))
   cutIdleSockets(server, options.idleMs ?? IDLE_SOCKET_MS)
   limitConnections(server, options.connectionsMax ?? CONNECTIONS_MAX)
-  const endPace = endSlowUploads(server, options.uploadPace ?? UPLOAD_PACE)
+  const endUploadPace = endSlowUploads(server, options.uploadPace ?? UPLOAD_PACE)
+  const endReaderPace = endSlowReaders(server, options.readerPace ?? READER_PACE)
   answerUnparsed(server, options.log)
   // Otherwise Node asks for every body, also for one that is refused at once.
   server.on('checkContinue', (request, response) => server.emit('request', request, response))
@@ -53,7 +57,8 @@ export async function openServer(address: Address, options: ServerOptions): Prom
     url: urlOf(server, address),
     close() {
       endWatch()
-      endPace()
+      endUploadPace()
+      endReaderPace()
       return stop(server)
     },
   }

@@ -1,5 +1,5 @@
 import { mapBounded } from '../../core/bounded.ts'
-import type { OpenFile } from '../../core/open-file.ts'
+import type { OpenFile, ScratchFile } from '../../core/open-file.ts'
 import type { Restriction, RowSelection } from '../../core/table/restriction.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
 import { untilStopped } from '../../core/until-stopped.ts'
@@ -59,6 +59,7 @@ export interface ConverterOptions {
   ): Promise<void>
   readLocalFile(path: string): Promise<Uint8Array>
   openLocalFile(path: string): Promise<OpenFile>
+  openScratchFile(path: string): Promise<ScratchFile>
   /** No error when nothing is there. */
   removeLocalFile(path: string): Promise<void>
 }
@@ -218,6 +219,11 @@ export class Converter {
   /** A local file that outlives the work that it was made for, until it is closed. */
   open(path: string): Promise<OpenFile> {
     return this.options.openLocalFile(path)
+  }
+
+  /** A new file of the local disk, which is there until it is closed. */
+  openScratch(): Promise<ScratchFile> {
+    return this.options.openScratchFile(this.#newPath())
   }
 
   async #ask<Result, T>(

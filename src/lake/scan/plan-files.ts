@@ -1,5 +1,5 @@
 import { mapBounded } from '../../core/bounded.ts'
-import type { DataFile, ManifestFile } from '../../core/file/data-file.ts'
+import type { DataFile, ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
 import { bindFilter } from '../../core/filter/bind/bind-filter.ts'
 import type { FilterExpression } from '../../core/filter/parse/expression.ts'
@@ -14,6 +14,7 @@ import { DeleteFileIndex } from './delete-file-index.ts'
 import { liveRows } from './live-rows.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { matchingRows } from './matching-rows.ts'
+import { type CommitPlace, inCommitOrder } from './ordered-files.ts'
 
 /** Manifests that one plan reads at once: a disk or a store serves several as fast as one. */
 const MANIFESTS_AT_ONCE = 4
@@ -51,6 +52,14 @@ export interface ScanPlan {
    * Without the metrics that are not asked for they cost less.
    */
   plannedFiles(metrics?: readonly MetricName[]): Iterable<PlannedFile>
+  /**
+   * The same in the order of the table, those after a place: whoever takes the first few costs no
+   * more. Without metrics.
+   */
+  inCommitOrder(reading?: {
+    readonly after?: CommitPlace | undefined
+    readonly signal?: AbortSignal | undefined
+  }): AsyncIterable<PlannedFile>
 }
 
 interface KeptManifest {
@@ -143,6 +152,8 @@ function assemble({
     files: countsOf(filesTotal, totals.dataFiles),
     totals,
     plannedFiles: (metrics) => eachPlannedFile(kept, deletes, metrics),
+    inCommitOrder: ({ after, signal } = {}) =>
+      eachInCommitOrder(kept, deletes, { after, turns: new Turns(signal) }),
   }
 }
 
@@ -196,12 +207,25 @@ function* eachPlannedFile(
   metrics?: readonly MetricName[],
 ): Iterable<PlannedFile> {
   for (const { manifest, kept: indexes } of kept) {
-    for (const i of indexes) {
-      const entry = manifest.entry(i, metrics)
-      const sequenceNumber = entry.sequenceNumber ?? 0n
-      const { dataFile } = entry
-      const deleteFiles = deletes.isEmpty ? [] : deletes.findFor(dataFile, sequenceNumber)
-      yield { dataFile, sequenceNumber, deleteFiles }
-    }
+    for (const i of indexes) yield plannedFile(manifest.entry(i, metrics), deletes)
   }
+}
+
+async function* eachInCommitOrder(
+  kept: readonly KeptManifest[],
+  deletes: DeleteFileIndex,
+  reading: Parameters<typeof inCommitOrder>[1],
+): AsyncGenerator<PlannedFile> {
+  for await (const { manifest, index } of inCommitOrder(kept, reading)) {
+    yield plannedFile(manifest.entry(index, []), deletes)
+  }
+}
+
+function plannedFile(
+  { dataFile, sequenceNumber: known }: ManifestEntry,
+  deletes: DeleteFileIndex,
+): PlannedFile {
+  const sequenceNumber = known ?? 0n
+  const deleteFiles = deletes.isEmpty ? [] : deletes.findFor(dataFile, sequenceNumber)
+  return { dataFile, sequenceNumber, deleteFiles }
 }

@@ -7,6 +7,7 @@ import type {
 } from '../../catalog/dataset-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { bindQuery, canonicalQuery } from '../../core/query/bind-query.ts'
+import { requireTableNames } from '../../core/query/result-names.ts'
 import type { KeptWithEffect } from '../../core/replay.ts'
 import { DATASETS_NAMESPACE, hiddenUuidOf } from '../../core/table/reserved-namespace.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
@@ -68,6 +69,7 @@ export async function makeDataset(
   const { snapshotId } = snapshot
   const { schemaId } = schema
   const bound = query === undefined ? undefined : bindQuery(requestOf(query), schema)
+  if (bound !== undefined) requireTableNames(bound.result)
   const canonical = bound === undefined ? undefined : canonicalQuery(bound)
   const identity = identityOf({ sourceUuid, snapshotId, schemaId, query: canonical })
   const called = name ?? (await unnamed(deps, identity, asker))

@@ -9,6 +9,7 @@ import {
   UNSORTED,
 } from '../../core/partition/partition-spec.ts'
 import { bindQuery, fieldsOfQuery } from '../../core/query/bind-query.ts'
+import { requireTableNames } from '../../core/query/result-names.ts'
 import { highestFieldId } from '../../core/schema/schema-lookup.ts'
 import { getSchema, type TableDefinition } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
@@ -158,7 +159,7 @@ export async function queryOfDataset(
   const restriction = 'unrestricted'
   const query = bindQuery(requestOf(wanted), schema)
   const source = { state, snapshot, schema, restriction } as const
-  const { files } = await planSources(deps, source, { filter: wanted.filter, signal })
+  const files = await planSources(deps, source, { filter: wanted.filter, signal })
   const readAs = { ...schema, fields: fieldsOfQuery(query, schema) }
   return { definition, readAs, restriction, query, sources: files, read: { state, snapshot } }
 }
@@ -209,6 +210,7 @@ async function writeRows(
         deps.converter.querySql(
           { ...asked(held), ...output, timeoutMs: SQL_MS_MAX },
           async ({ schema }, path) => {
+            requireTableNames(schema)
             await place(path)
             return schema
           },

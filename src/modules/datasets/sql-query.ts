@@ -4,7 +4,7 @@ import type { SqlQuery } from '../../lake/convert/converter.ts'
 import type { HeldFiles, ReadSnapshot } from '../../lake/deletion/file-holds.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { planSources, type QuerySource, type RowsDependencies } from '../rows/query-source.ts'
-import { type PlannedTable, queried } from '../rows/run-query.ts'
+import { queried, type ReadTable } from '../rows/run-query.ts'
 
 /** What a dataset of SQL keeps as its query: the text, and what each of its tables was. */
 export interface SqlQueryOfDataset {
@@ -37,13 +37,13 @@ export async function sqlQueryOfDataset(
   { sql, sources }: SqlQueryOfDataset,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<SqlRows> {
-  const planned: Pick<PlannedTable, 'source' | 'files'>[] = []
+  const planned: ReadTable[] = []
   for (const { table_id, snapshot_id, schema_id } of sources) {
     const state = await getTable(deps.catalog, table_id)
     const snapshot = await getSnapshot(deps, state, { snapshotIdentifier: snapshot_id })
     const schema = getSchema(state.definition, schema_id)
     const source: QuerySource = { state, snapshot, schema, restriction: 'unrestricted' }
-    const { files } = await planSources(deps, source, { signal })
+    const files = await planSources(deps, source, { signal })
     planned.push({ source, files })
   }
   return {

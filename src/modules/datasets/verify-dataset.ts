@@ -126,7 +126,7 @@ async function rowsOf(
   const readAs = currentSchema(definition)
   const restriction = 'unrestricted'
   const source = { state, snapshot, schema: readAs, restriction } as const
-  const { files } = await planSources(deps, source, { signal })
+  const files = await planSources(deps, source, { signal })
   const query = bindQuery({}, readAs)
   return { definition, readAs, restriction, query, sources: files, read: { state, snapshot } }
 }

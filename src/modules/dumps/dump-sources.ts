@@ -3,7 +3,7 @@ import { partitionConstants } from '../../core/partition/partition-constants.ts'
 import { Turns } from '../../core/turns.ts'
 import type { ReadSnapshot } from '../../lake/deletion/file-holds.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
-import { byCommitOrder } from '../../lake/scan/commit-order.ts'
+import { toCommitOrder } from '../../lake/scan/commit-order.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { NO_SNAPSHOT_ID } from './dump-folder.ts'
@@ -66,7 +66,7 @@ export async function listDumpSources(
     sources.push({ dataFile, sequenceNumber, deleteFiles, shardLocation, isFiltered })
     if (sources.length % FILES_PER_TURN === 0) await turns.take()
   }
-  return sources.sort(byCommitOrder)
+  return await toCommitOrder(sources)
 }
 
 /** What a dump reads; no snapshot if the table had none. */

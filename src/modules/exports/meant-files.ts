@@ -5,7 +5,7 @@ import { quotedName } from '../../core/quoted-name.ts'
 import { topFieldsOf } from '../../core/schema/schema-lookup.ts'
 import type { RowSelection } from '../../core/table/restriction.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
-import { byCommitOrder } from '../../lake/scan/commit-order.ts'
+import { toCommitOrder } from '../../lake/scan/commit-order.ts'
 import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
 import type { SourceTable } from '../../sources/row-source.ts'
 
@@ -27,7 +27,7 @@ export async function meantFiles(
   const text = conditionOf(where, older, deps.ambient.nowMs())
   const plan = (filter?: Parameters<typeof planScan>[2]['filter']) =>
     planScan(deps, state, { snapshot, schema, filter })
-  const sources = [...(await plan(text)).plannedFiles()].sort(byCommitOrder)
+  const sources = await toCommitOrder((await plan(text)).plannedFiles())
   if (text === undefined) return sources.map((source) => ({ source, selection: undefined }))
   const expression = parseFilter(text)
   const others = otherRows(expression)

@@ -23,6 +23,8 @@ import {
 
 /** Statistics that are kept, by snapshot and column. */
 const KEPT_MAX = 1_000
+/** What has longer values is computed again. */
+const KEPT_BYTES_MAX = 64 * 1024
 const BINS = 20
 const TOP_VALUES = 20
 /** With more values, the most frequent ones are not looked for. */
@@ -67,6 +69,11 @@ interface Described {
   readonly signal: AbortSignal
 }
 
+interface Reading extends Pick<Described, 'onRead' | 'signal'> {
+  /** Hears how long the results are. */
+  readonly onWrite: (bytes: number) => void
+}
+
 /** A snapshot never changes: what was found of it once is kept, for those who see the same. */
 export class StatisticsOfColumns {
   readonly #deps: RowsDependencies
@@ -102,9 +109,13 @@ export class StatisticsOfColumns {
 
   async describe({ onRead, ...asked }: Described): Promise<DescribedColumn> {
     const { source, fieldId, type, key } = await this.#find(asked)
+    let bytes = 0
+    const onWrite = (written: number) => {
+      bytes += written
+    }
     const compute = (signal: AbortSignal) =>
       readHeld(this.#deps, [source], (held) =>
-        this.#compute(source, held, { fieldId, type, onRead, signal }),
+        this.#compute(source, held, { fieldId, type, onRead, onWrite, signal }),
       )
     // Others may wait for it, too: it goes on when who asked first has left.
     const kept = this.#findKept(key)
@@ -114,28 +125,28 @@ export class StatisticsOfColumns {
       return { source, name: asked.column, type, statistics: await shared.result(asked.signal) }
     } finally {
       // Its place and its charge are those of who began it, also when that client has left.
-      if (kept === undefined) await shared.over()
+      if (kept === undefined) {
+        await shared.over()
+        if (bytes > KEPT_BYTES_MAX && this.#kept.get(key) === shared) this.#kept.delete(key)
+      }
     }
   }
 
   async #compute(
     source: QuerySource,
     held: HeldFiles,
-    {
-      fieldId,
-      type,
-      ...reading
-    }: Pick<Described, 'onRead' | 'signal'> & { readonly fieldId: number; readonly type: Type },
+    { fieldId, type, ...reading }: Reading & { readonly fieldId: number; readonly type: Type },
   ): Promise<ColumnStatistics> {
     const path = findPathToField(source.schema.fields, fieldId) ?? []
     const value = ['x', ...path.map(({ name }) => quotedName(name))].join('.')
-    const { files } = await planSources(this.#deps, source, reading)
+    const files = await planSources(this.#deps, source, reading)
     const onRead = reportOf([{ source, files }], reading.onRead)
     const { definition } = source.state
     const readAs = { ...source.schema, fields: path.slice(0, 1) as readonly Field[] }
     const { restriction } = source
     const table = { definition, readAs, restriction, held, sources: files }
-    const ask = (sql: string) => this.#ask({ sql, tables: [table], ...reading, onRead })
+    const { signal, onWrite } = reading
+    const ask = (sql: string) => this.#ask({ sql, tables: [table], signal, onRead }, onWrite)
     const recordCount = files.reduce((sum, { dataFile }) => sum + dataFile.recordCount, 0)
     const isExact = recordCount <= EXACT_ROWS_MAX && !isNested(type)
     const [totals = {}] = await ask(totalsSql(value, type, isExact))
@@ -157,11 +168,16 @@ export class StatisticsOfColumns {
     }
   }
 
-  async #ask(asked: Omit<Parameters<RowsDependencies['converter']['querySql']>[0], 'format'>) {
+  async #ask(
+    asked: Omit<Parameters<RowsDependencies['converter']['querySql']>[0], 'format'>,
+    onWrite: Reading['onWrite'],
+  ) {
     const { converter } = this.#deps
     const query = { ...asked, part: PART, format: 'ndjson' as const }
     return await converter.querySql(query, async (_, path) => {
-      const text = new TextDecoder().decode(await converter.read(path))
+      const bytes = await converter.read(path)
+      onWrite(bytes.length)
+      const text = new TextDecoder().decode(bytes)
       const lines = text.split('\n').filter((line) => line !== '')
       return lines.map((line) => parseExactJson(line) as Readonly<Record<string, unknown>>)
     })

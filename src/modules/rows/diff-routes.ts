@@ -4,13 +4,13 @@ import { onTable } from '../../http/permission.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import { ProblemError } from '../../problem/problems.ts'
-import { estimateWhole } from './estimate.ts'
+import { costOfFiles } from './estimate.ts'
 import { askerOf } from './limits/query-limits.ts'
 import { snapshotIdOf } from './query-source.ts'
 import { CSV_MEDIA_TYPE, chooseForm, formatOf, resultColumns } from './rows-response.ts'
 import { type LimitedDependencies, READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
 import { ResultColumn, Row } from './rows-shapes.ts'
-import { RowStreams } from './rows-stream.ts'
+import type { RowStreams } from './rows-stream.ts'
 import {
   type Counts,
   diffSchemas,
@@ -135,14 +135,16 @@ const diff = (deps: LimitedDependencies, streams: RowStreams) =>
       const { rows, format, from, to } = call.query
       const { policyOn, closed: signal } = call
       const table = call.param('table_identifier')
-      const found = await diffSnapshots(deps, { table, from, to, policyOn, signal })
+      const asked = { table, from, to, keepsFiles: rows === 'true', policyOn, signal }
+      // It reads no data, and much metadata: it counts as what comes before a query.
+      const found = await deps.limits.prepare(call, () => diffSnapshots(deps, asked))
       const isRestricted = found.to.restriction !== 'unrestricted'
       if (rows !== 'true') {
         if (isRestricted) throw countsWithheld(table)
         return jsonReply(diffJson(found))
       }
       const form = chooseForm(format, call.accepts)
-      const cost = isRestricted ? estimateWhole([filesOf(found)]).cost : bytesOf(found)
+      const cost = isRestricted ? costOfFiles(filesOf(found)) : bytesOf(found)
       const { principal, request, closed } = call
       const asker = askerOf({ principal, request })
       return await streams.withPlace({ asker, closed }, async ({ signal, onWrite, reply }) => {
@@ -161,11 +163,11 @@ const diff = (deps: LimitedDependencies, streams: RowStreams) =>
 
 /** Bytes of the files that differ. */
 function bytesOf(found: SnapshotDiff): number {
-  return estimateWhole([filesOf(found)]).bytes
+  return filesOf(found).reduce((sum, { dataFile }) => sum + dataFile.fileSizeBytes, 0)
 }
 
 function filesOf({ added, removed }: SnapshotDiff) {
-  return { files: [...added, ...removed] }
+  return [...added, ...removed]
 }
 
 function countsWithheld(table: string): ProblemError {
@@ -204,6 +206,6 @@ function countsJson({ filesAdded, filesRemoved, rowsAdded, rowsRemoved }: Counts
   }
 }
 
-export function diffRoutes(deps: LimitedDependencies): readonly Route[] {
-  return [diff(deps, new RowStreams())]
+export function diffRoutes(deps: LimitedDependencies, streams: RowStreams): readonly Route[] {
+  return [diff(deps, streams)]
 }

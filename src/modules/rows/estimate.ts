@@ -1,12 +1,15 @@
+import type { DataFile } from '../../core/file/data-file.ts'
 import { parseFilter } from '../../core/filter/parse/filter-parser.ts'
 import { otherRows } from '../../core/filter/parse/other-rows.ts'
 import { fieldsOfQuery } from '../../core/query/bind-query.ts'
 import type { BoundQuery } from '../../core/query/bound-query.ts'
 import { childFields } from '../../core/schema/schema-lookup.ts'
+import { Turns } from '../../core/turns.ts'
 import type { Field } from '../../core/value/type.ts'
-import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
+import { AllowedFiles } from '../../lake/file/allowed-files.ts'
+import { type PlannedFile, planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
 import type { OnRead } from './limits/query-limits.ts'
-import type { PlannedSources, QuerySource, RowsDependencies } from './query-source.ts'
+import { type QuerySource, type RowsDependencies, requireAllowed } from './query-source.ts'
 
 /** What a query will read and return, as far as manifests tell. */
 export interface QueryEstimate {
@@ -21,28 +24,25 @@ export interface QueryEstimate {
 }
 
 const FILE_COST_BYTES = 1024 * 1024
+/** A fraction of a millisecond's work. */
+const FILES_PER_TURN = 32
 
-/** Reads no data. */
+/** Reads no data. `location-not-allowed` where a file is not to be read. */
 export async function estimateQuery(
-  deps: Pick<RowsDependencies, 'manifests'>,
+  deps: Pick<RowsDependencies, 'manifests' | 'objects'>,
   source: QuerySource,
-  asked: PlannedSources & {
+  asked: {
+    readonly plan: ScanPlan
     readonly query: BoundQuery
     readonly filter: string | undefined
     readonly signal: AbortSignal
   },
 ): Promise<QueryEstimate> {
+  const { plan, query, filter, signal } = asked
   // What is in which column, and how many rows match, is told to nobody who does not see it.
-  if (source.restriction !== 'unrestricted') return estimateWhole([asked])
-  const { plan, files, query, filter, signal } = asked
+  if (source.restriction !== 'unrestricted') return estimateWhole(deps, [plan], signal)
   const ids = new Set(fieldsOfQuery(query, source.schema).flatMap(idsBelow))
-  let bytes = 0
-  let cost = 0
-  for (const { dataFile } of files) {
-    const read = bytesOf(dataFile, ids)
-    bytes += read
-    cost += Math.max(read, FILE_COST_BYTES)
-  }
+  const read = await bytesOfPlan(deps, plan, { sizeOf: (file) => bytesOf(file, ids), signal })
   const matching = {
     min:
       filter === undefined
@@ -51,16 +51,52 @@ export async function estimateQuery(
     max: plan.totals.liveRecords ?? plan.totals.records,
   }
   const rows = resultRows(query, matching)
-  return { rows, bytes, files: files.length, filesSkipped: plan.files.skipped, cost }
+  return { rows, ...read, files: plan.totals.dataFiles, filesSkipped: plan.files.skipped }
 }
 
 /** Counts whole files: a text may join anything with anything, so only what it reads is known. */
-export function estimateWhole(tables: readonly Pick<PlannedSources, 'files'>[]): QueryEstimate {
-  const files = tables.flatMap((table) => table.files)
-  const sizes = files.map(({ dataFile }) => dataFile.fileSizeBytes)
-  const bytes = sizes.reduce((sum, size) => sum + size, 0)
-  const cost = sizes.reduce((sum, size) => sum + Math.max(size, FILE_COST_BYTES), 0)
-  return { rows: { min: 0, max: null }, bytes, files: files.length, filesSkipped: 0, cost }
+export async function estimateWhole(
+  deps: Pick<RowsDependencies, 'objects'>,
+  plans: readonly ScanPlan[],
+  signal: AbortSignal,
+): Promise<QueryEstimate> {
+  const sums = { files: 0, bytes: 0, cost: 0 }
+  for (const plan of plans) {
+    const sizeOf = ({ fileSizeBytes }: DataFile) => fileSizeBytes
+    const { bytes, cost } = await bytesOfPlan(deps, plan, { sizeOf, signal })
+    sums.files += plan.totals.dataFiles
+    sums.bytes += bytes
+    sums.cost += cost
+  }
+  return { rows: { min: 0, max: null }, ...sums, filesSkipped: 0 }
+}
+
+/** File by file, none of which is kept: there may be a million. */
+async function bytesOfPlan(
+  { objects }: Pick<RowsDependencies, 'objects'>,
+  plan: ScanPlan,
+  { sizeOf, signal }: { sizeOf(file: DataFile): number; readonly signal: AbortSignal },
+): Promise<Pick<QueryEstimate, 'bytes' | 'cost'>> {
+  const allowed = new AllowedFiles(objects)
+  const turns = new Turns(signal)
+  let [bytes, cost, looks] = [0, 0, 0]
+  for (const file of plan.plannedFiles(['columnSizes'])) {
+    if (looks++ % FILES_PER_TURN === 0) await turns.take()
+    requireAllowed(allowed, file)
+    const size = sizeOf(file.dataFile)
+    bytes += size
+    cost += costOf(size)
+  }
+  return { bytes, cost }
+}
+
+function costOf(bytes: number): number {
+  return Math.max(bytes, FILE_COST_BYTES)
+}
+
+/** What reading these files as a whole counts for. */
+export function costOfFiles(files: readonly Pick<PlannedFile, 'dataFile'>[]): number {
+  return files.reduce((sum, { dataFile }) => sum + costOf(dataFile.fileSizeBytes), 0)
 }
 
 /**
@@ -68,13 +104,14 @@ export function estimateWhole(tables: readonly Pick<PlannedSources, 'files'>[]):
  * as whole files, once: what an engine left out by their statistics would tell of those.
  */
 export function reportOf(
-  tables: readonly (Pick<PlannedSources, 'files'> & {
+  tables: readonly {
     readonly source: Pick<QuerySource, 'restriction'>
-  })[],
+    readonly files: readonly PlannedFile[]
+  }[],
   onRead: OnRead,
 ): OnRead {
   if (tables.every(({ source }) => source.restriction === 'unrestricted')) return onRead
-  onRead(estimateWhole(tables).cost)
+  onRead(costOfFiles(tables.flatMap(({ files }) => files)))
   return () => undefined
 }
 

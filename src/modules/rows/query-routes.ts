@@ -6,6 +6,7 @@ import { jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { type AnswerDoc, type Call, defineRoute, type Route } from '../../http/route.ts'
 import type { AnswerLater } from './answer-later.ts'
 import { inTime } from './in-time.ts'
+import { askerOf } from './limits/query-limits.ts'
 import {
   EstimateAnswer,
   QueryAnswer,
@@ -13,9 +14,10 @@ import {
   QueryParameters,
   QueryRequestShape,
 } from './query-shapes.ts'
-import { CSV_MEDIA_TYPE, chooseForm, resultColumns, rowsReply } from './rows-response.ts'
+import { CSV_MEDIA_TYPE, chooseForm, resultColumns } from './rows-response.ts'
 import { type LimitedDependencies, READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
 import { Row } from './rows-shapes.ts'
+import type { RowStreams } from './rows-stream.ts'
 import {
   type AskOptions,
   estimateJson,
@@ -50,7 +52,7 @@ const LATER: AnswerDoc = {
 
 type QueryDependencies = LimitedDependencies & { readonly answerLater: AnswerLater }
 
-const query = (deps: QueryDependencies) =>
+const query = (deps: QueryDependencies, streams: RowStreams) =>
   defineRoute(
     {
       method: 'post',
@@ -90,21 +92,23 @@ const query = (deps: QueryDependencies) =>
       const { cost } = prepared.estimate
       const tried = async () => {
         requireTriable(prepared, options)
-        return inTime(trialOf(prepared, waiting), (signal) =>
-          deps.limits.inTurn({ principal, request, closed: signal }, cost, (onRead) =>
-            runInline(deps, prepared, { form, onRead, signal }),
-          ),
-        )
+        return await streams.withParts({ asker: askerOf(call), closed }, async (parts) => {
+          const { value: found, headers } = await inTime(trialOf(prepared, waiting), (signal) =>
+            deps.limits.inTurn({ principal, request, closed: signal }, cost, (onRead) =>
+              runInline(deps, prepared, { form, onRead, signal, parts }),
+            ),
+          )
+          const { result } = found
+          const members = { sources: sourcesJson(prepared.tables), columns: resultColumns(result) }
+          return await parts.reply(form, { result, members, headers }, closed)
+        })
       }
-      const found = await tried().catch((error: unknown) => {
+      try {
+        return await tried()
+      } catch (error) {
         if (!mayBeLater(prepared, options) || !isTooLarge(error)) throw error
-        return undefined
-      })
-      if (found === undefined) return answerLater(deps, call, { ...options, prepared })
-      const { bytes, result } = found.value
-      const sources = sourcesJson(prepared.tables)
-      const members = { sources, columns: resultColumns(result) }
-      return rowsReply(form, { result, pieces: [bytes], members, headers: found.headers })
+        return await answerLater(deps, call, { ...options, prepared })
+      }
     },
   )
 
@@ -184,6 +188,6 @@ const estimate = (deps: LimitedDependencies) =>
     },
   )
 
-export function queryRoutes(deps: QueryDependencies): readonly Route[] {
-  return [query(deps), estimate(deps)]
+export function queryRoutes(deps: QueryDependencies, streams: RowStreams): readonly Route[] {
+  return [query(deps, streams), estimate(deps)]
 }

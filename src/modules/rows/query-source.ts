@@ -6,14 +6,13 @@ import type { Restriction } from '../../core/table/restriction.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
-import { Turns } from '../../core/turns.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { type PolicyOn, restrictionFor } from '../../http/permission.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
-import { byCommitOrder } from '../../lake/scan/commit-order.ts'
+import { toCommitOrder } from '../../lake/scan/commit-order.ts'
 import { type PlannedFile, planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
@@ -38,8 +37,6 @@ export interface QuerySource {
 
 /** Schemas of older moments may have columns that no policy of today covers. */
 const COVERED = 'ask for the table as it is now'
-
-const FILES_PER_TURN = 32
 
 export async function findSource(
   deps: RowsDependencies,
@@ -71,33 +68,50 @@ export function restrictionText({ restriction }: Pick<QuerySource, 'restriction'
   return restriction === 'unrestricted' ? '' : restriction.text
 }
 
-/** The data files that may have matching rows, in the order of the table, and their plan. */
-export interface PlannedSources {
-  readonly plan: ScanPlan
-  readonly files: readonly PlannedFile[]
-}
-
 /**
- * `location-not-allowed` before any of the files is read. The filter of a caller who is restricted
- * leaves none out: it is for the values that are shown, and which files are read would tell of
- * those that are not. Stops when the signal ends.
+ * The data files that may have matching rows, as manifests tell. The filter of a caller who is
+ * restricted leaves none out: it is for the values that are shown, and which files are read would
+ * tell of those that are not. Stops when the signal ends.
  */
-export async function planSources(
-  deps: Pick<RowsDependencies, 'manifests' | 'objects'>,
+export async function planSource(
+  deps: Pick<RowsDependencies, 'manifests'>,
   { state, snapshot, schema, restriction }: QuerySource,
   { filter, signal }: { readonly filter?: string | undefined; readonly signal: AbortSignal },
-): Promise<PlannedSources> {
+): Promise<ScanPlan> {
   const pruning = restriction === 'unrestricted' ? filter : undefined
-  const plan = await planScan(deps, state, { snapshot, schema, filter: pruning, signal })
-  const allowed = new AllowedFiles(deps.objects)
-  const turns = new Turns(signal)
-  const files: PlannedFile[] = []
-  for (const file of plan.plannedFiles(['columnSizes'])) {
-    allowed.require(file.dataFile.path)
-    for (const { path } of file.deleteFiles) allowed.require(path)
-    if (files.push(file) % FILES_PER_TURN === 0) await turns.take()
+  return await planScan(deps, state, { snapshot, schema, filter: pruning, signal })
+}
+
+/** All of them, in the order of the table. `location-not-allowed` before any is read. */
+export async function filesOfPlan(
+  { objects }: Pick<RowsDependencies, 'objects'>,
+  plan: ScanPlan,
+  signal: AbortSignal,
+): Promise<readonly PlannedFile[]> {
+  return await toCommitOrder(eachAllowed(new AllowedFiles(objects), plan.plannedFiles([])), signal)
+}
+
+function* eachAllowed(allowed: AllowedFiles, files: Iterable<PlannedFile>): Iterable<PlannedFile> {
+  for (const file of files) {
+    requireAllowed(allowed, file)
+    yield file
   }
-  return { plan, files: files.sort(byCommitOrder) }
+}
+
+/** Throws `location-not-allowed`. */
+export function requireAllowed(allowed: AllowedFiles, file: PlannedFile): void {
+  allowed.require(file.dataFile.path)
+  for (const { path } of file.deleteFiles) allowed.require(path)
+}
+
+/** Both at once. */
+export async function planSources(
+  deps: Pick<RowsDependencies, 'manifests' | 'objects'>,
+  source: QuerySource,
+  reading: { readonly filter?: string | undefined; readonly signal: AbortSignal },
+): Promise<readonly PlannedFile[]> {
+  const plan = await planSource(deps, source, reading)
+  return await filesOfPlan(deps, plan, reading.signal)
 }
 
 /** The snapshot, by its id as text. */

@@ -4,27 +4,33 @@ import { bindQuery, canonicalQuery, fieldsOfQuery } from '../../core/query/bind-
 import type { BoundQuery, OrderRequest } from '../../core/query/bound-query.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { getSchema } from '../../core/table/table.ts'
+import { Turns } from '../../core/turns.ts'
 import type { ResultPart } from '../../engine/engine.ts'
 import { pageToken, parsePageToken } from '../../http/page-token.ts'
 import type { PolicyOn } from '../../http/permission.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
+import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
-import type { PlannedFile } from '../../lake/scan/plan-files.ts'
+import type { CommitPlace } from '../../lake/scan/ordered-files.ts'
+import type { PlannedFile, ScanPlan } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { reportOf } from './estimate.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import {
+  filesOfPlan,
   findSource,
-  planSources,
+  planSource,
   type QuerySource,
   type RowsDependencies,
   readHeld,
   readsAll,
+  requireAllowed,
   restrictionOn,
   restrictionText,
   snapshotIdOf,
 } from './query-source.ts'
+import type { RowsParts } from './rows-parts.ts'
 
 export type RowsFormat = 'ndjson' | 'csv'
 
@@ -42,14 +48,14 @@ export interface RowsRequest {
   readonly format: RowsFormat
   readonly signal: AbortSignal
   readonly onRead: OnRead
+  /** Gets the rows. */
+  readonly parts: Pick<RowsParts, 'add' | 'bytes'>
 }
 
 export interface RowsPage {
   readonly source: QuerySource
   readonly query: BoundQuery
   readonly rows: number
-  /** One row a line, in pieces. */
-  readonly pieces: readonly Uint8Array[]
   /** `null` if no row follows; where files are left, the next page may have none. */
   readonly nextPageToken: string | null
 }
@@ -71,10 +77,8 @@ export async function readRows(deps: RowsDependencies, request: RowsRequest): Pr
     throw tokenInvalid('it is of another request: repeat the columns, the filter and the order')
   }
   return await readHeld(deps, [source], async (held) => {
-    const { files } = await planSources(deps, source, { filter, signal: request.signal })
-    const onRead = reportOf([{ source, files }], request.onRead)
-    const reading = { request: { ...request, onRead }, source, query, files, digest, held }
-    const reader = new PageReader(deps, reading)
+    const plan = await planSource(deps, source, { filter, signal: request.signal })
+    const reader = new PageReader(deps, { request, source, query, plan, digest, held })
     // Where a row is in its file would tell how many are withheld before it.
     const isCounted = readsAll(query) || source.restriction !== 'unrestricted'
     return await (isCounted ? reader.counted(position) : reader.inTurn(position))
@@ -118,15 +122,21 @@ interface Position {
   readonly snapshotId: string
   readonly schemaId: number
   readonly digest: string
-  readonly after: number | readonly [fileKey: string, row: number]
+  readonly after: number | RowPlace
 }
 
+type RowPlace =
+  | readonly [fileKey: string, row: number, sequenceNumber: string]
+  /** Of a token of an older version. */
+  | readonly [fileKey: string, row: number]
+
 const Count = z.int().min(0)
+const Key = z.string().length(KEY_LENGTH)
 const PositionShape = z.tuple([
   z.string().regex(/^\d{1,19}$/),
   Count,
-  z.string().length(KEY_LENGTH),
-  z.union([Count, z.tuple([z.string().length(KEY_LENGTH), Count])]),
+  Key,
+  z.union([Count, z.tuple([Key, Count, z.string().regex(/^\d{1,19}$/)]), z.tuple([Key, Count])]),
 ])
 
 function parsePosition(token: string): Position {
@@ -142,17 +152,53 @@ interface Reading {
   readonly request: RowsRequest
   readonly source: QuerySource
   readonly query: BoundQuery
-  readonly files: readonly PlannedFile[]
+  readonly plan: ScanPlan
   readonly digest: string
   readonly held: HeldFiles
+}
+
+/** Where the next page begins, after the last row of this one. */
+function placeOf(
+  slice: readonly PlannedFile[],
+  { source, row }: { readonly source: number; readonly row: number },
+): RowPlace | undefined {
+  const file = slice[source]
+  return file && [keyOf(file.dataFile.path), row, String(file.sequenceNumber)]
+}
+
+interface Start {
+  readonly after: CommitPlace | undefined
+  /** The last row of the first file that was on a page before. */
+  readonly row: number | undefined
+  readonly before: readonly PlannedFile[]
+}
+
+/** Files that are taken one by one. */
+class NextFiles {
+  readonly #files: AsyncIterator<PlannedFile>
+  readonly #next: PlannedFile[]
+
+  constructor(files: AsyncIterable<PlannedFile>, first: readonly PlannedFile[]) {
+    this.#files = files[Symbol.asyncIterator]()
+    this.#next = [...first]
+  }
+
+  async hasMore(): Promise<boolean> {
+    if (this.#next.length > 0) return true
+    const next = await this.#files.next()
+    if (next.done !== true) this.#next.push(next.value)
+    return next.done !== true
+  }
+
+  async take(): Promise<PlannedFile | undefined> {
+    return (await this.hasMore()) ? this.#next.shift() : undefined
+  }
 }
 
 class PageReader {
   readonly #deps: RowsDependencies
   readonly #reading: Reading
-  readonly #pieces: Uint8Array[] = []
   #rows = 0
-  #bytes = 0
 
   constructor(deps: RowsDependencies, reading: Reading) {
     this.#deps = deps
@@ -161,60 +207,80 @@ class PageReader {
 
   /** The rows of the result after so many; of all files. */
   async counted(position: Position | undefined): Promise<RowsPage> {
-    const { files } = this.#reading
+    const { plan, source, request } = this.#reading
     const offset = position?.after ?? 0
     if (typeof offset !== 'number') throw tokenInvalid('it is of a page of other rows')
-    const { hasMore } = await this.#read(files, { offset })
+    const files = await filesOfPlan(this.#deps, plan, request.signal)
+    const onRead = reportOf([{ source, files }], request.onRead)
+    const { hasMore } = await this.#read(files, { offset, onRead })
     return this.#page(hasMore ? offset + this.#rows : undefined)
   }
 
   /** File by file, only as many as the page needs. */
   async inTurn(position: Position | undefined): Promise<RowsPage> {
-    const { files, request } = this.#reading
-    let { next, row } = this.#startOf(position)
+    const { plan, request } = this.#reading
+    const { after, row: startRow, before } = await this.#startOf(position)
+    const files = new NextFiles(plan.inCommitOrder({ after, signal: request.signal }), before)
+    const allowed = new AllowedFiles(this.#deps.objects)
+    const { onRead } = request
+    let row = startRow
     let atOnce = 1
-    while (next < files.length && this.#rows < request.limit) {
-      const slice = this.#sliceFrom(next, atOnce)
-      const after = row === undefined ? {} : { after: { source: 0, row } }
-      const { hasMore, last } = await this.#read(slice, after)
-      const isFull = this.#rows >= request.limit
-      if ((hasMore || isFull) && last !== undefined) {
-        const isEnd = !hasMore && next + slice.length >= files.length
-        const file = slice[last.source]
-        if (isEnd || file === undefined) break
-        return this.#page([keyOf(file.dataFile.path), last.row])
+    while (this.#rows < request.limit) {
+      const slice = await this.#slice(files, atOnce)
+      if (slice.length === 0) break
+      for (const file of slice) requireAllowed(allowed, file)
+      const part = row === undefined ? { onRead } : { onRead, after: { source: 0, row } }
+      const { hasMore, last } = await this.#read(slice, part)
+      if ((hasMore || this.#rows >= request.limit) && last !== undefined) {
+        return this.#page(hasMore || (await files.hasMore()) ? placeOf(slice, last) : undefined)
       }
-      next += slice.length
       row = undefined
       atOnce = Math.min(2 * atOnce, FILES_AT_ONCE_MAX)
     }
     return this.#page(undefined)
   }
 
-  #startOf(position: Position | undefined): { next: number; row: number | undefined } {
-    if (position === undefined) return { next: 0, row: undefined }
+  /** After which file the page begins, with the file of its last row before those. */
+  async #startOf(position: Position | undefined): Promise<Start> {
+    if (position === undefined) return { after: undefined, row: undefined, before: [] }
     if (typeof position.after === 'number') throw tokenInvalid('it is of a page of other rows')
-    const [key, row] = position.after
-    const next = this.#reading.files.findIndex(({ dataFile }) => keyOf(dataFile.path) === key)
-    if (next < 0) throw tokenInvalid('the snapshot has not the file of its last row')
-    return { next, row }
+    const [key, row, text] = position.after
+    const { plan, request } = this.#reading
+    const sequenceNumber = text === undefined ? undefined : BigInt(text)
+    const turns = new Turns(request.signal)
+    let looks = 0
+    for (const file of plan.plannedFiles([])) {
+      if (looks++ % FILES_AT_ONCE_MAX === 0) await turns.take()
+      if (sequenceNumber !== undefined && file.sequenceNumber !== sequenceNumber) continue
+      const { path } = file.dataFile
+      if (keyOf(path) !== key) continue
+      return { after: { sequenceNumber: file.sequenceNumber, path }, row, before: [file] }
+    }
+    throw tokenInvalid('the snapshot has not the file of its last row')
   }
 
   /** Without a filter, the manifests tell how many files have the rows that are left. */
-  #sliceFrom(next: number, atOnce: number): readonly PlannedFile[] {
-    const { files, request, query } = this.#reading
-    if (query.filter !== undefined) return files.slice(next, next + atOnce)
+  async #slice(files: NextFiles, atOnce: number): Promise<readonly PlannedFile[]> {
+    const { request, query } = this.#reading
+    const isFiltered = query.filter !== undefined
     const wanted = request.limit - this.#rows + 1
+    const slice: PlannedFile[] = []
     let known = 0
-    let end = next
-    while (end < files.length && known < wanted && end - next < FILES_AT_ONCE_MAX) {
-      const { dataFile, deleteFiles } = files[end++] as PlannedFile
-      known += liveRows(dataFile, deleteFiles) ?? 0
+    while (
+      isFiltered ? slice.length < atOnce : slice.length < FILES_AT_ONCE_MAX && known < wanted
+    ) {
+      const file = await files.take()
+      if (file === undefined) break
+      slice.push(file)
+      known += liveRows(file.dataFile, file.deleteFiles) ?? 0
     }
-    return files.slice(next, end)
+    return slice
   }
 
-  async #read(sources: readonly PlannedFile[], part: Pick<ResultPart, 'after' | 'offset'>) {
+  async #read(
+    sources: readonly PlannedFile[],
+    { onRead, ...part }: Pick<ResultPart, 'after' | 'offset'> & { readonly onRead: OnRead },
+  ) {
     const { request, source, query, held } = this.#reading
     const { schema, state } = source
     const { converter } = this.#deps
@@ -227,19 +293,18 @@ class PageReader {
       query,
       part: {
         rowsMax: request.limit - this.#rows,
-        bytesMax: PAGE_BYTES_MAX - this.#bytes,
+        bytesMax: PAGE_BYTES_MAX - request.parts.bytes,
         ...part,
       },
       format: request.format,
       signal: request.signal,
-      onRead: request.onRead,
+      onRead,
     }
-    const { result, bytes } = await converter.query(asked, async (made, path) => {
-      return { result: made, bytes: await converter.read(path) }
+    const result = await converter.query(asked, async (made, path) => {
+      await request.parts.add(path)
+      return made
     })
     this.#rows += result.rows
-    this.#bytes += bytes.length
-    if (bytes.length > 0) this.#pieces.push(bytes)
     return result
   }
 
@@ -250,6 +315,6 @@ class PageReader {
       after === undefined || snapshot === undefined
         ? null
         : pageToken([String(snapshot.snapshotId), schema.schemaId, digest, after])
-    return { source, query, rows: this.#rows, pieces: this.#pieces, nextPageToken }
+    return { source, query, rows: this.#rows, nextPageToken }
   }
 }

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
+import type { OpenFile } from '../../core/open-file.ts'
 import { describeColumns } from '../../core/schema/column-definition.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { csvHeader } from '../../formats/csv-header.ts'
@@ -35,31 +36,80 @@ export function formatOf(form: ResultForm): 'ndjson' | 'csv' {
 
 export interface RowsText {
   readonly result: Schema
-  /** One row a line. */
-  readonly pieces: readonly Uint8Array[]
+  /** Lines, one row each. A part ends at the end of a line. */
+  readonly parts: readonly RowsPart[]
   /** Members of the JSON object before its rows. */
   readonly members: Readonly<Record<string, unknown>>
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** Rows in a form, with a strong ETag: what is sent is whole before it is begun. */
-export function rowsReply(form: ResultForm, { result, pieces, members, headers }: RowsText): Reply {
-  const text = new TextEncoder()
+export type RowsPart = Uint8Array | OpenFile
+
+/** How fast rows are read that take space of the disk, or memory, until they are. */
+const SENT_MS_MIN = 10 * 60_000
+const SENT_BYTES_PER_MS = 32
+
+/**
+ * Rows in a form, with a strong ETag: what is sent is whole before it is begun. Files are read
+ * twice, and are open until the caller closes them. Throws the reason of the signal.
+ */
+export async function rowsReply(
+  form: ResultForm,
+  { result, parts, members, headers }: RowsText,
+  closed: AbortSignal,
+): Promise<Reply> {
   const { head, end } = frameOf(form, { result, members })
-  const items = new ListItems()
-  const rows = form === 'json' ? pieces.flatMap((piece) => items.of(piece)) : pieces
-  const ends = end === '' ? [] : [text.encode(end)]
-  return replyOf(MEDIA_TYPES[form], [text.encode(head), ...rows, ...ends], headers)
+  const hash = createHash('sha256').update(head)
+  for await (const chunk of chunksOf(parts)) {
+    closed.throwIfAborted()
+    hash.update(chunk)
+  }
+  const isList = form === 'json'
+  const sent = { status: 200, mediaType: MEDIA_TYPES[form], headers: rowsHeaders(hash, headers) }
+  const text = new TextEncoder()
+  const framed = [text.encode(head), text.encode(end)] as const
+  if (parts.every((part) => part instanceof Uint8Array)) {
+    const items = new ListItems()
+    const rows = isList ? parts.flatMap((part) => items.of(part)) : parts
+    const pieces = [framed[0], ...rows, framed[1]].filter((piece) => piece.length > 0)
+    return { ...sent, body: { pieces } }
+  }
+  const rowsBytes = parts.reduce((sum, part) => sum + bytesOf(part), 0)
+  // The last line of a list has no comma after it.
+  const bytes = framed[0].length + rowsBytes - (isList && rowsBytes > 0 ? 1 : 0) + framed[1].length
+  const chunks = async function* () {
+    if (head !== '') yield framed[0]
+    yield* isList ? asItems(chunksOf(parts)) : chunksOf(parts)
+    if (end !== '') yield framed[1]
+  }
+  const sentWithinMs = SENT_MS_MIN + bytes / SENT_BYTES_PER_MS
+  return { ...sent, body: { bytes, chunks, sentWithinMs } }
 }
 
-export const MEDIA_TYPES: Readonly<Record<ResultForm, string>> = {
+function bytesOf(part: RowsPart): number {
+  return part instanceof Uint8Array ? part.length : part.sizeBytes
+}
+
+async function* chunksOf(parts: readonly RowsPart[]): AsyncGenerator<Uint8Array> {
+  for (const part of parts) {
+    if (part instanceof Uint8Array) yield part
+    else yield* part.chunks()
+  }
+}
+
+async function* asItems(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const items = new ListItems()
+  for await (const chunk of chunks) yield* items.of(chunk)
+}
+
+const MEDIA_TYPES: Readonly<Record<ResultForm, string>> = {
   json: JSON_MEDIA_TYPE,
   ndjson: NDJSON_MEDIA_TYPE,
   csv: `${CSV_MEDIA_TYPE}; charset=utf-8; header=present`,
 }
 
 /** What stands before the rows, and after them. */
-export function frameOf(
+function frameOf(
   form: ResultForm,
   { result, members }: Pick<RowsText, 'result' | 'members'>,
 ): { readonly head: string; readonly end: string } {
@@ -72,27 +122,14 @@ export function resultColumns(result: Schema): readonly { name: string; type: un
   return describeColumns(result).map(({ name, type }) => ({ name, type }))
 }
 
-function replyOf(
-  mediaType: string,
-  pieces: readonly Uint8Array[],
-  headers: RowsText['headers'],
-): Reply {
-  const hash = createHash('sha256')
-  for (const piece of pieces) hash.update(piece)
-  return { status: 200, mediaType, body: { pieces }, headers: rowsHeaders(hash, headers) }
-}
-
 /** Those of a response of rows; `hash` is of all that its body is made of. */
-export function rowsHeaders(
-  hash: Hash,
-  headers: RowsText['headers'],
-): Readonly<Record<string, string>> {
+function rowsHeaders(hash: Hash, headers: RowsText['headers']): Readonly<Record<string, string>> {
   const etag = `"${hash.digest('base64url').slice(0, 22)}"`
   return { Vary: 'Accept, Origin', ETag: etag, ...headers }
 }
 
 /** Lines as items of a list: a line has no other line end, since JSON escapes them. */
-export class ListItems {
+class ListItems {
   #isBetween = false
 
   /** The next bytes of the lines, changed in place: commas are between them, none at the end. */

@@ -3,12 +3,13 @@ import { onTable } from '../../http/permission.ts'
 import { NDJSON_MEDIA_TYPE } from '../../http/reply.ts'
 import { type AnswerDoc, defineRoute, type Route, type Tag } from '../../http/route.ts'
 import type { ProblemCode } from '../../problem/problems.ts'
-import type { QueryLimits } from './limits/query-limits.ts'
+import { askerOf, type QueryLimits } from './limits/query-limits.ts'
 import { parseNames, parseOrder } from './name-list.ts'
 import { type RowsDependencies, snapshotIdOf } from './query-source.ts'
 import { type RowsPage, readRows } from './read-rows.ts'
-import { CSV_MEDIA_TYPE, chooseForm, formatOf, resultColumns, rowsReply } from './rows-response.ts'
+import { CSV_MEDIA_TYPE, chooseForm, formatOf, resultColumns } from './rows-response.ts'
 import { Row, RowsAnswer, RowsQuery } from './rows-shapes.ts'
+import type { RowStreams } from './rows-stream.ts'
 
 export const ROWS_TAG: Tag = {
   name: 'Rows and queries',
@@ -50,7 +51,7 @@ const ANSWER: AnswerDoc = {
 
 export type LimitedDependencies = RowsDependencies & { readonly limits: QueryLimits }
 
-const rows = (deps: LimitedDependencies) =>
+const rows = (deps: LimitedDependencies, streams: RowStreams) =>
   defineRoute(
     {
       method: 'get',
@@ -75,27 +76,29 @@ const rows = (deps: LimitedDependencies) =>
       const { query } = call
       const form = chooseForm(query.format, call.accepts)
       const { columns, filter, limit, after, order_by: order } = query
-      // What a page reads is known only once it has its rows, and is little without an order.
-      const { value: page, headers } = await deps.limits.inTurn(call, 0, (onRead) =>
-        readRows(deps, {
-          table: call.param('table_identifier'),
-          selector: selectorOf(query),
-          columns: columns === undefined ? undefined : parseNames(columns, 'columns'),
-          filter,
-          orderBy: order === undefined ? undefined : parseOrder(order, 'order_by'),
-          limit,
-          after,
-          policyOn: call.policyOn,
-          format: formatOf(form),
-          signal: call.closed,
-          onRead,
-        }),
-      )
-      return rowsReply(form, {
-        result: page.query.result,
-        pieces: page.pieces,
-        members: membersOf(page),
-        headers: { ...headers, ...headersOf(page, call.request.url ?? '') },
+      const { closed } = call
+      return await streams.withParts({ asker: askerOf(call), closed }, async (parts) => {
+        // What a page reads is known only once it has its rows, and is little without an order.
+        const { value: page, headers } = await deps.limits.inTurn(call, 0, (onRead) =>
+          readRows(deps, {
+            table: call.param('table_identifier'),
+            selector: selectorOf(query),
+            columns: columns === undefined ? undefined : parseNames(columns, 'columns'),
+            filter,
+            orderBy: order === undefined ? undefined : parseOrder(order, 'order_by'),
+            limit,
+            after,
+            policyOn: call.policyOn,
+            format: formatOf(form),
+            signal: closed,
+            onRead,
+            parts,
+          }),
+        )
+        const { result } = page.query
+        const members = membersOf(page)
+        const all = { ...headers, ...headersOf(page, call.request.url ?? '') }
+        return await parts.reply(form, { result, members, headers: all }, closed)
       })
     },
   )
@@ -121,6 +124,6 @@ function headersOf({ source, nextPageToken }: RowsPage, url: string): Record<str
   return headers
 }
 
-export function rowsRoutes(deps: LimitedDependencies): readonly Route[] {
-  return [rows(deps)]
+export function rowsRoutes(deps: LimitedDependencies, streams: RowStreams): readonly Route[] {
+  return [rows(deps, streams)]
 }

@@ -1,34 +1,41 @@
-import { createHash } from 'node:crypto'
 import { CatalogError } from '../../core/errors.ts'
 import { LinkedStop } from '../../core/linked-stop.ts'
 import type { OpenFile } from '../../core/open-file.ts'
 import type { Reply } from '../../http/reply.ts'
-import {
-  frameOf,
-  ListItems,
-  MEDIA_TYPES,
-  type ResultForm,
-  type RowsText,
-  rowsHeaders,
-} from './rows-response.ts'
+import { type PartFiles, RowsParts, type RowsRoom } from './rows-parts.ts'
+import { type ResultForm, type RowsText, rowsReply } from './rows-response.ts'
 
-/** How many files are made and sent at once, and their bytes: each takes disk until it is read. */
+/** How many responses of rows are made and sent at once, and what they take until they are read. */
 export interface StreamLimits {
+  /** Responses of any number of rows, from before these are read. */
   readonly streams: number
   readonly streamsOfCaller: number
+  /** Of one of these. */
   readonly fileBytes: number
+  /** Other responses that are too large for memory, once they have rows. */
+  readonly results: number
+  readonly resultsOfCaller: number
+  /** Of the disk, by all together. */
   readonly bytes: number
+  /** Of memory, by one response; what is larger is sent from a file. */
+  readonly smallBytes: number
+  /** By all together: more are sent from files. */
+  readonly memoryBytes: number
 }
 
 const LIMITS: StreamLimits = {
   streams: 32,
   streamsOfCaller: 4,
   fileBytes: 4 * 1024 ** 3,
+  results: 512,
+  resultsOfCaller: 40,
   bytes: 16 * 1024 ** 3,
+  smallBytes: 256 * 1024,
+  memoryBytes: 64 * 1024 ** 2,
 }
 const RETRY_AFTER_SECONDS = 5
 
-interface RowsFile extends Pick<RowsText, 'result' | 'members' | 'headers'> {
+type RowsFile = Omit<RowsText, 'parts'> & {
   /** One row a line. */
   readonly file: OpenFile
 }
@@ -43,31 +50,41 @@ export interface StreamPlace {
   reply(form: ResultForm, rows: RowsFile): Promise<Reply>
 }
 
+/** Whose response it is. */
+export interface SentTo {
+  readonly asker: string
+  /** As in `Call`. */
+  readonly closed: AbortSignal
+}
+
 interface Taken {
   readonly asker: string
+  readonly kind: 'stream' | 'result'
   bytes: number
 }
 
-/** Rows of any number, sent from open files: a slow reader holds one chunk, and no engine. */
+/** Sends rows from memory and from open files: a slow reader holds one chunk, and no engine. */
 export class RowStreams {
+  readonly #deps: { readonly converter: PartFiles }
   readonly #limits: StreamLimits
   readonly #taken = new Set<Taken>()
+  #memoryBytes = 0
 
-  constructor(limits: Partial<StreamLimits> = {}) {
+  constructor(deps: { readonly converter: PartFiles }, limits: Partial<StreamLimits> = {}) {
+    this.#deps = deps
     this.#limits = { ...LIMITS, ...limits }
   }
 
   /**
-   * Gives `make` a place, which is free again if it fails, and else when the response is closed.
-   * Throws `overloaded` while too many have one.
+   * Gives `make` a place for any number of rows, which is free again if it fails, and else when the
+   * response is closed. Throws `overloaded` while too many have one.
    */
   async withPlace(
-    { asker, closed }: { readonly asker: string; readonly closed: AbortSignal },
+    { asker, closed }: SentTo,
     make: (place: StreamPlace) => Promise<Reply>,
   ): Promise<Reply> {
-    this.#requirePlace(asker)
-    const taken: Taken = { asker, bytes: 0 }
-    this.#taken.add(taken)
+    const taken: Taken = { asker, kind: 'stream', bytes: 0 }
+    this.#take(taken)
     const stop = new LinkedStop(closed)
     let file: OpenFile | undefined
     const leave = () => {
@@ -79,16 +96,15 @@ export class RowStreams {
       const refused = this.#refusalOf(taken)
       if (refused !== undefined) stop.abort(refused)
     }
-    const reply = async (form: ResultForm, rows: RowsFile) => {
-      file = rows.file
+    const reply = async (form: ResultForm, { file: made, ...rows }: RowsFile) => {
+      file = made
       onWrite(file.sizeBytes)
       stop.signal.throwIfAborted()
-      return await replyOf(form, rows, closed)
+      return await rowsReply(form, { ...rows, parts: [file] }, closed)
     }
     try {
       const made = await make({ signal: stop.signal, onWrite, reply })
-      closed.throwIfAborted()
-      closed.addEventListener('abort', leave, { once: true })
+      leaveWhenClosed(closed, leave)
       return made
     } catch (error) {
       leave()
@@ -98,20 +114,88 @@ export class RowStreams {
     }
   }
 
-  #requirePlace(asker: string): void {
-    const { streams: streamsMax, streamsOfCaller: ofCallerMax } = this.#limits
-    const ofCaller = [...this.#taken].filter((each) => each.asker === asker).length
-    if (this.#taken.size < streamsMax && ofCaller < ofCallerMax) return
-    const facts = { streamsMax, ofCallerMax, retryAfterSeconds: RETRY_AFTER_SECONDS }
-    const detail =
-      `too many rows are being sent: at most ${ofCallerMax} of these responses are of one ` +
-      `caller, and ${streamsMax} in all: ask again`
-    throw new CatalogError('overloaded', detail, { facts })
+  /**
+   * Gives `make` what keeps the rows of a bounded result until the response is closed, or it fails.
+   * Whoever has too many that are not read yet is told `overloaded`.
+   */
+  async withParts(
+    { asker, closed }: SentTo,
+    make: (parts: RowsParts) => Promise<Reply>,
+  ): Promise<Reply> {
+    const taken: Taken = { asker, kind: 'result', bytes: 0 }
+    let memoryBytes = 0
+    const room: RowsRoom = {
+      keep: (bytes) => {
+        const { smallBytes, memoryBytes: memoryMax } = this.#limits
+        if (memoryBytes + bytes > smallBytes || this.#memoryBytes + bytes > memoryMax) return false
+        memoryBytes += bytes
+        this.#memoryBytes += bytes
+        return true
+      },
+      write: (bytes) => {
+        if (!this.#taken.has(taken)) this.#take(taken)
+        taken.bytes += bytes
+        const refused = this.#refusalOf(taken)
+        if (refused !== undefined) throw refused
+      },
+    }
+    const parts = new RowsParts(this.#deps.converter, room)
+    const leave = () => {
+      this.#taken.delete(taken)
+      this.#memoryBytes -= memoryBytes
+      void parts.close()
+    }
+    try {
+      const made = await make(parts)
+      leaveWhenClosed(closed, leave)
+      return made
+    } catch (error) {
+      leave()
+      throw error
+    }
   }
 
-  #refusalOf({ bytes }: Taken): CatalogError | undefined {
+  /**
+   * A text, which is in memory until the response is closed. Throws `overloaded` where it is large,
+   * and too much is.
+   */
+  holdText(text: string, closed: AbortSignal): void {
+    const { smallBytes, memoryBytes } = this.#limits
+    const bytes = Buffer.byteLength(text)
+    if (bytes <= smallBytes) return
+    if (this.#memoryBytes > 0 && this.#memoryBytes + bytes > memoryBytes) {
+      const facts = { bytesMax: memoryBytes, retryAfterSeconds: RETRY_AFTER_SECONDS }
+      const detail = 'the responses that are being sent take too much memory: ask again'
+      throw new CatalogError('overloaded', detail, { facts })
+    }
+    leaveWhenClosed(closed, () => {
+      this.#memoryBytes -= bytes
+    })
+    this.#memoryBytes += bytes
+  }
+
+  #take(taken: Taken): void {
+    const { asker, kind } = taken
+    const limits = this.#limits
+    const [inAllMax, ofCallerMax] =
+      kind === 'stream'
+        ? [limits.streams, limits.streamsOfCaller]
+        : [limits.results, limits.resultsOfCaller]
+    const alike = [...this.#taken].filter((each) => each.kind === kind)
+    const ofCaller = alike.filter((each) => each.asker === asker).length
+    if (alike.length >= inAllMax || ofCaller >= ofCallerMax) {
+      const facts = { streamsMax: inAllMax, ofCallerMax, retryAfterSeconds: RETRY_AFTER_SECONDS }
+      const detail =
+        `too many rows are being sent: at most ${ofCallerMax} of these responses are of one ` +
+        `caller, and ${inAllMax} in all: read them, and ask again`
+      throw new CatalogError('overloaded', detail, { facts })
+    }
+    this.#taken.add(taken)
+  }
+
+  #refusalOf({ kind, bytes }: Taken): CatalogError | undefined {
     const { fileBytes, bytes: bytesMax } = this.#limits
-    if (bytes > fileBytes) {
+    if (kind === 'stream' && bytes > fileBytes) {
       const detail =
         `the rows that differ have more than ${fileBytes} bytes: compare snapshots nearer ` +
         'to one another'
@@ -125,35 +209,8 @@ export class RowStreams {
   }
 }
 
-async function replyOf(
-  form: ResultForm,
-  { file, headers, ...text }: RowsFile,
-  closed: AbortSignal,
-): Promise<Reply> {
-  const { head, end } = frameOf(form, text)
-  const hash = createHash('sha256').update(head)
-  for await (const chunk of file.chunks()) {
-    closed.throwIfAborted()
-    hash.update(chunk)
-  }
-  const isList = form === 'json'
-  // The last line of a list has no comma after it.
-  const rowsBytes = file.sizeBytes - (isList && file.sizeBytes > 0 ? 1 : 0)
-  const bytes = Buffer.byteLength(head) + rowsBytes + Buffer.byteLength(end)
-  const chunks = async function* () {
-    if (head !== '') yield Buffer.from(head)
-    yield* isList ? asItems(file.chunks()) : file.chunks()
-    if (end !== '') yield Buffer.from(end)
-  }
-  return {
-    status: 200,
-    mediaType: MEDIA_TYPES[form],
-    headers: rowsHeaders(hash, headers),
-    body: { bytes, chunks },
-  }
-}
-
-async function* asItems(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const items = new ListItems()
-  for await (const chunk of chunks) yield* items.of(chunk)
+/** Throws if the client has gone. */
+function leaveWhenClosed(closed: AbortSignal, leave: () => void): void {
+  closed.throwIfAborted()
+  closed.addEventListener('abort', leave, { once: true })
 }

@@ -2,39 +2,51 @@ import { CatalogError } from '../../core/errors.ts'
 import { bindQuery, fieldsOfQuery } from '../../core/query/bind-query.ts'
 import type { BoundQuery, QueryRequest } from '../../core/query/bound-query.ts'
 import { type InlineMax, inlineMaxOf } from '../../core/query/inline-max.ts'
+import { requireDistinctNames } from '../../core/query/result-names.ts'
 import { parseAsAt } from '../../core/table/as-at.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { Schema } from '../../core/value/type.ts'
-import type { SqlReference } from '../../engine/engine.ts'
+import type { QueryResult, SqlReference } from '../../engine/engine.ts'
 import type { Target } from '../../http/authorizer.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
 import type { PolicyOn } from '../../http/permission.ts'
 import type { Preferences, Wait } from '../../http/prefer.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
+import type { PlannedFile, ScanPlan } from '../../lake/scan/plan-files.ts'
 import { estimateQuery, estimateWhole, type QueryEstimate, reportOf } from './estimate.ts'
 import { inTime, type TimeLimit } from './in-time.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import type { QueryBody, StructuredQuery } from './query-shapes.ts'
 import {
   asCostly,
+  filesOfPlan,
   findSource,
-  type PlannedSources,
-  planSources,
+  planSource,
   type QuerySource,
   type RowsDependencies,
   readHeld,
   snapshotIdOf,
 } from './query-source.ts'
+import type { RowsParts } from './rows-parts.ts'
 import { formatOf, type ResultForm } from './rows-response.ts'
 
 /** How long a query that may be larger is tried. */
 const WAIT_SECONDS_MAX = 10
+/** Of more files no result is there in time: so many are in memory while it is tried. */
+const TRIED_FILES_MAX = 20_000
 /** What parsing a text may take whose client waits for less. */
 const PREPARING_MS_MIN = 1_000
 
-/** A table at a snapshot, and its data files. */
-export interface PlannedTable extends PlannedSources {
+/** A table at a snapshot, and which of its data files may have matching rows. */
+export interface PlannedTable {
   readonly source: QuerySource
+  readonly plan: ScanPlan
+}
+
+/** The same, with these files, in their order. */
+export interface ReadTable {
+  readonly source: QuerySource
+  readonly files: readonly PlannedFile[]
 }
 
 /** A query of pinned snapshots, and what it will take. */
@@ -52,7 +64,6 @@ export type PreparedSql = Extract<PreparedQuery, { readonly kind: 'sql' }>
 export interface QueryRows {
   readonly result: Schema
   readonly rows: number
-  readonly bytes: Uint8Array
 }
 
 export interface AskOptions {
@@ -77,11 +88,11 @@ export async function prepareQuery(
   await authorize('select', [{ on: 'table', name: asked.table }])
   const source = await findSource(deps, asked.table, { selector: selectorOf(asked), policyOn })
   const query = bindQuery(requestOf(body), source.schema)
-  const planned = await planSources(deps, source, { filter, signal: closed })
-  const asking = { ...planned, query, filter, signal: closed }
+  const plan = await planSource(deps, source, { filter, signal: closed })
+  const asking = { plan, query, filter, signal: closed }
   const estimate = await estimateQuery(deps, source, asking)
   const inlineMax = inlineMaxFor(deps, [source])
-  return { kind: 'structured', query, tables: [{ source, ...planned }], estimate, inlineMax }
+  return { kind: 'structured', query, tables: [{ source, plan }], estimate, inlineMax }
 }
 
 /** As the rules of queries take it. */
@@ -115,13 +126,15 @@ export async function prepareSql(
   for (const reference of references) {
     const selector = selectorOfReference(reference)
     const source = await findSource(deps, reference.table, { selector, policyOn })
-    tables.push({ source, ...(await planSources(deps, source, { signal: closed })) })
+    tables.push({ source, plan: await planSource(deps, source, { signal: closed }) })
   }
   const inlineMax = inlineMaxFor(
     deps,
     tables.map(({ source }) => source),
   )
-  return { kind: 'sql', sql, canonical, tables, estimate: estimateWhole(tables), inlineMax }
+  const plans = tables.map(({ plan }) => plan)
+  const estimate = await estimateWhole(deps, plans, closed)
+  return { kind: 'sql', sql, canonical, tables, estimate, inlineMax }
 }
 
 function inlineMaxFor(
@@ -152,6 +165,8 @@ export interface RunOptions {
   /** As `trialOf` limits it. */
   readonly signal: AbortSignal
   readonly onRead: OnRead
+  /** Gets the rows. */
+  readonly parts: Pick<RowsParts, 'add'>
 }
 
 /** Throws `result-too-large` with the estimate for what is not tried, and so waits for no turn. */
@@ -171,6 +186,9 @@ export function requireTriable(
   const isLate = preferences.isAsync && !isInlineRequired && mayBecomeDataset(prepared)
   if (isLate || (!isSmall && isInlineRequired && isKnown)) {
     throw tooLarge(prepared, 'the result may be larger than what comes in a response')
+  }
+  if (!isSmall && prepared.estimate.files > TRIED_FILES_MAX) {
+    throw tooLarge(prepared, `the query reads more than ${TRIED_FILES_MAX} files`)
   }
 }
 
@@ -240,45 +258,41 @@ function isWhole({ source }: PlannedTable): boolean {
 }
 
 async function readInline(
-  { converter }: RowsDependencies,
+  deps: RowsDependencies,
   prepared: PreparedQuery,
-  { form, held, signal, ...options }: RunOptions & { readonly held: HeldFiles },
+  { form, held, signal, parts, ...options }: RunOptions & { readonly held: HeldFiles },
 ): Promise<QueryRows> {
   const { rows: rowsMax, bytes: bytesMax } = prepared.inlineMax
+  const { converter } = deps
   const part = { rowsMax, bytesMax }
-  const onRead = reportOf(prepared.tables, options.onRead)
+  const read: ReadTable[] = []
+  for (const { source, plan } of prepared.tables) {
+    read.push({ source, files: await filesOfPlan(deps, plan, signal) })
+  }
+  const onRead = reportOf(read, options.onRead)
   const output = { part, format: formatOf(form), signal, onRead }
-  const found =
-    prepared.kind === 'sql'
-      ? await converter.querySql(
-          {
-            sql: prepared.sql,
-            tables: prepared.tables.map((each) => queried(each, held)),
-            ...output,
-          },
-          async (result, path) => ({ ...result, bytes: await converter.read(path) }),
-        )
-      : await converter.query(
-          {
-            ...queried(prepared.tables[0], held, prepared.query),
-            query: prepared.query,
-            ...output,
-          },
-          async (result, path) => {
-            const schema = prepared.query.result
-            return { ...result, schema, bytes: await converter.read(path) }
-          },
-        )
-  if (!found.hasMore) return { result: found.schema, rows: found.rows, bytes: found.bytes }
-  throw tooLarge(prepared, `the result has more than ${rowsMax} rows`)
+  const keep = async (made: Pick<QueryResult, 'hasMore' | 'rows'>, path: string) => {
+    if (made.hasMore) throw tooLarge(prepared, `the result has more than ${rowsMax} rows`)
+    await parts.add(path)
+    return made.rows
+  }
+  if (prepared.kind === 'sql') {
+    const tables = read.map((each) => queried(each, held))
+    const asked = { sql: prepared.sql, tables, ...output }
+    return await converter.querySql(asked, async (made, path) => {
+      requireDistinctNames(made.schema.fields)
+      return { result: made.schema, rows: await keep(made, path) }
+    })
+  }
+  const { query } = prepared
+  const asked = { ...queried(read[0], held, query), query, ...output }
+  return await converter.query(asked, async (made, path) => {
+    return { result: query.result, rows: await keep(made, path) }
+  })
 }
 
 /** The table as it is read: all of its columns, or those of a query. */
-export function queried(
-  table: Pick<PlannedTable, 'source' | 'files'> | undefined,
-  held: HeldFiles,
-  query?: BoundQuery,
-) {
+export function queried(table: ReadTable | undefined, held: HeldFiles, query?: BoundQuery) {
   if (table === undefined) throw new Error('a query has a table')
   const { source, files } = table
   const { schema, state, restriction } = source

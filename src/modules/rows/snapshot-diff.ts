@@ -7,18 +7,21 @@ import type { TableState } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { typeName } from '../../core/value/type.ts'
 import type { PolicyOn } from '../../http/permission.ts'
+import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import { ShownPartitions } from '../../lake/file/shown-partitions.ts'
+import { byCommitOrder } from '../../lake/scan/commit-order.ts'
 import { partitionKey } from '../../lake/scan/delete-file-index.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
-import type { PlannedFile } from '../../lake/scan/plan-files.ts'
+import type { PlannedFile, ScanPlan } from '../../lake/scan/plan-files.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { reportOf } from './estimate.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import {
-  planSources,
+  planSource,
   type QuerySource,
   type RowsDependencies,
   readHeld,
+  requireAllowed,
   sourceAt,
 } from './query-source.ts'
 
@@ -46,7 +49,7 @@ export interface SnapshotDiff {
   readonly total: Counts
   readonly partitions: readonly PartitionDiff[]
   readonly arePartitionsCut: boolean
-  /** Files to read for the rows that differ. */
+  /** Files to read for the rows that differ, if they are to be kept. */
   readonly added: readonly PlannedFile[]
   readonly removed: readonly PlannedFile[]
 }
@@ -55,6 +58,8 @@ export interface DiffRequest {
   readonly table: string
   readonly from: string
   readonly to: string
+  /** Whether the rows are to be read, too. */
+  readonly keepsFiles: boolean
   /** As in `Call`. */
   readonly policyOn: PolicyOn
   readonly signal: AbortSignal
@@ -63,20 +68,25 @@ export interface DiffRequest {
 /** From manifests: reads no data. */
 export async function diffSnapshots(
   deps: RowsDependencies,
-  { table, from: fromText, to: toText, policyOn, signal }: DiffRequest,
+  { table, from: fromText, to: toText, keepsFiles, policyOn, signal }: DiffRequest,
 ): Promise<SnapshotDiff> {
   const state = await getTable(deps.catalog, table)
   const [from, to] = [
     await sourceAt(deps, state, { selector: momentOf(state, fromText), policyOn }),
     await sourceAt(deps, state, { selector: momentOf(state, toText), policyOn }),
   ]
-  const [before, after] = await Promise.all([from, to].map((each) => planned(deps, each, signal)))
-  const removed = lacking(before ?? new Map(), after ?? new Map())
-  const added = lacking(after ?? new Map(), before ?? new Map())
+  const before = await planSource(deps, from, { signal })
+  const after = await planSource(deps, to, { signal })
   const partitions = new PartitionCounts(state)
-  for (const file of added) partitions.count(file, 'added')
-  for (const file of removed) partitions.count(file, 'removed')
-  return { from, to, ...partitions.result(), added, removed }
+  const allowed = new AllowedFiles(deps.objects)
+  const files = { added: [] as PlannedFile[], removed: [] as PlannedFile[] }
+  for await (const { file, side } of differingFiles(before, after, signal)) {
+    partitions.count(file, side)
+    if (!keepsFiles) continue
+    requireAllowed(allowed, file)
+    files[side].push(file)
+  }
+  return { from, to, ...partitions.result(), ...files }
 }
 
 function momentOf(state: TableState, text: string): SnapshotSelector {
@@ -84,26 +94,46 @@ function momentOf(state: TableState, text: string): SnapshotSelector {
   return isMoment ? { asAtMs: parseAsAt(text) } : { snapshotIdentifier: text }
 }
 
-async function planned(
-  deps: RowsDependencies,
-  source: QuerySource,
+interface DifferingFile {
+  readonly file: PlannedFile
+  readonly side: 'added' | 'removed'
+}
+
+/** Both in the order of the table, side by side: what is in both is not kept. */
+async function* differingFiles(
+  before: ScanPlan,
+  after: ScanPlan,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, PlannedFile>> {
-  const { files } = await planSources(deps, source, { signal })
-  return new Map(files.map((file) => [keyOf(file), file]))
+): AsyncGenerator<DifferingFile> {
+  const [olds, news] = [before, after].map((plan) => plan.inCommitOrder({ signal })) as [
+    AsyncIterable<PlannedFile>,
+    AsyncIterable<PlannedFile>,
+  ]
+  const [left, right] = [olds[Symbol.asyncIterator](), news[Symbol.asyncIterator]()]
+  const next = async (files: AsyncIterator<PlannedFile>) => {
+    const { done, value } = await files.next()
+    return done === true ? undefined : (value as PlannedFile)
+  }
+  let [old, made] = [await next(left), await next(right)]
+  while (old !== undefined || made !== undefined) {
+    const order = orderOf(old, made)
+    const isSame = order === 0 && deletesKey(old) === deletesKey(made)
+    if (order <= 0 && old !== undefined && !isSame) yield { file: old, side: 'removed' }
+    if (order >= 0 && made !== undefined && !isSame) yield { file: made, side: 'added' }
+    if (order <= 0) old = await next(left)
+    if (order >= 0) made = await next(right)
+  }
+}
+
+function orderOf(old: PlannedFile | undefined, made: PlannedFile | undefined): number {
+  if (old === undefined) return 1
+  return made === undefined ? -1 : byCommitOrder(old, made)
 }
 
 /** Files with other deletes have other rows. */
-function keyOf({ dataFile, deleteFiles }: PlannedFile): string {
-  const deletes = deleteFiles.map(({ path, contentOffset }) => `${path} ${contentOffset ?? ''}`)
-  return [dataFile.path, ...deletes.sort()].join('\0')
-}
-
-function lacking(
-  these: ReadonlyMap<string, PlannedFile>,
-  those: ReadonlyMap<string, PlannedFile>,
-): readonly PlannedFile[] {
-  return [...these].flatMap(([key, file]) => (those.has(key) ? [] : [file]))
+function deletesKey(file: PlannedFile | undefined): string {
+  const deletes = file?.deleteFiles.map(({ path, contentOffset }) => [path, contentOffset].join())
+  return deletes?.sort().join('\0') ?? ''
 }
 
 const NOTHING: Counts = { filesAdded: 0, filesRemoved: 0, rowsAdded: 0, rowsRemoved: 0 }
@@ -111,7 +141,9 @@ const NOTHING: Counts = { filesAdded: 0, filesRemoved: 0, rowsAdded: 0, rowsRemo
 class PartitionCounts {
   readonly #total: Counts = { ...NOTHING }
   readonly #shown: ShownPartitions
+  /** The first ones: there may be as many as files. */
   readonly #partitions = new Map<string, { readonly file: DataFile; readonly counts: Counts }>()
+  #isCut = false
 
   constructor({ definition }: TableState) {
     this.#shown = new ShownPartitions(definition)
@@ -119,20 +151,27 @@ class PartitionCounts {
 
   count({ dataFile, deleteFiles }: PlannedFile, side: 'added' | 'removed'): void {
     const key = partitionKey(dataFile)
-    const known = this.#partitions.get(key) ?? { file: dataFile, counts: { ...NOTHING } }
-    this.#partitions.set(key, known)
     const rows = liveRows(dataFile, deleteFiles)
-    for (const counts of [this.#total, known.counts]) addTo(counts, side, rows)
+    addTo(this.#total, side, rows)
+    const known = this.#partitions.get(key)
+    if (known !== undefined) {
+      addTo(known.counts, side, rows)
+      return
+    }
+    this.#isCut = this.#partitions.size >= PARTITIONS_MAX
+    if (this.#isCut) return
+    const counts = { ...NOTHING }
+    this.#partitions.set(key, { file: dataFile, counts })
+    addTo(counts, side, rows)
   }
 
   result(): Pick<SnapshotDiff, 'total' | 'partitions' | 'arePartitionsCut'> {
-    const all = [...this.#partitions.values()]
     return {
       total: this.#total,
-      partitions: all.slice(0, PARTITIONS_MAX).map(({ file, counts }) => {
+      partitions: [...this.#partitions.values()].map(({ file, counts }) => {
         return { partition: this.#shown.of(file), ...counts }
       }),
-      arePartitionsCut: all.length > PARTITIONS_MAX,
+      arePartitionsCut: this.#isCut,
     }
   }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { describeColumns } from '../../core/schema/column-definition.ts'
+import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import {
   AT_MOST_ONE,
   EXAMPLE_SNAPSHOT_ID,
@@ -11,13 +12,14 @@ import {
   selectorOf,
 } from '../../http/common-shapes.ts'
 import { onTable } from '../../http/permission.ts'
-import { jsonReply } from '../../http/reply.ts'
+import { JSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import type { DescribedColumn, StatisticsOfColumns } from './column-statistics.ts'
 import type { QueryLimits } from './limits/query-limits.ts'
 import { snapshotIdOf } from './query-source.ts'
 import { READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
 import { EXAMPLE_RESULT_COLUMN, ResultColumn } from './rows-shapes.ts'
+import type { RowStreams } from './rows-stream.ts'
 
 const StatisticsQuery = z
   .strictObject({
@@ -83,7 +85,7 @@ const StatisticsAnswer = z
   })
   .meta({ id: 'ColumnStatistics', example: EXAMPLE_STATISTICS })
 
-const columnStatistics = (columns: StatisticsOfColumns, limits: QueryLimits) =>
+const columnStatistics = (columns: StatisticsOfColumns, { limits, streams }: StatisticsOptions) =>
   defineRoute(
     {
       method: 'get',
@@ -112,12 +114,17 @@ const columnStatistics = (columns: StatisticsOfColumns, limits: QueryLimits) =>
         policyOn,
         signal: call.closed,
       }
+      const reply = (found: DescribedColumn, headers: Reply['headers'] = {}) => {
+        const text = stringifyExactJson(statisticsJson(found))
+        streams.holdText(text, call.closed)
+        return { status: 200, mediaType: JSON_MEDIA_TYPE, body: text, headers }
+      }
       const known = await columns.findKnown(asked)
-      if (known !== undefined) return jsonReply(statisticsJson(known))
+      if (known !== undefined) return reply(known)
       const { value: found, headers } = await limits.inTurn(call, 0, (onRead) =>
         columns.describe({ ...asked, onRead }),
       )
-      return jsonReply(statisticsJson(found), { headers })
+      return reply(found, headers)
     },
   )
 
@@ -141,9 +148,14 @@ function statisticsJson({ source, name, type, statistics }: DescribedColumn) {
   }
 }
 
+interface StatisticsOptions {
+  readonly limits: QueryLimits
+  readonly streams: RowStreams
+}
+
 export function statisticsRoutes(
   columns: StatisticsOfColumns,
-  limits: QueryLimits,
+  options: StatisticsOptions,
 ): readonly Route[] {
-  return [columnStatistics(columns, limits)]
+  return [columnStatistics(columns, options)]
 }

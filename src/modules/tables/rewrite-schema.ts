@@ -27,7 +27,7 @@ import {
 import { withoutRequired } from '../../lake/file/converted-file.ts'
 import { readFooterOf } from '../../lake/file/read-footer.ts'
 import type { LakeServices } from '../../lake/lake.ts'
-import { byCommitOrder } from '../../lake/scan/commit-order.ts'
+import { toCommitOrder } from '../../lake/scan/commit-order.ts'
 import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
 import { asAtFolder } from '../../lake/snapshot/as-at-folder.ts'
 import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
@@ -83,7 +83,7 @@ export class SchemaRewrite {
     if (plan.totals.bytes > REWRITE_BYTES_MAX) throw tooLarge(state, plan.totals.bytes)
     requireWritableVersion(state)
     const before = this.#converted.size
-    const sources = [...plan.plannedFiles()].sort(byCommitOrder)
+    const sources = await toCommitOrder(plan.plannedFiles())
     const read = { state, snapshot: state.currentSnapshot }
     const files = await this.#deps.holds.during({ kind: 'rewrite' }, [read], async (held) => {
       const results = inOrder(sources, this.#deps.converter.atOnce, (source) =>

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
-import { open, rm } from 'node:fs/promises'
+import { open, rm, unlink } from 'node:fs/promises'
 import { CatalogError } from '../../core/errors.ts'
-import type { OpenFile } from '../../core/open-file.ts'
+import type { OpenFile, ScratchFile } from '../../core/open-file.ts'
 import { translateError } from './local-error.ts'
 
 const WHAT = 'a temporary file'
@@ -52,6 +52,29 @@ export async function openLocalFile(path: string): Promise<OpenFile> {
   return {
     sizeBytes,
     chunks: () => handle.createReadStream(options),
+    close: () => handle.close(),
+  }
+}
+
+/** A new file, whose name is gone at once. The caller closes it. */
+export async function openScratchFile(path: string): Promise<ScratchFile> {
+  const handle = await open(path, 'wx+', 0o600).catch(translated)
+  await unlink(path)
+  let sizeBytes = 0
+  return {
+    get sizeBytes() {
+      return sizeBytes
+    },
+    append: async (chunk) => {
+      for (let at = 0; at < chunk.byteLength; ) {
+        const left = chunk.byteLength - at
+        const written = await handle.write(chunk, at, left, sizeBytes).catch(translated)
+        at += written.bytesWritten
+        sizeBytes += written.bytesWritten
+      }
+    },
+    chunks: () =>
+      handle.createReadStream({ start: 0, autoClose: false, highWaterMark: HELD_BYTES }),
     close: () => handle.close(),
   }
 }

@@ -60,6 +60,16 @@ describe('while a dataset waits for its turn', () => {
     if (before !== undefined) await service.deps.jobs.cancel(before.jobId)
   }
 
+  test.each([undefined, 'bytes=0-9', 'bytes=-1'])(
+    'nothing of it is downloaded yet: Range %s',
+    async (range) => {
+      const headers: Record<string, string> = range === undefined ? {} : { Range: range }
+      const { status, body } = await ask(service, '/v1/datasets/queued/download', { headers })
+      expect([status, body.type]).toEqual([409, '/problems/dataset-not-ready'])
+      expect(body.status_url).toBe('/v1/datasets/queued/1/status')
+    },
+  )
+
   test('its source is dropped and purged: it has failed, and says why', async () => {
     await must(ask(service, '/v1/tables/gone?purge=now', { method: 'DELETE' }))
     await goOn()

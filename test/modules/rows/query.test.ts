@@ -217,3 +217,32 @@ test('queries that cannot be are refused', async () => {
   ])
   expect(await refused({ source: { table: 'nobody' } })).toEqual([404, '/problems/table-not-found'])
 })
+
+test.each([
+  ['columns', { columns: ['id', 'id'] }, 'id'],
+  ['aggregates', { aggregates: [{ function: 'count' }, { function: 'count' }] }, 'count'],
+  [
+    'a group and an aggregate',
+    { group_by: ['kind'], aggregates: [{ function: 'count', as: 'kind' }] },
+    'kind',
+  ],
+  ['a SELECT', { source: undefined, sql: 'SELECT id, id FROM asked' }, 'id'],
+])('a result has no two columns of one name: %s', async (_, query, column) => {
+  const { status, body } = await post(service, '/v1/query', { ...SOURCE, ...query })
+  expect([status, body.type, body.column]).toEqual([400, '/problems/query-invalid', column])
+  expect(body.detail).toContain('`as`')
+})
+
+test('a dataset has no two columns whose names differ in case only', async () => {
+  const aggregates = [
+    { function: 'count', as: 'n' },
+    { function: 'count', as: 'N' },
+  ]
+  await must(post(service, '/v1/query', { ...SOURCE, aggregates }))
+  const queried = await post(service, '/v1/datasets', { query: { ...SOURCE, aggregates } })
+  expect([queried.status, queried.body.type]).toEqual([400, '/problems/query-invalid'])
+  for (const sql of ['SELECT id, id FROM asked', 'SELECT id AS n, id AS "N" FROM asked']) {
+    const { status, body } = await post(service, '/v1/datasets', { sql })
+    expect([sql, status, body.type]).toEqual([sql, 400, '/problems/query-invalid'])
+  }
+})

@@ -60,7 +60,7 @@ test('a column tells its nulls, its ends, its spread, and its most frequent valu
   const id = await statisticsOf('id')
   expect(id).toMatchObject({ rows: 100, nulls: 0, nans: null, least: 0, greatest: 99 })
   expect(id.histogram.counts).toEqual(Array.from({ length: 20 }, () => 5))
-  expect(id.distinct.count).toBeGreaterThan(80)
+  expect(id.distinct).toEqual({ count: 100, is_approximate: false })
   expect(await statisticsOf('kind')).toMatchObject({
     nulls: 25,
     least: 'k1',
