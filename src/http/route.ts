@@ -26,7 +26,7 @@ export interface Call<Query, Body, Parameter extends string = string> {
   /** What lists show the principal: they are filtered where they are read. */
   readonly visibleTo: Visibility | undefined
   /** The same for lists that tell of rows, as `select` does. */
-  readonly readBy: Readers | undefined
+  readBy(): Readers | undefined
   /** Stores the response to a request with an `Idempotency-Key` together with its effect. */
   readonly keeper: AnswerKeeper
   /** Aborted when the response is sent or the client has disconnected. */

@@ -155,7 +155,7 @@ export function describeDatasets(catalog: () => Catalog): void {
       expect(await seen()).toEqual([])
     })
 
-    test('the list of who reads has neither what is only described nor what a policy withholds', async () => {
+    test('the list of who reads has nothing that is only described or withheld by a policy', async () => {
       const source = await sourceOf('planets')
       const { tableUuid } = source.definition
       await datasets().create(wish(source))

@@ -303,9 +303,7 @@ async function handle(
     get visibleTo() {
       return permissions.visibleTo
     },
-    get readBy() {
-      return permissions.readBy
-    },
+    readBy: () => permissions.readBy,
     // Made lazily: few handlers use it, and a signal costs as much as routing the request.
     get closed() {
       closed ??= closingOf(response)

@@ -10,8 +10,8 @@ export interface ReaderPace {
 }
 
 /**
- * About a kilobyte a second: slower than any link, and enough to end what trickles. The kernel takes
- * bytes of slow readers some hundred kilobytes at a time.
+ * About a kilobyte a second: slower than any link, and enough to end what trickles. The kernel
+ * takes bytes of slow readers some hundred kilobytes at a time.
  */
 export const READER_PACE: ReaderPace = { lookMs: 5_000, looks: 48, bytesMin: 256 * 1024 }
 

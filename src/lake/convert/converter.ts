@@ -345,16 +345,10 @@ export class Converter {
   }
 
   async #export<T>(
-    {
-      source,
-      schema,
-      restriction,
-      format,
-      compression,
-      ...options
-    }: Output & Pick<ExportRequest, 'source' | 'restriction'>,
+    asked: Output & Pick<ExportRequest, 'source' | 'restriction'>,
     place: (made: LocalResult) => Promise<T>,
   ): Promise<T> {
+    const { source, schema, restriction, format, compression, ...options } = asked
     const path = this.#newPath()
     const job = { source, schema, restriction, target: { path, format, compression } }
     try {

@@ -5,7 +5,7 @@ import type { DecodedManifest } from '../../formats/manifest/manifest-reader.ts'
 export interface CommitPlace {
   readonly sequenceNumber: bigint
   readonly path: string
-  /** Of the same file, listed twice, which one: none comes after all of them. */
+  /** Which one, where a file is listed twice: without it, the place after all of them. */
   readonly nth?: number
 }
 

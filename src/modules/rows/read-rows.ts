@@ -127,7 +127,7 @@ interface Position {
 
 type RowPlace =
   | readonly [fileKey: string, row: number, sequenceNumber: string]
-  /** Of a token of an older version. */
+  /** In a token of an older version. */
   | readonly [fileKey: string, row: number]
 
 const Count = z.int().min(0)

@@ -10,14 +10,14 @@ export interface StreamLimits {
   /** Responses of any number of rows, from before these are read. */
   readonly streams: number
   readonly streamsOfCaller: number
-  /** Of one of these. */
+  /** The most that one of these takes. */
   readonly fileBytes: number
   /** Other responses that are too large for memory, once they have rows. */
   readonly results: number
   readonly resultsOfCaller: number
-  /** Of the disk, by all together. */
+  /** What all together take of the disk. */
   readonly bytes: number
-  /** Of memory, by one response; what is larger is sent from a file. */
+  /** What one response takes of memory; what is larger is sent from a file. */
   readonly smallBytes: number
   /** By all together: more are sent from files. */
   readonly memoryBytes: number

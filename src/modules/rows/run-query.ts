@@ -32,7 +32,7 @@ import { formatOf, type ResultForm } from './rows-response.ts'
 
 /** How long a query that may be larger is tried. */
 const WAIT_SECONDS_MAX = 10
-/** Of more files no result is there in time: so many are in memory while it is tried. */
+/** Files of a query that is tried: they are in memory, and more are not read in time. */
 const TRIED_FILES_MAX = 20_000
 /** What parsing a text may take whose client waits for less. */
 const PREPARING_MS_MIN = 1_000

@@ -50,7 +50,7 @@ test('files come by sequence number, then path, whatever manifests they are in',
   )
 })
 
-test('who takes the first file of a hundred thousand makes few texts, of many commits', async () => {
+test('who takes the first file of a hundred thousand makes few texts', async () => {
   const places = Array.from({ length: 100_000 }, (_, i) => {
     return { sequenceNumber: BigInt(1 + Math.floor(i / 100)), path: `file-${i % 100}` }
   })

@@ -226,7 +226,6 @@ test.each([
     { group_by: ['kind'], aggregates: [{ function: 'count', as: 'kind' }] },
     'kind',
   ],
-  ['a SELECT', { source: undefined, sql: 'SELECT id, id FROM asked' }, 'id'],
 ])('a result has no two columns of one name: %s', async (_, query, column) => {
   const { status, body } = await post(service, '/v1/query', { ...SOURCE, ...query })
   expect([status, body.type, body.column]).toEqual([400, '/problems/query-invalid', column])
@@ -241,8 +240,10 @@ test('a dataset has no two columns whose names differ in case only', async () =>
   await must(post(service, '/v1/query', { ...SOURCE, aggregates }))
   const queried = await post(service, '/v1/datasets', { query: { ...SOURCE, aggregates } })
   expect([queried.status, queried.body.type]).toEqual([400, '/problems/query-invalid'])
+  // What the engine makes of a text has names of its own where the text repeats one.
   for (const sql of ['SELECT id, id FROM asked', 'SELECT id AS n, id AS "N" FROM asked']) {
-    const { status, body } = await post(service, '/v1/datasets', { sql })
-    expect([sql, status, body.type]).toEqual([sql, 400, '/problems/query-invalid'])
+    const { columns } = await must(post(service, '/v1/datasets', { sql }), 201)
+    const names = columns.map(({ name }: Json) => name.toLowerCase())
+    expect(new Set(names).size).toBe(2)
   }
 })

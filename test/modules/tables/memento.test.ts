@@ -79,7 +79,7 @@ test('a table without a snapshot leads to itself', async () => {
   expect((await ask(service, to ?? '')).status).toBe(200)
 })
 
-test('whatever comes from where Accept-Datetime is heard says that it may differ by it', async () => {
+test('what comes from where Accept-Datetime is heard says that it varies by it', async () => {
   for (const path of ['/v1/tables/sky', '/v1/tables/sky/dump?format=csv']) {
     const { headers } = await ask(service, path)
     expect([path, headers.get('vary')]).toEqual([path, expect.stringMatching(/Accept-Datetime/)])

@@ -177,7 +177,7 @@ const list = (service: DatasetService) =>
       const after = page_token === undefined ? undefined : positionOf(page_token)
       const found = await service.catalog.datasets.list({
         ...(after !== undefined && { after }),
-        ...{ limit: page_size + 1, nowMs, readBy },
+        ...{ limit: page_size + 1, nowMs, readBy: readBy() },
       })
       const { items, nextPageToken } = cutPage(found, page_size, (last) => [
         last.name,
