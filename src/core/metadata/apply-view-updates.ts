@@ -15,7 +15,7 @@ import { checkDialectsKept, expireVersions } from './view-version-rules.ts'
 
 const VIEW_FORMAT_VERSION = 1
 const PROPERTIES_MAX = 10_000
-const REPRESENTATIONS_MAX = 100
+export const REPRESENTATIONS_MAX = 100
 const FIRST_VERSION_ID = 1
 
 /**

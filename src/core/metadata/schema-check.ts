@@ -10,7 +10,7 @@ type FormatVersion = TableDefinition['formatVersion']
  * Number of fields of a schema, nested ones included. Larger than the limit of `/v1`, so that
  * tables of other writers pass.
  */
-const FIELDS_MAX = 10_000
+export const FIELDS_MAX = 10_000
 const TYPE_DEPTH_MAX = 64
 const NAME_LENGTH_MAX = 1_000
 const SINCE_V3 = new Set(['timestamp_ns', 'timestamptz_ns', 'variant', 'unknown', 'opaque'])

@@ -5,7 +5,7 @@ import { isNested, type Schema, type Type, typeName } from '../value/type.ts'
 import type { UnboundPartitionField } from './table-update.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'
 
-const FIELDS_MAX = 1_000
+export const SPEC_FIELDS_MAX = 1_000
 
 interface TransformedField {
   readonly sourceId: number
@@ -18,7 +18,8 @@ export function checkPartitionFields(
   fields: readonly UnboundPartitionField[],
   schema: Schema,
 ): void {
-  if (fields.length > FIELDS_MAX) throw invalidUpdate(`More than ${FIELDS_MAX} partition fields`)
+  if (fields.length > SPEC_FIELDS_MAX)
+    throw invalidUpdate(`More than ${SPEC_FIELDS_MAX} partition fields`)
   const names = new Set<string>()
   const ids = new Set<number>()
   for (const field of fields) {
@@ -41,7 +42,8 @@ export function checkPartitionFields(
 }
 
 export function checkSortFields({ fields }: Pick<SortOrder, 'fields'>, schema: Schema): void {
-  if (fields.length > FIELDS_MAX) throw invalidUpdate(`More than ${FIELDS_MAX} sort fields`)
+  if (fields.length > SPEC_FIELDS_MAX)
+    throw invalidUpdate(`More than ${SPEC_FIELDS_MAX} sort fields`)
   for (const field of fields) checkTransform(field, schema, 'sort')
 }
 

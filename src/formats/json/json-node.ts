@@ -10,6 +10,8 @@ const INT_MAX = 2 ** 31 - 1
 export interface JsonOrigin {
   readonly path?: string
   readonly code?: CatalogErrorCode
+  /** Items of each list and members of each map that are read; without it, any number. */
+  readonly lengthMax?: number
 }
 
 /** A JSON value with its path, such as `$.schemas[0].fields[2].type`, which every error names. */
@@ -17,12 +19,14 @@ export class JsonNode {
   readonly value: unknown
   readonly path: string
   readonly #code: CatalogErrorCode
+  readonly #lengthMax: number
   readonly #depth: number
 
   constructor(value: unknown, origin: JsonOrigin = {}, depth = 0) {
     this.value = value
     this.path = origin.path ?? '$'
     this.#code = origin.code ?? 'metadata-corrupt'
+    this.#lengthMax = origin.lengthMax ?? Number.POSITIVE_INFINITY
     this.#depth = depth
     if (depth > DEPTH_MAX) throw this.error('too many levels')
   }
@@ -49,15 +53,21 @@ export class JsonNode {
     return typeof this.value === 'object' && this.value !== null && !Array.isArray(this.value)
   }
 
-  items(): readonly JsonNode[] {
+  /** The items of an array; one that is too long is refused before any is read. */
+  items(itemsMax = this.#lengthMax): readonly JsonNode[] {
     if (!Array.isArray(this.value)) throw this.#expected('an array')
+    this.#requireWithin(this.value.length, itemsMax, 'items')
     return this.value.map((item, i) => this.#child(`[${i}]`, item))
   }
 
-  entries(): readonly (readonly [string, JsonNode])[] {
-    return Object.entries(this.#object()).map(([key, value]) => [
+  /** The members of an object; too many are refused before any is read. */
+  entries(entriesMax = this.#lengthMax): readonly (readonly [string, JsonNode])[] {
+    const object = this.#object()
+    const keys = Object.keys(object)
+    this.#requireWithin(keys.length, entriesMax, 'members')
+    return keys.map((key) => [
       key,
-      this.#child(`[${JSON.stringify(key.slice(0, 100))}]`, value),
+      this.#child(`[${JSON.stringify(key.slice(0, 100))}]`, object[key]),
     ])
   }
 
@@ -111,13 +121,18 @@ export class JsonNode {
     return Object.fromEntries(this.entries().map(([key, member]) => [key, read(member)]))
   }
 
+  #requireWithin(count: number, countMax: number, what: string): void {
+    if (count > countMax) throw this.error(`has ${count} ${what}: the limit is ${countMax}`)
+  }
+
   #object(): JsonObject {
     if (!this.isObject()) throw this.#expected('an object')
     return this.value as JsonObject
   }
 
   #child(step: string, value: unknown): JsonNode {
-    return new JsonNode(value, { path: this.path + step, code: this.#code }, this.#depth + 1)
+    const origin = { path: this.path + step, code: this.#code, lengthMax: this.#lengthMax }
+    return new JsonNode(value, origin, this.#depth + 1)
   }
 
   #expected(wanted: string): CatalogError {

@@ -6,13 +6,9 @@ import { requireNewNamespaceLevels } from '../../core/table/namespace-levels.ts'
 import type { Page } from '../../http/page-token.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import * as namespaces from '../namespaces/namespaces.ts'
-import { PROPERTIES_MAX } from '../namespaces/namespaces.ts'
 import { type PageRequest, readPages } from './page.ts'
-import { boundedItems } from './requests/common-update-json.ts'
-import { requestNode } from './requests/table-request-json.ts'
+import { readLevels, requestNode } from './requests/table-request-json.ts'
 import type { UseCaseCall } from './use-case-call.ts'
-
-const LEVELS_MAX = 100
 
 /** An `UpdateNamespacePropertiesResponse` of the Iceberg REST specification. */
 export interface NamespaceUpdate {
@@ -28,8 +24,7 @@ export async function createNamespace(
   { keeper, authorize }: UseCaseCall,
 ): Promise<NamespaceRecord> {
   const node = requestNode(json)
-  const given = boundedItems(node.get('namespace'), LEVELS_MAX).map((level) => level.string())
-  const levels = requireNewNamespaceLevels(given)
+  const levels = requireNewNamespaceLevels(readLevels(node.get('namespace')))
   await authorize('create', [{ on: 'namespace', name: levels.slice(0, -1) }])
   const properties = node.find('properties')?.stringMap() ?? {}
   const value = { namespace: levels, properties }
@@ -62,14 +57,8 @@ export async function updateNamespace(
   keeper: AnswerKeeper,
 ): Promise<NamespaceUpdate> {
   const node = requestNode(json)
-  const removals = node.find('removals')
-  const removed = [
-    ...new Set(
-      removals === undefined
-        ? []
-        : boundedItems(removals, PROPERTIES_MAX).map((key) => key.string()),
-    ),
-  ]
+  const removals = node.find('removals')?.items() ?? []
+  const removed = [...new Set(removals.map((key) => key.string()))]
   const updates = node.find('updates')?.stringMap() ?? {}
   const both = removed.find((key) => Object.hasOwn(updates, key))
   if (both !== undefined) throw setAndRemoved(both)

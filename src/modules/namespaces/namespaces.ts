@@ -19,7 +19,7 @@ import { ProblemError } from '../../problem/problems.ts'
 type NamespacesOnly = Stores<'namespaces'>
 
 /** Largest number of properties of a namespace, which are all shown at once. */
-export const PROPERTIES_MAX = 10_000
+const PROPERTIES_MAX = 10_000
 
 /** Creates a namespace and its missing parents. Names that differ only in case are the same. */
 export async function createNamespace(

@@ -10,13 +10,13 @@ import type { Snapshot } from '../../../core/table/snapshot.ts'
 import { currentSchema, getSchema, type TableState } from '../../../core/table/table.ts'
 import type { Schema } from '../../../core/value/type.ts'
 import { stringifyExactJson } from '../../../formats/json/exact-json.ts'
-import { JsonNode } from '../../../formats/json/json-node.ts'
+import type { JsonNode } from '../../../formats/json/json-node.ts'
 import { schemaToJson } from '../../../formats/metadata/schema-json.ts'
-import { boundedItems } from '../requests/common-update-json.ts'
+import { LIST_LENGTH_MAX } from '../requests/request-bounds.ts'
+import { requestNode } from '../requests/table-request-json.ts'
 import { STATS_FIELDS_MAX } from './plan-limits.ts'
 import type { ScanSpec } from './plan-token.ts'
 
-const NAMES_MAX = 10_000
 /** 96 bits. */
 const CONTENT_LENGTH = 16
 
@@ -90,7 +90,7 @@ export function snapshotNotFound(snapshotId: bigint): CatalogError {
 }
 
 function readRequest(json: unknown): PlanTableScanRequest {
-  const node = new JsonNode(json, { code: 'request-invalid' })
+  const node = requestNode(json, 'request-invalid')
   const [snapshotId, startSnapshotId, endSnapshotId] = [
     'snapshot-id',
     'start-snapshot-id',
@@ -113,7 +113,7 @@ function readRequest(json: unknown): PlanTableScanRequest {
     snapshotId,
     startSnapshotId,
     endSnapshotId,
-    select: namesOf(node.find('select'), NAMES_MAX),
+    select: namesOf(node.find('select'), LIST_LENGTH_MAX),
     statsFields: namesOf(node.find('stats-fields'), STATS_FIELDS_MAX),
     filter: node.find('filter')?.value,
     caseSensitive: node.find('case-sensitive')?.boolean() ?? true,
@@ -123,7 +123,7 @@ function readRequest(json: unknown): PlanTableScanRequest {
 
 function namesOf(node: JsonNode | undefined, itemsMax: number): readonly string[] {
   if (node === undefined) return []
-  return boundedItems(node, itemsMax).map((item) => item.string())
+  return node.items(itemsMax).map((item) => item.string())
 }
 
 /** Columns that every table implicitly has (Iceberg spec, "Reserved Field IDs"). */

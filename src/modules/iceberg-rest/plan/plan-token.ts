@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { parseExactJson, stringifyExactJson } from '../../../formats/json/exact-json.ts'
 import { JsonNode } from '../../../formats/json/json-node.ts'
-import { boundedItems } from '../requests/common-update-json.ts'
 import { ID_FILTER_LENGTH_MAX, STATS_FIELDS_MAX, TASK_FILTER_LENGTH_MAX } from './plan-limits.ts'
 
 /** Everything that the tasks of a scan depend on; the same for all pages. */
@@ -123,7 +122,7 @@ function readToken(json: unknown): PlanToken | undefined {
       schemaId: schema.id(),
       content: content.string(),
       caseSensitive: caseSensitive.boolean(),
-      statsFieldIds: boundedItems(stats, STATS_FIELDS_MAX).map((id) => id.id()),
+      statsFieldIds: stats.items(STATS_FIELDS_MAX).map((id) => id.id()),
       filter: filter.value === true ? undefined : filter.value,
     },
     range: { from: readPosition(from), to: to.value === null ? undefined : readPosition(to) },

@@ -3,8 +3,6 @@ import type { Schema } from '../../../core/value/type.ts'
 import type { JsonNode } from '../../../formats/json/json-node.ts'
 import { readSchema } from '../../../formats/metadata/schema-json.ts'
 
-const REMOVALS_MAX = 10_000
-
 /** Updates that tables and views share. */
 export type CommonUpdate =
   | { readonly action: 'assign-uuid'; readonly uuid: string }
@@ -32,9 +30,7 @@ export const COMMON_UPDATE_READERS: UpdateReaders<CommonUpdate> = {
     updates: (node.find('updated') ?? node.get('updates')).stringMap(),
   }),
   'remove-properties': (node) => ({
-    removals: boundedItems(node.find('removed') ?? node.get('removals'), REMOVALS_MAX).map((key) =>
-      key.string(),
-    ),
+    removals: (node.find('removed') ?? node.get('removals')).items().map((key) => key.string()),
   }),
 }
 
@@ -51,14 +47,6 @@ export function readUpdate<Update extends { readonly action: string }>(
     throw action.error(`unknown update ${JSON.stringify(name.slice(0, 100))}`)
   }
   return { action: name, ...readers[name as Update['action']](node) } as unknown as Update
-}
-
-/** The items of an array; refuses one that is too long. */
-export function boundedItems(node: JsonNode, itemsMax: number): readonly JsonNode[] {
-  if (Array.isArray(node.value) && node.value.length > itemsMax) {
-    throw node.error(`has ${node.value.length} items: the limit is ${itemsMax}`)
-  }
-  return node.items()
 }
 
 export function readUuid(node: JsonNode): string {

@@ -1,9 +1,6 @@
 import type { StoreRequest } from '../../../objects/object-vending.ts'
-import { boundedItems } from './common-update-json.ts'
+import { HEADER_VALUES_MAX, HEADERS_MAX } from './request-bounds.ts'
 import { requestNode } from './table-request-json.ts'
-
-const HEADERS_MAX = 100
-const VALUES_MAX = 20
 
 /** A `RemoteSignRequest` of the REST specification; its `properties` and `body` mean nothing. */
 export function readSignRequest(json: unknown): StoreRequest {
@@ -12,17 +9,15 @@ export function readSignRequest(json: unknown): StoreRequest {
   if (provider !== undefined && provider.string().toLowerCase() !== 's3') {
     throw provider.error('is not s3')
   }
-  const headers = node.get('headers')
-  const entries = headers.entries()
-  if (entries.length > HEADERS_MAX) throw headers.error(`has more than ${HEADERS_MAX} headers`)
+  const headers = node.get('headers').entries(HEADERS_MAX)
   return {
     method: node.get('method').string(),
     uri: node.get('uri').string(),
     region: node.get('region').string(),
     headers: Object.fromEntries(
-      entries.map(([name, values]) => [
+      headers.map(([name, values]) => [
         name,
-        boundedItems(values, VALUES_MAX).map((item) => item.string()),
+        values.items(HEADER_VALUES_MAX).map((item) => item.string()),
       ]),
     ),
   }

@@ -9,14 +9,14 @@ import type { Schema } from '../../../core/value/type.ts'
 import { JsonNode } from '../../../formats/json/json-node.ts'
 import { readSchema } from '../../../formats/metadata/schema-json.ts'
 import { readSortOrder } from '../../../formats/metadata/spec-json.ts'
-import { boundedItems } from './common-update-json.ts'
+import {
+  LIST_LENGTH_MAX,
+  NAMESPACE_LEVELS_MAX,
+  REQUIREMENTS_MAX,
+  TABLE_CHANGES_MAX,
+  UPDATES_MAX,
+} from './request-bounds.ts'
 import { readTableUpdate, readUnboundSpec } from './table-update-json.ts'
-
-/** Largest number of updates in one commit, over all its tables. */
-export const UPDATES_MAX = 5_000
-const REQUIREMENTS_MAX = 1_000
-const TABLE_CHANGES_MAX = 1_000
-const NAMESPACE_LEVELS_MAX = 100
 
 /** A `CommitTableRequest` of the Iceberg REST specification. */
 export interface CommitTableRequest {
@@ -56,7 +56,7 @@ export function parseCommitTableRequest(json: unknown): CommitTableRequest {
 /** A `CommitTransactionRequest` of the Iceberg REST specification, with each table once. */
 export function parseCommitTransactionRequest(json: unknown): readonly TransactionTableChange[] {
   const list = requestNode(json).get('table-changes')
-  const items = boundedItems(list, TABLE_CHANGES_MAX)
+  const items = list.items(TABLE_CHANGES_MAX)
   if (items.length === 0) throw list.error('is empty')
   let updatesLeft = UPDATES_MAX
   return items.map((node) => {
@@ -83,13 +83,19 @@ export function parseCreateTableRequest(json: unknown): CreateTableRequest {
   }
 }
 
-export function requestNode(json: unknown): JsonNode {
-  return new JsonNode(json, { code: 'update-invalid' })
+export function requestNode(
+  json: unknown,
+  code: 'update-invalid' | 'request-invalid' = 'update-invalid',
+): JsonNode {
+  return new JsonNode(json, { code, lengthMax: LIST_LENGTH_MAX })
 }
 
 export function readIdentifier(node: JsonNode): NamespacedName {
-  const levels = boundedItems(node.get('namespace'), NAMESPACE_LEVELS_MAX)
-  return { namespace: levels.map((level) => level.string()), name: readName(node.get('name')) }
+  return { namespace: readLevels(node.get('namespace')), name: readName(node.get('name')) }
+}
+
+export function readLevels(node: JsonNode): readonly string[] {
+  return node.items(NAMESPACE_LEVELS_MAX).map((level) => level.string())
 }
 
 export function readName(node: JsonNode): string {
@@ -99,14 +105,14 @@ export function readName(node: JsonNode): string {
 }
 
 function readUpdates(node: JsonNode, updatesMax = UPDATES_MAX): readonly TableUpdate[] {
-  return boundedItems(node.get('updates'), updatesMax).map(readTableUpdate)
+  return node.get('updates').items(updatesMax).map(readTableUpdate)
 }
 
 function readRequirements(node: JsonNode): readonly TableRequirement[] {
   // The specification wants the list; Iceberg's Java library takes its absence for an empty one.
   const requirements = node.find('requirements')
   if (requirements === undefined) return []
-  return boundedItems(requirements, REQUIREMENTS_MAX).map(readTableRequirement)
+  return requirements.items(REQUIREMENTS_MAX).map(readTableRequirement)
 }
 
 const REQUIREMENT_TYPES = [

@@ -8,15 +8,8 @@ import type { JsonNode } from '../../../formats/json/json-node.ts'
 import { readSnapshot, readSnapshotRef } from '../../../formats/metadata/snapshot-json.ts'
 import { readPartitionSpec, readSortOrder } from '../../../formats/metadata/spec-json.ts'
 import { storedJson } from '../../../formats/metadata/stored-json.ts'
-import {
-  boundedItems,
-  COMMON_UPDATE_READERS,
-  readUpdate,
-  type UpdateReaders,
-} from './common-update-json.ts'
-
-const SNAPSHOT_IDS_MAX = 100_000
-const IDS_MAX = 10_000
+import { COMMON_UPDATE_READERS, readUpdate, type UpdateReaders } from './common-update-json.ts'
+import { SNAPSHOT_IDS_MAX } from './request-bounds.ts'
 
 /** A `TableUpdate` of the Iceberg REST specification. */
 export function readTableUpdate(node: JsonNode): TableUpdate {
@@ -48,7 +41,10 @@ const TABLE_UPDATE_READERS: UpdateReaders<TableUpdate> = {
     ref: readSnapshotRef(node),
   }),
   'remove-snapshots': (node) => ({
-    snapshotIds: boundedItems(node.get('snapshot-ids'), SNAPSHOT_IDS_MAX).map((id) => id.long()),
+    snapshotIds: node
+      .get('snapshot-ids')
+      .items(SNAPSHOT_IDS_MAX)
+      .map((id) => id.long()),
   }),
   'remove-snapshot-ref': (node) => ({ refName: node.get('ref-name').string() }),
   'set-statistics': (node) => readStatistics(node, 'statistics'),
@@ -70,7 +66,7 @@ function idOrLast(node: JsonNode): number {
 }
 
 function readIds(node: JsonNode): readonly number[] {
-  return boundedItems(node, IDS_MAX).map((id) => id.id())
+  return node.items().map((id) => id.id())
 }
 
 /** Stricter than reading files: here, the writer can still correct it. */

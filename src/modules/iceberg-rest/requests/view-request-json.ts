@@ -9,15 +9,9 @@ import type { Schema } from '../../../core/value/type.ts'
 import type { JsonNode } from '../../../formats/json/json-node.ts'
 import { readSchema } from '../../../formats/metadata/schema-json.ts'
 import { readViewVersion } from '../../../formats/metadata/view-metadata-json.ts'
-import {
-  boundedItems,
-  COMMON_UPDATE_READERS,
-  readUpdate,
-  type UpdateReaders,
-} from './common-update-json.ts'
-import { readIdentifier, readName, requestNode, UPDATES_MAX } from './table-request-json.ts'
-
-const REQUIREMENTS_MAX = 1_000
+import { COMMON_UPDATE_READERS, readUpdate, type UpdateReaders } from './common-update-json.ts'
+import { NAMESPACE_LEVELS_MAX, REQUIREMENTS_MAX, UPDATES_MAX } from './request-bounds.ts'
+import { readIdentifier, readName, requestNode } from './table-request-json.ts'
 
 /** A `CommitViewRequest` of the Iceberg REST specification. */
 export interface CommitViewRequest {
@@ -44,8 +38,8 @@ export function parseCommitViewRequest(json: unknown): CommitViewRequest {
     requirements:
       requirements === undefined
         ? []
-        : boundedItems(requirements, REQUIREMENTS_MAX).map(readViewRequirement),
-    updates: boundedItems(node.get('updates'), UPDATES_MAX).map(readViewUpdate),
+        : requirements.items(REQUIREMENTS_MAX).map(readViewRequirement),
+    updates: node.get('updates').items(UPDATES_MAX).map(readViewUpdate),
   }
 }
 
@@ -56,18 +50,23 @@ export function parseCreateViewRequest(json: unknown): CreateViewRequest {
     name: readName(node.get('name')),
     location: node.find('location')?.string(),
     schema: readSchema(node.get('schema')),
-    version: readViewVersion(node.get('view-version')),
+    version: readNewVersion(node.get('view-version')),
     properties: node.find('properties')?.stringMap() ?? {},
   }
 }
 
 const VIEW_UPDATE_READERS: UpdateReaders<ViewUpdate> = {
   ...COMMON_UPDATE_READERS,
-  'add-view-version': (node) => ({ version: readViewVersion(node.get('view-version')) }),
+  'add-view-version': (node) => ({ version: readNewVersion(node.get('view-version')) }),
   'set-current-view-version': (node) => {
     const versionId = node.get('view-version-id')
     return { versionId: versionId.value === LAST_ADDED ? LAST_ADDED : versionId.id() }
   },
+}
+
+function readNewVersion(node: JsonNode): ViewVersion {
+  node.get('default-namespace').items(NAMESPACE_LEVELS_MAX)
+  return readViewVersion(node)
 }
 
 function readViewUpdate(node: JsonNode): ViewUpdate {

@@ -1,17 +1,21 @@
 import { z } from 'zod'
+import { boundedArray } from '../../../../http/bounded-shapes.ts'
 import { EXAMPLE_UUID } from '../../../../http/common-shapes.ts'
+import { NAMESPACE_LEVELS_MAX } from '../../requests/request-bounds.ts'
 
 /**
  * Shapes for documentation only. Requests are parsed by `requests/`, which keeps 64-bit integers
- * exact; members left out here are those of the Iceberg REST specification.
+ * exact and checks the same bounds; members left out here are those of the Iceberg REST
+ * specification.
  */
 
 const EXAMPLE_LOCATION = 'file:///warehouse/sky/stars'
 const EXAMPLE_METADATA = `${EXAMPLE_LOCATION}/metadata/00000-a.metadata.json`
 
-export const Namespace = z
-  .array(z.string())
-  .meta({ description: 'Levels of the namespace.', example: ['sky'] })
+export const Namespace = boundedArray(z.string(), { max: NAMESPACE_LEVELS_MAX }).meta({
+  description: 'Levels of the namespace.',
+  example: ['sky'],
+})
 const Properties = z.record(z.string(), z.string()).meta({ example: { owner: 'ops' } })
 const NextToken = z
   .string()

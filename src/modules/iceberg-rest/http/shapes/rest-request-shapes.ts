@@ -1,8 +1,40 @@
 import { z } from 'zod'
+import { REPRESENTATIONS_MAX } from '../../../../core/metadata/apply-view-updates.ts'
+import { FIELDS_MAX } from '../../../../core/metadata/schema-check.ts'
+import { SPEC_FIELDS_MAX } from '../../../../core/metadata/spec-check.ts'
+import { boundedArray, boundedRecord } from '../../../../http/bounded-shapes.ts'
+import { STATS_FIELDS_MAX } from '../../plan/plan-limits.ts'
+import {
+  HEADER_VALUES_MAX,
+  HEADERS_MAX,
+  LIST_LENGTH_MAX,
+  NAMESPACE_LEVELS_MAX,
+  REQUIREMENTS_MAX,
+  SNAPSHOT_IDS_MAX,
+  TABLE_CHANGES_MAX,
+  UPDATES_MAX,
+} from '../../requests/request-bounds.ts'
 import { Identifier, Namespace } from './rest-answer-shapes.ts'
 
-const Properties = z.record(z.string(), z.string()).optional()
-const Schema = z.looseObject({ type: z.literal('struct').optional(), fields: z.array(z.unknown()) })
+const Texts = boundedRecord({ key: z.string(), value: z.string() }, LIST_LENGTH_MAX)
+const Properties = Texts.optional()
+const Names = boundedArray(z.string(), { max: LIST_LENGTH_MAX })
+const Ids = boundedArray(z.int(), { max: LIST_LENGTH_MAX })
+const Schema = z.looseObject({
+  type: z.literal('struct').optional(),
+  fields: boundedArray(z.unknown(), { max: FIELDS_MAX }).meta({
+    description: 'The limit is of fields at all levels together.',
+  }),
+  'identifier-field-ids': Ids.optional(),
+})
+const SpecFields = boundedArray(z.looseObject({ transform: z.string() }), { max: SPEC_FIELDS_MAX })
+const PartitionSpec = z.looseObject({ fields: SpecFields })
+const SortOrder = z.looseObject({ 'order-id': z.int(), fields: SpecFields })
+const ViewVersion = z.looseObject({
+  summary: Properties,
+  representations: boundedArray(z.looseObject({ type: z.string() }), { max: REPRESENTATIONS_MAX }),
+  'default-namespace': boundedArray(z.string(), { max: NAMESPACE_LEVELS_MAX }),
+})
 const EXAMPLE_SCHEMA = {
   type: 'struct' as const,
   fields: [{ id: 1, name: 'id', required: true, type: 'long' }],
@@ -13,7 +45,7 @@ export const CreateNamespaceRequest = z
   .meta({ id: 'IcebergCreateNamespaceRequest', example: { namespace: ['sky'], properties: {} } })
 
 export const UpdateNamespaceRequest = z
-  .looseObject({ removals: z.array(z.string()).optional(), updates: Properties })
+  .looseObject({ removals: Names.optional(), updates: Properties })
   .meta({ id: 'IcebergUpdateNamespaceRequest', example: { updates: { owner: 'ops' } } })
 
 export const CreateTableRequest = z
@@ -21,8 +53,8 @@ export const CreateTableRequest = z
     name: z.string(),
     location: z.string().optional(),
     schema: Schema,
-    'partition-spec': z.looseObject({}).optional(),
-    'write-order': z.looseObject({}).optional(),
+    'partition-spec': PartitionSpec.optional(),
+    'write-order': SortOrder.optional(),
     'stage-create': z
       .boolean()
       .optional()
@@ -31,13 +63,35 @@ export const CreateTableRequest = z
   })
   .meta({ id: 'IcebergCreateTableRequest', example: { name: 'stars', schema: EXAMPLE_SCHEMA } })
 
+/** Members with lists and maps, of updates of tables and views. */
+const commonMembers = {
+  action: z.string(),
+  schema: Schema.optional(),
+  updates: Properties,
+  removals: Names.optional(),
+}
+const TableUpdate = z
+  .looseObject({
+    ...commonMembers,
+    spec: PartitionSpec.optional(),
+    'sort-order': SortOrder.optional(),
+    snapshot: z.looseObject({ summary: Texts }).optional(),
+    'snapshot-ids': boundedArray(z.int(), { max: SNAPSHOT_IDS_MAX }).optional(),
+    'spec-ids': Ids.optional(),
+    'schema-ids': Ids.optional(),
+  })
+  .meta({ description: 'Which members there are depends on the action.' })
+const ViewUpdate = z
+  .looseObject({ ...commonMembers, 'view-version': ViewVersion.optional() })
+  .meta({ description: 'Which members there are depends on the action.' })
+const requirements = boundedArray(z.looseObject({ type: z.string() }), {
+  max: REQUIREMENTS_MAX,
+}).meta({ description: 'Conditions that must still hold.' })
 const commitMembers = {
-  requirements: z
-    .array(z.looseObject({ type: z.string() }))
-    .meta({ description: 'Conditions that must still hold.' }),
-  updates: z
-    .array(z.looseObject({ action: z.string() }))
-    .meta({ description: 'Updates, applied in this order.' }),
+  requirements,
+  updates: boundedArray(TableUpdate, { max: UPDATES_MAX }).meta({
+    description: 'Updates, applied in this order. The limit is of all tables together.',
+  }),
 }
 const exampleCommit = {
   requirements: [],
@@ -50,7 +104,10 @@ export const CommitTableRequest = z
 
 export const CommitTransactionRequest = z
   .looseObject({
-    'table-changes': z.array(z.looseObject({ identifier: Identifier, ...commitMembers })).min(1),
+    'table-changes': boundedArray(z.looseObject({ identifier: Identifier, ...commitMembers }), {
+      min: 1,
+      max: TABLE_CHANGES_MAX,
+    }),
   })
   .meta({
     id: 'IcebergCommitTransactionRequest',
@@ -91,10 +148,10 @@ export const PlanRequest = z
     'snapshot-id': z.int().optional(),
     'start-snapshot-id': z.int().optional(),
     'end-snapshot-id': z.int().optional(),
-    select: z.array(z.string()).optional(),
+    select: Names.optional(),
     filter: z.unknown().optional().meta({ description: 'An Iceberg expression.' }),
     'case-sensitive': z.boolean().optional(),
-    'stats-fields': z.array(z.string()).optional(),
+    'stats-fields': boundedArray(z.string(), { max: STATS_FIELDS_MAX }).optional(),
   })
   .meta({ id: 'IcebergPlanRequest', example: { select: ['id'] } })
 
@@ -107,18 +164,28 @@ export const CreateViewRequest = z
     name: z.string(),
     location: z.string().optional(),
     schema: Schema,
-    'view-version': z.looseObject({}),
+    'view-version': ViewVersion,
     properties: Properties,
   })
   .meta({
     id: 'IcebergCreateViewRequest',
-    example: { name: 'bright', schema: EXAMPLE_SCHEMA, 'view-version': {} },
+    example: {
+      name: 'bright',
+      schema: EXAMPLE_SCHEMA,
+      'view-version': {
+        ...{ 'version-id': 1, 'timestamp-ms': 1_764_504_000_000, 'schema-id': 0 },
+        representations: [{ type: 'sql', sql: 'SELECT 1 AS id', dialect: 'spark' }],
+        'default-namespace': ['sky'],
+      },
+    },
   })
 
 export const CommitViewRequest = z
   .looseObject({
-    requirements: commitMembers.requirements.optional(),
-    updates: commitMembers.updates,
+    requirements: requirements.optional(),
+    updates: boundedArray(ViewUpdate, { max: UPDATES_MAX }).meta({
+      description: 'Updates, applied in this order.',
+    }),
   })
   .meta({ id: 'IcebergCommitViewRequest', example: exampleCommit })
 
@@ -159,7 +226,10 @@ export const SignRequest = z
     method: z.enum(['GET', 'HEAD', 'PUT', 'POST', 'DELETE']),
     uri: z.string().meta({ description: 'The address with its query, as it would be sent.' }),
     region: z.string(),
-    headers: z.record(z.string(), z.array(z.string())),
+    headers: boundedRecord(
+      { key: z.string(), value: boundedArray(z.string(), { max: HEADER_VALUES_MAX }) },
+      HEADERS_MAX,
+    ),
     body: z
       .string()
       .optional()
