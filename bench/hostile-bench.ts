@@ -5,7 +5,7 @@
  * Other programs lengthen a hold, and a request holds the loop no longer than the main thread works
  * for it: the less of the two is told, and both are shown. The wait for a disk is in neither.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Route } from '../src/http/route.ts'
@@ -13,8 +13,9 @@ import { documentedDialects } from '../src/modules.ts'
 import { startBenchService } from './bench-service.ts'
 import { call } from './client.ts'
 import { longestHoldMs } from './event-loop-hold.ts'
-import { excessiveBodies, type HostileBody, largeBodies } from './hostile-bodies.ts'
-import { HttpConnection } from './http-connection.ts'
+import { excessiveBodies, largeBodies } from './hostile-bodies.ts'
+import { hostileFooters, hostileUploads } from './hostile-uploads.ts'
+import { HttpConnection, type Question } from './http-connection.ts'
 import { printMachine, printRow } from './machine.ts'
 import { mainThreadCpuMs } from './process-family.ts'
 import { IS_QUICK, openReport } from './report.ts'
@@ -26,7 +27,9 @@ const BODIES_MAX = IS_QUICK ? 40 : Number.POSITIVE_INFINITY
 
 const only = process.argv[2]
 const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
-const service = await startBenchService(home)
+const folder = join(home, 'files')
+mkdirSync(folder)
+const service = await startBenchService(home, { MORAINE_ALLOWED_LOCATIONS: folder })
 const columns = [
   { name: 'id', type: 'long' },
   { name: 'at', type: 'timestamptz' },
@@ -47,10 +50,13 @@ printRow(['---', '---', '---', '---', '---', '---'])
 await measureBase()
 for (const { root, routes, paths } of documentedDialects()) {
   for (const route of routes) {
-    if (route.body === undefined || (only !== undefined && route.operationId !== only)) continue
-    await measure(route, root + pathOf(paths.served(route.path)))
+    if (only !== undefined && route.operationId !== only) continue
+    const path = root + pathOf(paths.served(route.path))
+    if (route.body !== undefined) await measure(route, path)
+    if (route.uploads !== undefined) await measureUploads(route, path)
   }
 }
+if (only === undefined || only === 'files') await measureFiles()
 await service.stop()
 rmSync(home, { recursive: true })
 
@@ -74,19 +80,68 @@ function pathOf(path: string): string {
 
 async function measure(route: Route, path: string): Promise<void> {
   const bodies = [...largeBodies(route), ...excessiveBodies(route)]
-  const stride = Math.max(1, Math.ceil(bodies.length / BODIES_MAX))
+  const method = route.method.toUpperCase()
+  await measureAll(
+    route.operationId,
+    bodies.map((body) => ({ what: body.what, ask: () => ({ method, path, body: body.text }) })),
+  )
+}
+
+async function measureUploads(route: Route, path: string): Promise<void> {
+  const uploads = hostileUploads(route).map(({ what, mediaType, bytes }) => ({
+    what: `${mediaType}: ${what}`,
+    ask: () => ({ method: 'POST', path, mediaType, body: bytes() }),
+  }))
+  await measureAll(`${route.operationId}, uploads`, uploads)
+}
+
+/** Parquet files with hostile footers: what makes a table of them, adds them, and reads them. */
+async function measureFiles(): Promise<void> {
+  const asked = hostileFooters().flatMap(({ what, file, isFitting }, i) => {
+    const path = join(folder, `${i}.parquet`)
+    writeFileSync(path, file())
+    const add = (json: object, at: string) => ({
+      what,
+      ask: () => ({ method: 'POST', path: at, body: JSON.stringify(json) }),
+    })
+    const adding = add({ files: [{ path }] }, '/v1/tables/flights/files')
+    const inferring = add({ name: `t${i}`, infer_from: path }, '/v1/tables')
+    const reads = isFitting ? READS : []
+    return [
+      adding,
+      inferring,
+      ...reads.map((read) => ({
+        what: `${read} of ${what}`,
+        ask: () => ({ path: `/v1/tables/flights${read}` }),
+      })),
+    ]
+  })
+  await measureAll('files by path', asked)
+}
+
+const READS = [
+  ...['', '/rows?limit=1', '/rows?limit=1&filter=id=1', '/columns/id/statistics'],
+  ...['csv', 'parquet', 'arrow'].map((format) => `/dump?format=${format}`),
+]
+
+interface Asked {
+  readonly what: string
+  /** Made when it is sent. */
+  ask(): Question
+}
+
+async function measureAll(name: string, asked: readonly Asked[]): Promise<void> {
+  const stride = Math.max(1, Math.ceil(asked.length / BODIES_MAX))
   const holds: Hold[] = []
-  for (let i = 0; i < bodies.length; i += stride) {
-    holds.push(await holdOf(route, path, bodies[i] as HostileBody))
-  }
+  for (let i = 0; i < asked.length; i += stride) holds.push(await holdOf(asked[i] as Asked))
   holds.sort((left, right) => right.heldMs - left.heldMs)
   const shown = holds.slice(0, only === undefined ? 1 : 20)
   for (const { heldMs, seenMs, mainThreadMs, what } of shown) {
     const times = [heldMs, seenMs, mainThreadMs].map((ms) => ms.toFixed(0))
-    printRow([route.operationId, String(holds.length), ...times, what])
+    printRow([name, String(holds.length), ...times, what])
   }
   const longest = holds[0]?.heldMs ?? 0
-  const what = `longest hold by a hostile body: ${route.operationId}`
+  const what = `longest hold by a hostile body: ${name}`
   report.figure({ what, value: longest, unit: 'ms', aim: AIM })
 }
 
@@ -97,24 +152,22 @@ interface Hold {
   readonly what: string
 }
 
-async function holdOf(route: Route, path: string, body: HostileBody): Promise<Hold> {
+async function holdOf({ what, ask }: Asked): Promise<Hold> {
+  const question = ask()
   await longestHoldMs(service)
   const beforeMs = mainThreadCpuMs(service.pid)
-  await post(route, path, body)
+  await send(question)
   const seenMs = await longestHoldMs(service)
   const mainThreadMs = mainThreadCpuMs(service.pid) - beforeMs
-  return { heldMs: Math.min(seenMs, mainThreadMs), seenMs, mainThreadMs, what: body.what }
+  return { heldMs: Math.min(seenMs, mainThreadMs), seenMs, mainThreadMs, what }
 }
 
-async function post({ method }: Route, path: string, { text }: HostileBody): Promise<void> {
+async function send(question: Question): Promise<void> {
   const connection = await HttpConnection.open(service.url)
   try {
-    const { status, body } = await connection.ask({
-      method: method.toUpperCase(),
-      path,
-      body: text,
-    })
-    if (status >= 500 && status !== 501) throw new Error(`${path}: ${status} ${body.toString()}`)
+    const { status, body } = await connection.ask(question)
+    if (status < 500 || status === 501) return
+    throw new Error(`${question.path}: ${status} ${body.toString()}`)
   } finally {
     connection.close()
   }

@@ -10,7 +10,9 @@ export interface Reply {
 export interface Question {
   readonly method?: string
   readonly path: string
-  readonly body?: string
+  readonly body?: string | Uint8Array
+  /** Of the body; JSON without it. */
+  readonly mediaType?: string
   readonly headers?: string
 }
 
@@ -56,15 +58,26 @@ export class HttpConnection {
     return new HttpConnection(socket, host)
   }
 
-  ask({ method = 'GET', path, body, headers = '' }: Question): Promise<Reply> {
+  ask({
+    method = 'GET',
+    path,
+    body,
+    mediaType = 'application/json',
+    headers = '',
+  }: Question): Promise<Reply> {
     const length = body === undefined ? '' : `content-length: ${Buffer.byteLength(body)}\r\n`
-    const type = body === undefined ? '' : 'content-type: application/json\r\n'
+    const type = body === undefined ? '' : `content-type: ${mediaType}\r\n`
     const fields = `host: ${this.#host}\r\n${headers}${type}${length}`
     const head = `${method} ${path} HTTP/1.1\r\n${fields}\r\n`
     if (this.#waiting !== undefined) throw new Error('the last request has no reply yet')
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject }
-      this.#socket.write(body === undefined ? head : head + body)
+      if (body instanceof Uint8Array) {
+        this.#socket.write(head)
+        this.#socket.write(body)
+      } else {
+        this.#socket.write(body === undefined ? head : head + body)
+      }
     })
   }
 

@@ -8,11 +8,12 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { parquetMetadataAsync } from 'hyparquet'
 import { nameMappingOf } from '../src/core/schema/name-mapping.ts'
+import { runSteps } from '../src/core/steps.ts'
 import type { Schema } from '../src/core/value/type.ts'
 import { type ParquetFooter, readParquetFooter } from '../src/formats/parquet/footer/footer.ts'
 import { inferSchemaFields } from '../src/formats/parquet/schema/parquet-schema.ts'
 import { matchFileSchema } from '../src/formats/parquet/schema/schema-match.ts'
-import { fileMetrics } from '../src/formats/parquet/statistics/file-metrics.ts'
+import { fileMetricsSteps } from '../src/formats/parquet/statistics/file-metrics.ts'
 import { openLocalStore } from '../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../src/objects/object-store.ts'
 import { printMachine, versionsOf } from './machine.ts'
@@ -65,7 +66,8 @@ async function measureTail({ store, locations, first, tailBytes }: Load): Promis
     locations,
     async (location) => {
       const footer = await readFooter(store, location, tailBytes)
-      fileMetrics(footer, matchFileSchema({ footer, schema, nameMapping }), schema)
+      const match = matchFileSchema({ footer, schema, nameMapping })
+      runSteps(fileMetricsSteps(footer, match, schema))
     },
   )
   const hyparquet = await measure('peer: hyparquet metadata', locations, async (location) => {

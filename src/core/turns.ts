@@ -1,3 +1,5 @@
+import { runStepsInTurns } from './steps.ts'
+
 /** Length of a slice of work between two turns of the event loop. */
 const SLICE_MS = 8
 
@@ -49,16 +51,24 @@ export async function sortInTurns<T>(
   compare: (left: T, right: T) => number,
   turns = new Turns(),
 ): Promise<readonly T[]> {
+  return runStepsInTurns(sortSteps(items, compare), () => turns.take())
+}
+
+/** As `sortInTurns`, in steps. */
+export function* sortSteps<T>(
+  items: readonly T[],
+  compare: (left: T, right: T) => number,
+): Generator<void, readonly T[]> {
   if (items.length <= RUN_LENGTH) return items.toSorted(compare)
   let runs: (readonly T[])[] = []
   for (let start = 0; start < items.length; start += RUN_LENGTH) {
-    await turns.take()
+    yield
     runs.push(items.slice(start, start + RUN_LENGTH).sort(compare))
   }
   while (runs.length > 1) {
     const merged: (readonly T[])[] = []
     for (let i = 0; i < runs.length; i += 2) {
-      merged.push(await mergeInTurns(runs[i] ?? [], runs[i + 1] ?? [], { compare, turns }))
+      merged.push(yield* mergeSteps(runs[i] ?? [], runs[i + 1] ?? [], compare))
     }
     runs = merged
   }
@@ -66,20 +76,20 @@ export async function sortInTurns<T>(
 }
 
 /** Items of `left` come before equal ones of `right`. */
-async function mergeInTurns<T>(
+function* mergeSteps<T>(
   left: readonly T[],
   right: readonly T[],
-  { compare, turns }: { readonly compare: (left: T, right: T) => number; readonly turns: Turns },
-): Promise<readonly T[]> {
+  compare: (left: T, right: T) => number,
+): Generator<void, readonly T[]> {
   const merged: T[] = []
   let at = 0
   for (const item of left) {
     while (at < right.length && compare(right[at] as T, item) < 0) {
       merged.push(right[at++] as T)
-      if (merged.length % RUN_LENGTH === 0) await turns.take()
+      if (merged.length % RUN_LENGTH === 0) yield
     }
     merged.push(item)
-    if (merged.length % RUN_LENGTH === 0) await turns.take()
+    if (merged.length % RUN_LENGTH === 0) yield
   }
   return merged.concat(right.slice(at))
 }

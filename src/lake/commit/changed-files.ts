@@ -32,7 +32,7 @@ async function isChanged(
   if (isSameVersion({ ...asStaged, sizeBytes: dataFile.fileSizeBytes }, info)) return false
   try {
     const { identity } = await readFooterOf(objects, dataFile.path)
-    return identity().footerSha256 !== asStaged.footerSha256
+    return (await identity()).footerSha256 !== asStaged.footerSha256
   } catch (error) {
     if (error instanceof CatalogError) return true
     throw error

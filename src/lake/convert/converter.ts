@@ -147,7 +147,7 @@ export class Converter {
    */
   async convert<T>(
     conversion: Conversion,
-    place: (made: LocalResult, identity: () => SourceIdentity) => Promise<T>,
+    place: (made: LocalResult, identity: () => Promise<SourceIdentity>) => Promise<T>,
   ): Promise<T> {
     const { source, definition, readAs, schema, idsInFile, restriction, held, ...output } =
       conversion

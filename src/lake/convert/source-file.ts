@@ -10,13 +10,13 @@ import { Turns } from '../../core/turns.ts'
 import type { Field, Schema } from '../../core/value/type.ts'
 import type { EqualityDelete, SourceFile } from '../../engine/engine.ts'
 import { readDeletedRows } from '../../formats/deletes/deletion-vector.ts'
-import { withLocalMoments } from '../../formats/parquet/footer/early-moments.ts'
+import { withLocalMomentsSteps } from '../../formats/parquet/footer/early-moments.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import { namesInFile } from '../../formats/parquet/schema/names-in-file.ts'
-import { requireSupportedPages } from '../../formats/parquet/statistics/supported-file.ts'
+import { requireSupportedPagesSteps } from '../../formats/parquet/statistics/supported-file.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { columnNames } from '../file/column-names.ts'
-import { type FooterOfFile, readFooterOf } from '../file/read-footer.ts'
+import { type FooterOfFile, overChunks, readFooterOf } from '../file/read-footer.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import { namingDeleteFile, requireCounted } from './data-file-faults.ts'
 import type { LocalPaths, NewEnd } from './local-file-cache.ts'
@@ -38,7 +38,7 @@ export async function describeSource(
   requireParquet(dataFile)
   const seen = await readFooterOf(objects, dataFile.path)
   const { footer, identity } = seen
-  requireSupportedPages(footer)
+  await overChunks(footer, requireSupportedPagesSteps(footer))
   requireCounted(dataFile, footer.rowCount)
   const known = {
     names: columnNames(definition, schema),
@@ -64,7 +64,7 @@ export async function describeSource(
     ),
   )
   const file = {
-    path: await pathOf(dataFile.path, { seen, end: newEndOf(footer) }),
+    path: await pathOf(dataFile.path, { seen, end: await newEndOf(footer) }),
     columns: schema.fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
     ...known,
     ...(vector !== undefined && {
@@ -94,15 +94,15 @@ export async function describeNewFile(
   const names = { mapping, isGuessed: true }
   const namesById = namesInFile(footer, fields, { names, constants: NO_CONSTANTS })
   return {
-    path: await pathOf(location, { seen, end: newEndOf(footer) }),
+    path: await pathOf(location, { seen, end: await newEndOf(footer) }),
     columns: fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
     names,
   }
 }
 
 /** For the few files that engines would not read exactly as they are. */
-function newEndOf(footer: ParquetFooter): NewEnd | undefined {
-  const bytes = withLocalMoments(footer)
+async function newEndOf(footer: ParquetFooter): Promise<NewEnd | undefined> {
+  const bytes = await overChunks(footer, withLocalMomentsSteps(footer))
   return bytes === undefined ? undefined : { offset: footer.footerOffset, footer: bytes }
 }
 
@@ -150,7 +150,7 @@ async function describeEquality(
   }
   const seen = await readFooterOf(objects, path)
   const { footer: deleteFooter } = seen
-  requireSupportedPages(deleteFooter)
+  await overChunks(deleteFooter, requireSupportedPagesSteps(deleteFooter))
   const fields = equalityIds.map((id) => columnOfAnySchema(definition, id))
   const names = columnNames(definition, { schemaId: 0, fields, identifierFieldIds: [] })
   const constantsOf = (each: DataFile) => partitionConstants(definition.partitionSpecs, each)
@@ -168,7 +168,7 @@ async function describeEquality(
   if (lacking !== undefined) {
     throw new CatalogError('file-corrupt', `${path} lacks the column ${lacking.field.name}`)
   }
-  const local = await pathOf(path, { seen, end: newEndOf(deleteFooter) })
+  const local = await pathOf(path, { seen, end: await newEndOf(deleteFooter) })
   return { path: local, columns, names, constants }
 }
 

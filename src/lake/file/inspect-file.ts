@@ -16,14 +16,17 @@ import type { StagedFile } from '../../core/table/transaction.ts'
 import { readAliases } from '../../core/table-properties.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
-import { fileMetrics, valueRanges } from '../../formats/parquet/statistics/file-metrics.ts'
-import { requireSupported } from '../../formats/parquet/statistics/supported-file.ts'
+import {
+  fileMetricsSteps,
+  valueRangesSteps,
+} from '../../formats/parquet/statistics/file-metrics.ts'
+import { requireSupportedSteps } from '../../formats/parquet/statistics/supported-file.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { columnNames } from './column-names.ts'
 import { withoutRequired } from './converted-file.ts'
 import { leadsThroughLink } from './own-names.ts'
 import { columnsOfPath } from './path-columns.ts'
-import { type FooterOfFile, namingFile, readFooterOf } from './read-footer.ts'
+import { type FooterOfFile, namingFile, overChunks, readFooterOf } from './read-footer.ts'
 
 const PARTITION_LENGTH_MAX = 16 * 1024
 const NAME_LENGTH_SHOWN = 100
@@ -139,12 +142,12 @@ export async function inspectForLater(
   location: string,
 ): Promise<StagedFile> {
   const file = await readOwnFooter(objects, location)
-  const staged = describeFile(definition, location, {
+  const staged = await describeFile(definition, location, {
     ...file,
     nullsChecked: 'by-nobody',
     isPathRead: true,
   })
-  const { modifiedAtMs, version, footerSha256 } = file.identity()
+  const { modifiedAtMs, version, footerSha256 } = await file.identity()
   return { ...staged, asStaged: { modifiedAtMs, footerSha256, ...(version && { version }) } }
 }
 
@@ -159,34 +162,34 @@ function requireOwnName(location: string, own: string): void {
 }
 
 /** Failures name the file. */
-function describeFile(
+async function describeFile(
   definition: TableDefinition,
   location: string,
   read: FileToDescribe,
-): StagedFile {
-  const { file, spans } = describeWhole(definition, location, read)
+): Promise<StagedFile> {
+  const { file, spans } = await describeWhole(definition, location, read)
   if (spans.length > 0) throw namingFile(spansPartitions(spans), location)
   return file
 }
 
-function describeWhole(
+async function describeWhole(
   definition: TableDefinition,
   location: string,
   file: FileToDescribe,
-): SpanningFile {
+): Promise<SpanningFile> {
   try {
-    return stagedFile(definition, location, file)
+    return await overChunks(file.footer, stagedFileSteps(definition, location, file))
   } catch (error) {
     throw namingFile(error, location)
   }
 }
 
-function stagedFile(
+function* stagedFileSteps(
   definition: TableDefinition,
   path: string,
   { footer, fileSizeBytes, nullsChecked, isPathRead }: FileToDescribe,
-): SpanningFile {
-  requireSupported(footer)
+): Generator<void, SpanningFile> {
+  yield* requireSupportedSteps(footer)
   const schema = currentSchema(definition)
   const spec = defaultSpec(definition)
   const nameMapping = nameMappingOf(schema, readAliases(definition.properties))
@@ -196,18 +199,20 @@ function stagedFile(
   const known = withoutRequiredOf(schema, constants)
   const matched = nullsChecked === 'by-nobody' ? known : withoutRequired(schema)
   const { mapping: readBy } = columnNames(definition, schema)
+  yield
   const match = matchFileSchema({ footer, schema: matched, nameMapping, readBy })
+  yield
   const unpartitioned: DataFile = {
     content: 'data',
     path,
     format: 'parquet',
     specId: spec.specId,
     partition: [],
-    ...fileMetrics(footer, match, schema),
+    ...(yield* fileMetricsSteps(footer, match, schema)),
     fileSizeBytes,
   }
   const fieldIds = new Set(spec.fields.map(({ sourceId }) => sourceId))
-  const { least, greatest } = valueRanges(footer, match, { schema, fieldIds })
+  const { least, greatest } = yield* valueRangesSteps(footer, match, { schema, fieldIds })
   const statistics = {
     ...fileStatistics(unpartitioned),
     lowerBound: (fieldId: number) => least.get(fieldId),

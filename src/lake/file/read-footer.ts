@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CatalogError } from '../../core/errors.ts'
 import { FOOTER_TAIL_BYTES } from '../../core/limits.ts'
+import { runSteps, runStepsInTurns } from '../../core/steps.ts'
 import { Turns } from '../../core/turns.ts'
 import {
   type ParquetFooter,
@@ -17,8 +18,12 @@ export interface FooterOfFile {
   readonly fileSizeBytes: number
   readonly version: string
   /** Hashes the footer: only those who remember the file ask. */
-  identity(): SourceIdentity
+  identity(): Promise<SourceIdentity>
 }
+
+/** Column chunks that are looked at without a turn for others: about a millisecond's work. */
+const CHUNKS_AT_ONCE = 1_024
+const HASHED_AT_ONCE_BYTES = 4 * 1024 * 1024
 
 export async function readFooterOf(objects: ObjectStore, location: string): Promise<FooterOfFile> {
   const tail = await objects.readTail(location, FOOTER_TAIL_BYTES)
@@ -34,14 +39,34 @@ export async function readFooterOf(objects: ObjectStore, location: string): Prom
       footer,
       fileSizeBytes: sizeBytes,
       version,
-      identity: () => {
-        const footerSha256 = createHash('sha256').update(bytes).digest('hex')
+      identity: async () => {
+        const footerSha256 = await sha256Of(bytes)
         return { path: location, sizeBytes, modifiedAtMs, version, footerSha256 }
       },
     }
   } catch (error) {
     throw namingFile(error, location)
   }
+}
+
+/** Runs steps that look at every column chunk: of a long footer, in turns with other work. */
+export async function overChunks<T>(
+  { leaves, rowGroups }: ParquetFooter,
+  steps: Generator<void, T>,
+): Promise<T> {
+  if (leaves.length * rowGroups.length <= CHUNKS_AT_ONCE) return runSteps(steps)
+  const turns = new Turns()
+  return await runStepsInTurns(steps, () => turns.take())
+}
+
+async function sha256Of(bytes: Uint8Array): Promise<string> {
+  const hash = createHash('sha256')
+  const turns = new Turns()
+  for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE_BYTES) {
+    if (at > 0) await turns.take()
+    hash.update(bytes.subarray(at, at + HASHED_AT_ONCE_BYTES))
+  }
+  return hash.digest('hex')
 }
 
 /** The failure with the file's path in its message and facts. */

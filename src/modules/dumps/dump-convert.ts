@@ -31,8 +31,8 @@ export async function obtainShard(
         ...{ definition, source, restriction, held: build.held, readAs: schema },
         ...{ schema, format, compression, signal, onWrite },
       },
-      (result, identity) => {
-        build.record.add(identity())
+      async (result, identity) => {
+        build.record.add(await identity())
         conversion?.onWrite(result.bytes)
         signal.throwIfAborted()
         conversion?.end()

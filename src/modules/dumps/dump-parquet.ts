@@ -10,12 +10,12 @@ import type { Schema } from '../../core/value/type.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import type { StitchPlan } from '../../formats/parquet/stitch/stitch.ts'
 import { planStitchInTurns } from '../../formats/parquet/stitch/stitch-in-turns.ts'
-import { stitchProblem } from '../../formats/parquet/stitch/stitch-problem.ts'
-import { projectFileSchema } from '../../formats/parquet/stitch/stitch-projection.ts'
+import { stitchProblemSteps } from '../../formats/parquet/stitch/stitch-problem.ts'
+import { projectFileSchemaSteps } from '../../formats/parquet/stitch/stitch-projection.ts'
 import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
 import { namingDataFile, requireRows } from '../../lake/convert/data-file-faults.ts'
 import { columnNames } from '../../lake/file/column-names.ts'
-import { type FooterOfFile, readFooterOf } from '../../lake/file/read-footer.ts'
+import { type FooterOfFile, overChunks, readFooterOf } from '../../lake/file/read-footer.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainEmptyShard, obtainShard } from './dump-convert.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
@@ -215,7 +215,7 @@ async function inspect(
     const copied = await findCopyable(deps, build, { location: dataFile.path, schema, constants })
     if (copied === undefined) return undefined
     requireRows(source, copied.footer.rowCount)
-    build.record.add(copied.identity())
+    build.record.add(await copied.identity())
     return copied
   } catch (error) {
     throw namingDataFile(error, dataFile)
@@ -264,9 +264,10 @@ async function findCopyable(
   { location, schema, constants }: Shown,
 ): Promise<Copied | undefined> {
   const { footer, identity } = await readFooterOf(deps.objects, location)
-  if (stitchProblem(footer) !== undefined) return undefined
+  if ((await overChunks(footer, stitchProblemSteps(footer))) !== undefined) return undefined
   const names = columnNames(state.definition, schema)
-  const projection = projectFileSchema({ footer, schema, names, constants })
+  const projecting = projectFileSchemaSteps({ footer, schema, names, constants })
+  const projection = await overChunks(footer, projecting)
   if (projection.outcome === 'differs') return undefined
   const { schema: shown } = projection
   return { location, footer, identity, schema: shown, key: physicalSchemaKey(shown) }

@@ -16,7 +16,7 @@ import { typeName } from '../../core/value/type.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { schemaToJson } from '../../formats/metadata/schema-json.ts'
 import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
-import { fileMetrics } from '../../formats/parquet/statistics/file-metrics.ts'
+import { fileMetricsSteps } from '../../formats/parquet/statistics/file-metrics.ts'
 import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
@@ -25,7 +25,7 @@ import {
   PendingUploads,
 } from '../../lake/deletion/pending-uploads.ts'
 import { withoutRequired } from '../../lake/file/converted-file.ts'
-import { readFooterOf } from '../../lake/file/read-footer.ts'
+import { overChunks, readFooterOf } from '../../lake/file/read-footer.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { toCommitOrder } from '../../lake/scan/commit-order.ts'
 import { type PlannedFile, planScan } from '../../lake/scan/plan-files.ts'
@@ -176,8 +176,9 @@ export class SchemaRewrite {
   ): Promise<DataFile> {
     const { footer, fileSizeBytes } = await readFooterOf(this.#deps.objects, path)
     const schema = currentSchema(definition)
+    const match = matchFileSchema({ footer, schema: withoutRequired(schema) })
     return {
-      ...fileMetrics(footer, matchFileSchema({ footer, schema: withoutRequired(schema) }), schema),
+      ...(await overChunks(footer, fileMetricsSteps(footer, match, schema))),
       content: 'data',
       path,
       format: 'parquet',

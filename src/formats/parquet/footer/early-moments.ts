@@ -1,5 +1,7 @@
-import { type ThriftList, type ThriftStruct, writeThriftStruct } from '../thrift/thrift.ts'
+import { isTurnDue } from '../../../core/turns.ts'
+import type { ThriftList, ThriftStruct } from '../thrift/thrift.ts'
 import { findBoolean, findNumber, findStruct, findStructs } from '../thrift/thrift-fields.ts'
+import { writeThriftInSteps } from '../thrift/thrift-steps.ts'
 import type { ColumnChunk, ParquetFooter } from './footer-model.ts'
 
 /** Field of FileMetaData, of SchemaElement, of LogicalType, and of TimestampType. */
@@ -15,25 +17,30 @@ const NANOS = 3
  * The footer with moments in nanoseconds (a timestamp in UTC) as local timestamps of the same
  * numbers, if some may be before 1970; else `undefined`. DuckDB cuts off the nanoseconds of moments
  * as it reads them, before 1970 in the wrong direction; those of local timestamps it keeps.
+ * In steps, with pauses for others.
  */
-export function withLocalMoments(footer: ParquetFooter): Uint8Array | undefined {
+export function* withLocalMomentsSteps(
+  footer: ParquetFooter,
+): Generator<void, Uint8Array | undefined> {
   const elements = findStructs(footer.thrift, SCHEMA) ?? []
   let leafIndex = -1
   let isEarly = false
-  const changed = elements.map((element) => {
-    if ((findNumber(element, CHILD_COUNT) ?? 0) > 0) return element
-    leafIndex++
-    const local = asLocal(element)
+  const changed: ThriftStruct[] = []
+  for (const [i, element] of elements.entries()) {
+    if (isTurnDue(i)) yield
+    const isLeaf = (findNumber(element, CHILD_COUNT) ?? 0) === 0
+    if (isLeaf) leafIndex++
+    const local = isLeaf ? asLocal(element) : undefined
     if (local !== undefined && isAnyEarly(footer, leafIndex)) isEarly = true
-    return local ?? element
-  })
+    changed.push(local ?? element)
+  }
   if (!isEarly) return undefined
   const fields = footer.thrift.fields.map((field) =>
     field.id === SCHEMA
       ? { ...field, value: { ...(field.value as ThriftList), values: changed } }
       : field,
   )
-  return writeThriftStruct({ fields })
+  return yield* writeThriftInSteps({ fields })
 }
 
 function asLocal(element: ThriftStruct): ThriftStruct | undefined {

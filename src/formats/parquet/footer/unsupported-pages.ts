@@ -1,3 +1,4 @@
+import { isTurnDue } from '../../../core/turns.ts'
 import type { ColumnChunk, ParquetFooter, ParquetLeaf } from './footer-model.ts'
 import { shownPath } from './shown-path.ts'
 
@@ -18,15 +19,33 @@ const OTHER_CODECS: Readonly<Record<number, string>> = {
 const ENCODING_READ_MAX = 8
 const BYTE_STREAM_SPLIT = 9
 
-/** Columns with pages in a form that the engine does not know, each told once. */
-export function unsupportedPages({ leaves, rowGroups }: ParquetFooter): UnsupportedColumn[] {
-  return leaves.flatMap((leaf) => {
-    for (const { columns } of rowGroups) {
-      const problem = problemOf(columns[leaf.leafIndex], leaf)
-      if (problem !== undefined) return [{ column: shownPath(leaf.path), problem }]
-    }
-    return []
-  })
+/**
+ * Columns with pages in a form that the engine does not know, each told once; with pauses for
+ * others.
+ */
+export function* unsupportedPagesSteps({
+  leaves,
+  rowGroups,
+}: ParquetFooter): Generator<void, readonly UnsupportedColumn[]> {
+  const found: UnsupportedColumn[] = []
+  for (const leaf of leaves) {
+    const problem = yield* problemSteps(rowGroups, leaf)
+    if (problem !== undefined) found.push({ column: shownPath(leaf.path), problem })
+  }
+  return found
+}
+
+function* problemSteps(
+  rowGroups: ParquetFooter['rowGroups'],
+  leaf: ParquetLeaf,
+): Generator<void, string | undefined> {
+  yield
+  for (const [i, { columns }] of rowGroups.entries()) {
+    const problem = problemOf(columns[leaf.leafIndex], leaf)
+    if (problem !== undefined) return problem
+    if (isTurnDue(i)) yield
+  }
+  return undefined
 }
 
 function problemOf(chunk: ColumnChunk | undefined, leaf: ParquetLeaf): string | undefined {

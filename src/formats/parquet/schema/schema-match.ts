@@ -17,6 +17,8 @@ import { isReadableAs } from './readable-as.ts'
 const PROBLEMS_MAX = 100
 /** Further notes on the columns are left out. */
 const NOTES_MAX = 100
+/** Columns of a file that are held against a table, which never has as many. */
+const FILE_COLUMNS_MAX = 10_000
 
 export interface FileSchemaMatch {
   /**
@@ -47,6 +49,7 @@ export function matchFileSchema(input: {
   readonly canConvert?: boolean
 }): FileSchemaMatch {
   const { footer, schema, nameMapping, readBy, canConvert = false } = input
+  requireFewColumns(footer)
   const columns = fileFields(footer.root)
   const hasFieldIds = columns.some((column) =>
     [...withDescendants(column)].some((field) => field.fieldId !== undefined),
@@ -61,6 +64,13 @@ export function matchFileSchema(input: {
     notes: [...notesOfAll(columns), ...arrowNotes(footer)],
     conversions: matcher.conversions.slice(0, NOTES_MAX),
   }
+}
+
+function requireFewColumns({ leaves }: ParquetFooter): void {
+  if (leaves.length <= FILE_COLUMNS_MAX) return
+  const detail = `the file has ${leaves.length} columns, more than any table`
+  const facts = { problems: [], problemCount: leaves.length - FILE_COLUMNS_MAX }
+  throw new CatalogError('file-schema-mismatch', detail, { facts })
 }
 
 function notesOfAll(columns: readonly FileField[]): readonly string[] {

@@ -1,3 +1,4 @@
+import { isTurnDue } from '../../../core/turns.ts'
 import { encodeSingleValue } from '../../../core/value/single-value.ts'
 import type { PrimitiveType } from '../../../core/value/type.ts'
 import { compareBytes, compareValues, type Value } from '../../../core/value/value.ts'
@@ -34,22 +35,31 @@ const SIGNED_FORMS: ReadonlySet<StatisticForm> = new Set<StatisticForm>([
 /**
  * Bounds over all row groups. A side is missing if any row group with values lacks it. A NaN among
  * the bounds, or a minimum above a maximum, means that the statistics cannot be trusted: no bounds.
- * As `value`, they are the least and the greatest value themselves, of any length.
+ * As `value`, they are the least and the greatest value themselves, of any length. In steps, with
+ * pauses for others.
  */
-export function columnBounds(column: BoundedColumn, precision: Precision = 'bound'): ColumnBounds {
+export function* columnBoundsSteps(
+  column: BoundedColumn,
+  precision: Precision = 'bound',
+): Generator<void, ColumnBounds> {
   const { tableType } = column
-  const chunks = column.chunks.filter(mayHaveValues)
-  const boundsOf = (side: Side) => chunks.map((chunk) => chunkBound(chunk, column, side, precision))
-  const [lowers, uppers] = [boundsOf('lower'), boundsOf('upper')]
-  if (lowers.some(Number.isNaN) || uppers.some(Number.isNaN)) return {}
-  const lower = widest(lowers, tableType, 'lower')
-  const upper = widest(uppers, tableType, 'upper')
+  const lower = new Widest(tableType, 'lower')
+  const upper = new Widest(tableType, 'upper')
+  for (const [i, chunk] of column.chunks.entries()) {
+    if (mayHaveValues(chunk)) {
+      lower.add(chunkBound(chunk, column, 'lower', precision))
+      upper.add(chunkBound(chunk, column, 'upper', precision))
+    }
+    if (isTurnDue(i)) yield
+  }
+  if (lower.hasNaN || upper.hasNaN) return {}
+  const [least, greatest] = [lower.value, upper.value]
   const areCrossed =
-    lower !== undefined && upper !== undefined && compareValues(tableType, lower, upper) > 0
+    least !== undefined && greatest !== undefined && compareValues(tableType, least, greatest) > 0
   if (areCrossed) return {}
   return {
-    ...(lower === undefined ? {} : { lower: encodeSingleValue(tableType, lower) }),
-    ...(upper === undefined ? {} : { upper: encodeSingleValue(tableType, upper) }),
+    ...(least === undefined ? {} : { lower: encodeSingleValue(tableType, least) }),
+    ...(greatest === undefined ? {} : { upper: encodeSingleValue(tableType, greatest) }),
   }
 }
 
@@ -73,19 +83,33 @@ function chunkBound(
   return statisticValue(bytes, kind)
 }
 
-function widest(
-  values: readonly (Value | undefined)[],
-  type: PrimitiveType,
-  side: Side,
-): Value | undefined {
-  let widest: Value | undefined
-  for (const value of values) {
-    if (value === undefined) return undefined
-    const order = widest === undefined ? 0 : compareValues(type, value, widest)
-    const isWider = side === 'lower' ? order < 0 : order > 0
-    if (widest === undefined || isWider) widest = value
+/** The widest of the bounds of row groups on one side. */
+class Widest {
+  readonly #type: PrimitiveType
+  readonly #side: Side
+  #widest: Value | undefined
+  #isUnknown = false
+  hasNaN = false
+
+  constructor(type: PrimitiveType, side: Side) {
+    this.#type = type
+    this.#side = side
   }
-  return widest
+
+  /** `undefined` if one of them is. */
+  get value(): Value | undefined {
+    return this.#isUnknown ? undefined : this.#widest
+  }
+
+  add(value: Value | undefined): void {
+    if (Number.isNaN(value)) this.hasNaN = true
+    if (value === undefined) this.#isUnknown = true
+    if (this.hasNaN || this.#isUnknown || value === undefined) return
+    const widest = this.#widest
+    const order = widest === undefined ? 0 : compareValues(this.#type, value, widest)
+    const isWider = this.#side === 'lower' ? order < 0 : order > 0
+    if (widest === undefined || isWider) this.#widest = value
+  }
 }
 
 function trustedBytes(

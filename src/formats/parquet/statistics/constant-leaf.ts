@@ -4,7 +4,7 @@ import type { PrimitiveType } from '../../../core/value/type.ts'
 import { compareBytes, type Value } from '../../../core/value/value.ts'
 import type { ColumnChunk, ParquetFooter, ParquetLeaf } from '../footer/footer-model.ts'
 import { leafTypeOf } from '../schema/leaf-type.ts'
-import { columnBounds } from './column-bounds.ts'
+import { columnBoundsSteps } from './column-bounds.ts'
 
 const FIELD_ID = 1
 const SPEC = {
@@ -16,17 +16,18 @@ const SPEC = {
 
 /**
  * Whether statistics prove that a column outside lists has this value, and no other, in every row.
+ * In steps, with pauses for others.
  */
-export function isConstantLeaf(
+export function* constantLeafSteps(
   { rowCount, rowGroups }: ParquetFooter,
   { leaf, type }: { readonly leaf: ParquetLeaf; readonly type: PrimitiveType },
   value: Value | null,
-): boolean {
+): Generator<void, boolean> {
   const leafType = leafTypeOf(leaf)
   if (rowCount === 0) return true
   if ('unsupported' in leafType) return false
   const chunks = rowGroups.map((group) => group.columns[leaf.leafIndex] as ColumnChunk)
-  const { lower, upper } = columnBounds({ leaf, leafType, tableType: type, chunks })
+  const { lower, upper } = yield* columnBoundsSteps({ leaf, leafType, tableType: type, chunks })
   const nulls = nullCountOf(chunks)
   const statistics: FileStatistics = {
     recordCount: rowCount,

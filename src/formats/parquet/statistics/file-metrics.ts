@@ -3,7 +3,7 @@ import type { PrimitiveType, Schema, Type } from '../../../core/value/type.ts'
 import type { ColumnChunk, ParquetFooter } from '../footer/footer-model.ts'
 import { leafTypeOf } from '../schema/leaf-type.ts'
 import type { FileSchemaMatch } from '../schema/schema-match.ts'
-import { type BoundedColumn, type ColumnBounds, columnBounds } from './column-bounds.ts'
+import { type BoundedColumn, columnBoundsSteps } from './column-bounds.ts'
 
 /** Metrics of a file for its manifest entry, from the footer alone. */
 export interface FileMetrics extends ColumnMetrics {
@@ -19,25 +19,38 @@ export interface FileMetrics extends ColumnMetrics {
 
 /**
  * Metrics by field id of the table, with bounds in the table's types. As in Iceberg, fields inside
- * a list or map have counts but no bounds. A Parquet footer has no NaN counts.
+ * a list or map have counts but no bounds. A Parquet footer has no NaN counts. In steps, with
+ * pauses for others.
  */
-export function fileMetrics(
+export function* fileMetricsSteps(
   footer: ParquetFooter,
   match: FileSchemaMatch,
   schema: Schema,
-): FileMetrics {
-  const columns = matchedColumns(footer, match, schema)
-  const bounds = columns
-    .filter(({ leaf }) => !leaf.isRepeated)
-    .map((column): [number, ColumnBounds] => [column.fieldId, columnBounds(column)])
+): Generator<void, FileMetrics> {
+  const counts = {
+    columnSizes: new Map<number, number>(),
+    valueCounts: new Map<number, number>(),
+    nullValueCounts: new Map<number, number>(),
+    lowerBounds: new Map<number, Uint8Array>(),
+    upperBounds: new Map<number, Uint8Array>(),
+  }
+  for (const column of matchedColumns(footer, match, schema)) {
+    const { fieldId, chunks } = column
+    yield
+    counts.columnSizes.set(fieldId, total(chunks, 'compressedBytes'))
+    counts.valueCounts.set(fieldId, total(chunks, 'valueCount'))
+    const nullCount = nullCountOf(chunks)
+    if (nullCount !== undefined) counts.nullValueCounts.set(fieldId, nullCount)
+    if (column.leaf.isRepeated) continue
+    const { lower, upper } = yield* columnBoundsSteps(column)
+    if (lower !== undefined) counts.lowerBounds.set(fieldId, lower)
+    if (upper !== undefined) counts.upperBounds.set(fieldId, upper)
+  }
+  yield
   const splitOffsets = splitOffsetsOf(footer)
   return {
     recordCount: footer.rowCount,
-    columnSizes: byFieldId(columns, ({ chunks }) => total(chunks.map((c) => c.compressedBytes))),
-    valueCounts: byFieldId(columns, ({ chunks }) => total(chunks.map((c) => c.valueCount))),
-    nullValueCounts: byFieldId(columns, ({ chunks }) => nullCountOf(chunks)),
-    lowerBounds: new Map(bounds.flatMap(([id, { lower }]) => (lower ? [[id, lower]] : []))),
-    upperBounds: new Map(bounds.flatMap(([id, { upper }]) => (upper ? [[id, upper]] : []))),
+    ...counts,
     ...(splitOffsets.length === 0 ? {} : { splitOffsets }),
   }
 }
@@ -52,16 +65,16 @@ export interface ValueRanges {
  * Ranges of the columns that a partition is decided by. Bounds are cut, and rounded away from the
  * values; these are not.
  */
-export function valueRanges(
+export function* valueRangesSteps(
   footer: ParquetFooter,
   match: FileSchemaMatch,
   { schema, fieldIds }: { readonly schema: Schema; readonly fieldIds: ReadonlySet<number> },
-): ValueRanges {
+): Generator<void, ValueRanges> {
   const [least, greatest] = [new Map<number, Uint8Array>(), new Map<number, Uint8Array>()]
   if (fieldIds.size === 0) return { least, greatest }
   for (const column of matchedColumns(footer, match, schema)) {
     if (!fieldIds.has(column.fieldId) || column.leaf.isRepeated) continue
-    const { lower, upper } = columnBounds(column, 'value')
+    const { lower, upper } = yield* columnBoundsSteps(column, 'value')
     if (lower !== undefined) least.set(column.fieldId, lower)
     if (upper !== undefined) greatest.set(column.fieldId, upper)
   }
@@ -72,14 +85,14 @@ interface MatchedColumn extends BoundedColumn {
   readonly fieldId: number
 }
 
-function matchedColumns(
+function* matchedColumns(
   footer: ParquetFooter,
   match: FileSchemaMatch,
   schema: Schema,
-): readonly MatchedColumn[] {
+): Generator<MatchedColumn> {
   const types = new Map<number, PrimitiveType>()
   for (const field of schema.fields) collectPrimitives(field.id, field.type, types)
-  return footer.leaves.map((leaf) => {
+  for (const leaf of footer.leaves) {
     const fieldId = match.fieldIds[leaf.leafIndex]
     const tableType = fieldId === undefined ? undefined : types.get(fieldId)
     const leafType = leafTypeOf(leaf)
@@ -87,20 +100,8 @@ function matchedColumns(
       throw new Error(`column ${leaf.path.join('.')} is not matched to the schema`)
     }
     const chunks = footer.rowGroups.map((group) => group.columns[leaf.leafIndex] as ColumnChunk)
-    return { fieldId, leaf, leafType, tableType, chunks }
-  })
-}
-
-function byFieldId(
-  columns: readonly MatchedColumn[],
-  count: (column: MatchedColumn) => number | undefined,
-): ReadonlyMap<number, number> {
-  const counts = new Map<number, number>()
-  for (const column of columns) {
-    const value = count(column)
-    if (value !== undefined) counts.set(column.fieldId, value)
+    yield { fieldId, leaf, leafType, tableType, chunks }
   }
-  return counts
 }
 
 function collectPrimitives(id: number, type: Type, types: Map<number, PrimitiveType>): void {
@@ -137,6 +138,6 @@ function splitOffsetsOf(footer: ParquetFooter): readonly number[] {
     .sort((a, b) => a - b)
 }
 
-function total(counts: readonly number[]): number {
-  return counts.reduce((sum, count) => sum + count, 0)
+function total(chunks: readonly ColumnChunk[], of: 'compressedBytes' | 'valueCount'): number {
+  return chunks.reduce((sum, chunk) => sum + chunk[of], 0)
 }

@@ -1,9 +1,10 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { isTurnDue } from '../../../core/turns.ts'
 import { MICROS_PER_DAY } from '../../../core/value/date-time.ts'
 import { LONG_MAX, LONG_MIN } from '../../../core/value/single-value.ts'
 import type { ColumnChunk, ParquetFooter, ParquetLeaf } from '../footer/footer-model.ts'
 import { shownPath } from '../footer/shown-path.ts'
-import { type UnsupportedColumn, unsupportedPages } from '../footer/unsupported-pages.ts'
+import { type UnsupportedColumn, unsupportedPagesSteps } from '../footer/unsupported-pages.ts'
 import { type LeafType, leafTypeOf } from '../schema/leaf-type.ts'
 
 const COLUMNS_TOLD_MAX = 100
@@ -25,15 +26,16 @@ const TICKS_PER_MICRO: Readonly<Record<string, { times: bigint; over: bigint }>>
 /**
  * Refuses a file with rows that could never be read again, as far as its footer tells: pages in a
  * form that the engine does not know, times outside a day, milliseconds that overflow. Throws
- * `file-unsupported`, which names each column and what to do.
+ * `file-unsupported`, which names each column and what to do. In steps, with pauses for others.
  */
-export function requireSupported(footer: ParquetFooter): void {
-  refuse([...unsupportedPages(footer), ...unsupportedValues(footer)])
+export function* requireSupportedSteps(footer: ParquetFooter): Generator<void, void> {
+  const pages = yield* unsupportedPagesSteps(footer)
+  refuse([...pages, ...(yield* unsupportedValuesSteps(footer))])
 }
 
 /** The same for pages alone: what a file holds that is in a table is decided when it is read. */
-export function requireSupportedPages(footer: ParquetFooter): void {
-  refuse(unsupportedPages(footer))
+export function* requireSupportedPagesSteps(footer: ParquetFooter): Generator<void, void> {
+  refuse(yield* unsupportedPagesSteps(footer))
 }
 
 function refuse(columns: readonly UnsupportedColumn[]): void {
@@ -45,24 +47,40 @@ function refuse(columns: readonly UnsupportedColumn[]): void {
   })
 }
 
-function unsupportedValues({ leaves, rowGroups }: ParquetFooter): readonly UnsupportedColumn[] {
-  return leaves.flatMap((leaf) => {
-    const leafType = leafTypeOf(leaf)
-    if ('unsupported' in leafType) return []
-    const column = shownPath(leaf.path)
-    const chunks = rowGroups.map(({ columns }) => columns[leaf.leafIndex])
-    if (leafType.form === 'text' && chunks.some((chunk) => bounds(chunk).some(isNotText))) {
-      return [
-        { column, problem: 'has text that is not UTF-8: write the file again with valid text' },
-      ]
-    }
-    const limits = limitsOf(leafType)
-    if (limits === undefined) return []
-    const isOutside = chunks.some((chunk) =>
-      extremes(chunk, leaf).some((ticks) => ticks < limits.min || ticks > limits.max),
-    )
-    return isOutside ? [{ column, problem: limits.problem }] : []
-  })
+function* unsupportedValuesSteps(
+  footer: ParquetFooter,
+): Generator<void, readonly UnsupportedColumn[]> {
+  const found: UnsupportedColumn[] = []
+  for (const leaf of footer.leaves) {
+    const problem = yield* valueProblemSteps(footer, leaf)
+    if (problem !== undefined) found.push({ column: shownPath(leaf.path), problem })
+  }
+  return found
+}
+
+const NOT_UTF8 = 'has text that is not UTF-8: write the file again with valid text'
+
+function* valueProblemSteps(
+  { rowGroups }: ParquetFooter,
+  leaf: ParquetLeaf,
+): Generator<void, string | undefined> {
+  yield
+  const leafType = leafTypeOf(leaf)
+  if ('unsupported' in leafType) return undefined
+  const isText = leafType.form === 'text'
+  const limits = limitsOf(leafType)
+  if (!isText && limits === undefined) return undefined
+  for (const [i, { columns }] of rowGroups.entries()) {
+    const chunk = columns[leaf.leafIndex]
+    if (isText && bounds(chunk).some(isNotText)) return NOT_UTF8
+    if (limits !== undefined && isOutside(extremes(chunk, leaf), limits)) return limits.problem
+    if (isTurnDue(i)) yield
+  }
+  return undefined
+}
+
+function isOutside(ticks: readonly bigint[], { min, max }: Limits): boolean {
+  return ticks.some((each) => each < min || each > max)
 }
 
 interface Extreme {

@@ -1,3 +1,4 @@
+import { isTurnDue, sortSteps } from '../../../core/turns.ts'
 import type { ParquetFooter } from '../footer/footer-model.ts'
 import { pagesOf } from './stitch-problem.ts'
 import type { StitchColumn } from './stitch-schema.ts'
@@ -8,7 +9,7 @@ export interface CopyRange {
   readonly lengthBytes: number
 }
 
-interface Pages {
+interface Span {
   readonly offset: number
   end: number
   readonly isKept: boolean
@@ -29,10 +30,19 @@ export class CopyLayout {
   readonly lengthBytes: number
   readonly #placed: readonly PlacedRange[]
 
-  constructor(footer: ParquetFooter, columns: readonly StitchColumn[], target: number) {
+  /** With pauses for others. */
+  static *layoutSteps(
+    footer: ParquetFooter,
+    columns: readonly StitchColumn[],
+    target: number,
+  ): Generator<void, CopyLayout> {
+    return new CopyLayout(yield* copiedSpansSteps(footer, columns), target)
+  }
+
+  private constructor(spans: readonly Span[], target: number) {
     const placed: PlacedRange[] = []
     let next = target
-    for (const { offset, end } of copiedSpans(footer, columns)) {
+    for (const { offset, end } of spans) {
       placed.push({ offset, lengthBytes: end - offset, target: next })
       next += end - offset
     }
@@ -60,11 +70,14 @@ export class CopyLayout {
  * Pages of the kept columns, and small gaps between them. If a column is left out, only pages of
  * the others: data dropped from a table must not leak in its files.
  */
-function copiedSpans(footer: ParquetFooter, columns: readonly StitchColumn[]): readonly Pages[] {
+function* copiedSpansSteps(
+  footer: ParquetFooter,
+  columns: readonly StitchColumn[],
+): Generator<void, readonly Span[]> {
   const kept = new Set(columns.map(({ leafIndex }) => leafIndex))
   const gapBytesMax = kept.size === footer.leaves.length ? GAP_BYTES_MAX : 0
-  const spans: Pages[] = []
-  for (const pages of sortedPages(footer, kept)) {
+  const spans: Span[] = []
+  for (const pages of yield* sortedPagesSteps(footer, kept)) {
     const last = spans.at(-1)
     const isJoined = last?.isKept === pages.isKept && pages.offset - (last?.end ?? 0) <= gapBytesMax
     if (last !== undefined && isJoined) last.end = pages.end
@@ -74,11 +87,17 @@ function copiedSpans(footer: ParquetFooter, columns: readonly StitchColumn[]): r
 }
 
 /** The pages do not overlap: `stitchProblem` has checked. */
-function sortedPages(footer: ParquetFooter, kept: ReadonlySet<number>): readonly Pages[] {
-  return footer.rowGroups
-    .filter(({ rowCount }) => rowCount > 0)
-    .flatMap(({ columns }) =>
-      columns.map((column, i): Pages => ({ ...pagesOf(column), isKept: kept.has(i) })),
-    )
-    .sort((a, b) => a.offset - b.offset)
+function* sortedPagesSteps(
+  { rowGroups }: ParquetFooter,
+  kept: ReadonlySet<number>,
+): Generator<void, readonly Span[]> {
+  const pages: Span[] = []
+  for (const { rowCount, columns } of rowGroups) {
+    if (rowCount === 0) continue
+    for (const [i, column] of columns.entries()) {
+      const { offset, end } = pagesOf(column)
+      if (isTurnDue(pages.push({ offset, end, isKept: kept.has(i) }))) yield
+    }
+  }
+  return yield* sortSteps(pages, (a, b) => a.offset - b.offset)
 }

@@ -1,3 +1,4 @@
+import { isTurnDue, sortSteps } from '../../../core/turns.ts'
 import type { ColumnChunk, ParquetFooter } from '../footer/footer-model.ts'
 import { shownPath } from '../footer/shown-path.ts'
 import { findField } from '../thrift/thrift.ts'
@@ -5,22 +6,29 @@ import { findField } from '../thrift/thrift.ts'
 /**
  * The reason why the row groups of a file cannot be copied unchanged, so that it must be rewritten;
  * `undefined` if they can. Files that readParquetFooter refuses (encryption, columns in other
- * files) never get here.
+ * files) never get here. In steps, with pauses for others.
  */
-export function stitchProblem(footer: ParquetFooter): string | undefined {
+export function* stitchProblemSteps(footer: ParquetFooter): Generator<void, string | undefined> {
   if (findField(footer.thrift, 9) !== undefined) return 'its footer is signed'
   if (isWriterBefore(footer.createdBy, 'parquet-mr', [1, 8])) {
     return `readers must know that ${footer.createdBy} wrote it`
   }
-  const chunks = footer.rowGroups.flatMap(({ rowCount, columns }) => (rowCount > 0 ? columns : []))
-  const odd = chunks.find((column) => !arePagesInPlace(column))
-  if (odd !== undefined) return `the pages of column ${shownPath(odd.path)} are not in one place`
-  return doOverlap(chunks) ? 'pages of its columns overlap' : undefined
+  const pages: Pages[] = []
+  for (const { rowCount, columns } of footer.rowGroups) {
+    if (rowCount === 0) continue
+    for (const column of columns) {
+      if (!arePagesInPlace(column)) {
+        return `the pages of column ${shownPath(column.path)} are not in one place`
+      }
+      if (isTurnDue(pages.push(pagesOf(column)))) yield
+    }
+  }
+  return (yield* doOverlapSteps(pages)) ? 'pages of its columns overlap' : undefined
 }
 
-function doOverlap(chunks: readonly ColumnChunk[]): boolean {
-  const pages = chunks.map(pagesOf).sort((a, b) => a.offset - b.offset)
-  return pages.some(({ end }, i) => end > (pages[i + 1]?.offset ?? end))
+function* doOverlapSteps(pages: readonly Pages[]): Generator<void, boolean> {
+  const sorted = yield* sortSteps(pages, (a, b) => a.offset - b.offset)
+  return sorted.some(({ end }, i) => end > (sorted[i + 1]?.offset ?? end))
 }
 
 /**
@@ -58,8 +66,13 @@ function arePagesInPlace(column: ColumnChunk): boolean {
   )
 }
 
+export interface Pages {
+  readonly offset: number
+  readonly end: number
+}
+
 /** Where the pages of a column chunk are in the file. */
-export function pagesOf(column: ColumnChunk): { readonly offset: number; readonly end: number } {
+export function pagesOf(column: ColumnChunk): Pages {
   const { dataPageOffset, dictionaryPageOffset = 0, compressedBytes } = column
   const offset =
     dictionaryPageOffset === 0 ? dataPageOffset : Math.min(dictionaryPageOffset, dataPageOffset)

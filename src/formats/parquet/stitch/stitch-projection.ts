@@ -5,7 +5,15 @@ import {
 } from '../../../core/schema/column-projection.ts'
 import { fieldsById, fieldsByName } from '../../../core/schema/field-resolution.ts'
 import { type ColumnNames, namesBelow } from '../../../core/schema/name-mapping.ts'
-import { type Field, isNested, type Schema, type Type, typeName } from '../../../core/value/type.ts'
+import {
+  type Field,
+  isNested,
+  type PrimitiveType,
+  type Schema,
+  type Type,
+  typeName,
+} from '../../../core/value/type.ts'
+import type { Value } from '../../../core/value/value.ts'
 import type {
   ParquetFooter,
   ParquetGroup,
@@ -20,7 +28,7 @@ import {
 } from '../schema/file-field.ts'
 import { leafTypeOf } from '../schema/leaf-type.ts'
 import { isExactly } from '../schema/readable-as.ts'
-import { isConstantLeaf } from '../statistics/constant-leaf.ts'
+import { constantLeafSteps } from '../statistics/constant-leaf.ts'
 import { THRIFT, type ThriftField, type ThriftStruct } from '../thrift/thrift.ts'
 import { getStructs } from '../thrift/thrift-fields.ts'
 import { columnOrders, type StitchColumn, type StitchSchema } from './stitch-schema.ts'
@@ -37,17 +45,17 @@ const ENCODER = new TextEncoder()
  * A file's columns with the table's names, field ids and order, without columns that the table no
  * longer has. Only the footer contains names, ids and order, so the pages stay unchanged. A file
  * that lacks a column differs, as does one without field ids whose column may differ from the value
- * that its partition has (`projectColumns`).
+ * that its partition has (`projectColumns`). In steps, with pauses for others.
  */
-export function projectFileSchema(
+export function* projectFileSchemaSteps(
   input: ColumnKnowledge & { readonly footer: ParquetFooter; readonly schema: Schema },
-): Projection {
+): Generator<void, Projection> {
   const { footer, schema, names, constants } = input
   try {
-    return {
-      outcome: 'projected',
-      schema: new Projector(footer, constants).project(schema, names),
-    }
+    const projector = new Projector(footer, constants)
+    const projected = projector.project(schema, names)
+    yield* projector.constantSteps()
+    return { outcome: 'projected', schema: projected }
   } catch (error) {
     if (!(error instanceof Difference)) throw error
     return { outcome: 'differs', column: error.column, detail: error.message }
@@ -77,6 +85,17 @@ interface Place {
 }
 type TableField = Label & { readonly fieldId: number; readonly type: Type }
 
+interface ConstantColumn {
+  readonly leaf: ParquetLeaf
+  readonly type: PrimitiveType
+  readonly value: Value | null
+  readonly path: string
+}
+
+function otherThanPartition(path: string): Difference {
+  return new Difference(path, 'may have other values than its partition')
+}
+
 class Projector {
   readonly #footer: ParquetFooter
   readonly #elementOf: ReadonlyMap<ParquetNode, ThriftStruct>
@@ -85,6 +104,7 @@ class Projector {
   readonly #hasFieldIds: boolean
   readonly #elements: ThriftStruct[] = []
   readonly #columns: StitchColumn[] = []
+  readonly #toProve: ConstantColumn[] = []
   #isFileOwn = true
 
   constructor(footer: ParquetFooter, constants: ConstantColumns) {
@@ -152,12 +172,17 @@ class Projector {
 
   #requireConstant({ shape, path }: FileField, field: Field): void {
     const { type } = field
+    if (shape.kind !== 'leaf' || isNested(type)) throw otherThanPartition(path)
     const value = absentValue(field, this.#constants)
-    const isConstant =
-      shape.kind === 'leaf' &&
-      !isNested(type) &&
-      isConstantLeaf(this.#footer, { leaf: shape.leaf, type }, value)
-    if (!isConstant) throw new Difference(path, 'may have other values than its partition')
+    this.#toProve.push({ leaf: shape.leaf, type, value, path })
+  }
+
+  /** Proves that columns have the values of the partition alone, once all is projected. */
+  *constantSteps(): Generator<void, void> {
+    for (const { value, path, ...column } of this.#toProve) {
+      const isConstant = yield* constantLeafSteps(this.#footer, column, value)
+      if (!isConstant) throw otherThanPartition(path)
+    }
   }
 
   #field({ node, column, above }: Place, table: TableField, names: ColumnNames): void {

@@ -11,7 +11,7 @@ import {
 } from '../thrift/thrift.ts'
 import { findNumber, getStructs } from '../thrift/thrift-fields.ts'
 import { CopyLayout, type CopyRange } from './stitch-layout.ts'
-import { areOldBinaryBoundsWrong, stitchProblem } from './stitch-problem.ts'
+import { areOldBinaryBoundsWrong, stitchProblemSteps } from './stitch-problem.ts'
 import { EXTENSION_FIELD, type MovedColumn, moveRowGroup } from './stitch-row-group.ts'
 import {
   isTypeOrder,
@@ -112,9 +112,11 @@ export class StitchPlanner {
     schema = ownStitchSchema(footer),
     key = physicalSchemaKey(schema),
   }: StitchPart): Generator<void, readonly CopyRange[]> {
-    this.#checkPart(footer, { schema, key })
+    const problem = yield* stitchProblemSteps(footer)
+    if (problem !== undefined) throw misfit(problem)
+    this.#checkKey({ schema, key })
     yield
-    const layout = new CopyLayout(footer, schema.columns, this.#position)
+    const layout = yield* CopyLayout.layoutSteps(footer, schema.columns, this.#position)
     yield* this.#addRowGroups(footer, schema, layout)
     this.#rowCount += footer.rowCount
     this.#position += layout.lengthBytes
@@ -152,12 +154,7 @@ export class StitchPlanner {
     }
   }
 
-  #checkPart(
-    footer: ParquetFooter,
-    { schema, key }: { readonly schema: StitchSchema; readonly key: string },
-  ): void {
-    const problem = stitchProblem(footer)
-    if (problem !== undefined) throw misfit(problem)
+  #checkKey({ schema, key }: { readonly schema: StitchSchema; readonly key: string }): void {
     this.#first ??= { schema, key }
     if (this.#first.key !== key)
       throw misfit('its physical schema differs from that of the first file')

@@ -8,6 +8,7 @@ import {
   ThriftReader,
   type ThriftStruct,
   type ThriftValue,
+  ThriftWriter,
 } from './thrift.ts'
 
 /** Scalars of a list that are read without a pause: some tenths of a millisecond. */
@@ -22,6 +23,42 @@ export function* readThriftInSteps(
   limits: ThriftLimits = THRIFT_LIMITS,
 ): Generator<void, ThriftStruct> {
   return yield* structSteps(new ThriftReader(bytes, limits), 0)
+}
+
+/** As `writeThriftStruct`, with a pause after each struct. */
+export function* writeThriftInSteps(struct: ThriftStruct): Generator<void, Uint8Array> {
+  const writer = new ThriftWriter()
+  yield* writeSteps(writer, struct)
+  return writer.written()
+}
+
+function* writeSteps(writer: ThriftWriter, { fields }: ThriftStruct): Generator<void, void> {
+  let last = 0
+  for (const field of fields) {
+    writer.head(field, last)
+    last = field.id
+    if (typeof field.value !== 'boolean') yield* valueSteps(writer, field.type, field.value)
+  }
+  writer.end()
+  yield
+}
+
+function* valueSteps(
+  writer: ThriftWriter,
+  type: number,
+  value: ThriftValue,
+): Generator<void, void> {
+  if (typeof value === 'object' && 'fields' in value) {
+    yield* writeSteps(writer, value)
+  } else if (typeof value === 'object' && 'values' in value && 'elementType' in value) {
+    writer.listHead(value)
+    for (const [i, each] of value.values.entries()) {
+      yield* valueSteps(writer, value.elementType, each)
+      if (i % SCALARS_AT_ONCE === 0) yield
+    }
+  } else {
+    writer.value(type, value)
+  }
 }
 
 function* structSteps(reader: ThriftReader, depth: number): Generator<void, ThriftStruct> {

@@ -270,7 +270,8 @@ export function writeThriftFields(fields: readonly ThriftField[], afterId: numbe
   return writer.written()
 }
 
-class ThriftWriter {
+/** Writes values one after the other; `thrift-steps.ts` does with pauses what `struct` does. */
+export class ThriftWriter {
   #bytes = new Uint8Array(4096)
   #position = 0
 
@@ -280,26 +281,36 @@ class ThriftWriter {
 
   struct({ fields }: ThriftStruct): void {
     this.fields(fields, 0)
+    this.end()
+  }
+
+  /** The end of a struct. */
+  end(): void {
     this.#byte(0)
   }
 
   fields(fields: readonly ThriftField[], afterId: number): void {
     let last = afterId
-    for (const { id, type, value } of fields) {
-      const wireType = typeof value === 'boolean' ? boolType(value) : type
-      const delta = id - last
-      if (delta > 0 && delta < 16) {
-        this.#byte((delta << 4) | wireType)
-      } else {
-        this.#byte(wireType)
-        this.#zigzag(id)
-      }
-      last = id
-      if (typeof value !== 'boolean') this.#value(type, value)
+    for (const field of fields) {
+      this.head(field, last)
+      if (typeof field.value !== 'boolean') this.value(field.type, field.value)
+      last = field.id
     }
   }
 
-  #value(type: number, value: ThriftValue): void {
+  /** All of a field but its value; of a boolean that, too. */
+  head({ id, type, value }: ThriftField, lastId: number): void {
+    const wireType = typeof value === 'boolean' ? boolType(value) : type
+    const delta = id - lastId
+    if (delta > 0 && delta < 16) {
+      this.#byte((delta << 4) | wireType)
+    } else {
+      this.#byte(wireType)
+      this.#zigzag(id)
+    }
+  }
+
+  value(type: number, value: ThriftValue): void {
     if (typeof value === 'boolean') this.#byte(boolType(value))
     else if (type === THRIFT.BYTE) this.#byte(Number(value) & 255)
     else if (typeof value === 'number' || typeof value === 'bigint') this.#zigzag(value)
@@ -317,13 +328,14 @@ class ThriftWriter {
   }
 
   #list({ elementType, values }: ThriftList): void {
-    if (values.length < 15) {
-      this.#byte((values.length << 4) | elementType)
-    } else {
-      this.#byte(0xf0 | elementType)
-      this.#varint(values.length)
-    }
-    for (const value of values) this.#value(elementType, value)
+    this.listHead({ elementType, values })
+    for (const value of values) this.value(elementType, value)
+  }
+
+  listHead({ elementType, values }: ThriftList): void {
+    const { length } = values
+    this.#byte((Math.min(length, 15) << 4) | elementType)
+    if (length >= 15) this.#varint(length)
   }
 
   #map({ keyType, valueType, entries }: ThriftMap): void {
@@ -331,8 +343,8 @@ class ThriftWriter {
     if (entries.length === 0) return
     this.#byte((keyType << 4) | valueType)
     for (const [key, value] of entries) {
-      this.#value(keyType, key)
-      this.#value(valueType, value)
+      this.value(keyType, key)
+      this.value(valueType, value)
     }
   }
 

@@ -61,7 +61,7 @@ export class SourceWatch {
     const { path } = source
     try {
       const { identity } = await readFooterOf(this.#objects, path)
-      if (!hasSameFooter(source, identity())) return false
+      if (!hasSameFooter(source, await identity())) return false
     } catch (error) {
       if (error instanceof CatalogError && error.code === 'file-not-parquet') return false
       throw error

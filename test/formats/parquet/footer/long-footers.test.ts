@@ -1,7 +1,27 @@
+import { withLocalMomentsSteps } from '../../../../src/formats/parquet/footer/early-moments.ts'
 import { parseFooter, parseFooterInTurns } from '../../../../src/formats/parquet/footer/footer.ts'
+import { inferSchemaFields } from '../../../../src/formats/parquet/schema/parquet-schema.ts'
+import { matchFileSchema } from '../../../../src/formats/parquet/schema/schema-match.ts'
+import {
+  fileMetricsSteps,
+  valueRangesSteps,
+} from '../../../../src/formats/parquet/statistics/file-metrics.ts'
+import {
+  requireSupportedPagesSteps,
+  requireSupportedSteps,
+} from '../../../../src/formats/parquet/statistics/supported-file.ts'
 import { THRIFT, writeThriftStruct } from '../../../../src/formats/parquet/thrift/thrift.ts'
+import { writeThriftInSteps } from '../../../../src/formats/parquet/thrift/thrift-steps.ts'
 import { refusalOf } from '../../../refusal.ts'
-import { bytesOf, field, fileMetadata, type SampleFile, struct, structs } from '../sample-file.ts'
+import {
+  bytesOf,
+  field,
+  fileMetadata,
+  LOGICAL,
+  type SampleFile,
+  struct,
+  structs,
+} from '../sample-file.ts'
 
 const SIZE = { sizeBytes: 2 ** 40 }
 
@@ -39,6 +59,70 @@ test.each([
   expect(footer?.leaves).toHaveLength(columns)
   expect(footer?.rowGroups).toHaveLength(groups)
   expect(turns).toBeGreaterThan((columns * groups) / 2)
+})
+
+/** How often others may go on while the steps are done. */
+function pausesOf<T>(steps: Generator<void, T>): { readonly result: T; readonly pauses: number } {
+  for (let pauses = 0; ; pauses++) {
+    const { done, value } = steps.next()
+    if (done === true) return { result: value, pauses }
+  }
+}
+
+describe('a file of thousands of row groups', () => {
+  const NANOS = LOGICAL.timestamp('nanos', true)
+  const GROUPS = 20_000
+  /** Column chunks between two pauses at most, with threefold room. */
+  const AT_ONCE = 3 * 512
+  const text = { name: 't', physical: 'BYTE_ARRAY', logical: LOGICAL.string, fieldId: 1 } as const
+  const moment = { ...{ name: 'n', physical: 'INT64' as const, fieldId: 2 }, logical: NANOS }
+  const bound = new Uint8Array(8).fill(0x61)
+  const statistics = { minValue: bound, maxValue: bound, nullCount: 0 }
+  const early = { ...statistics, minValue: new Uint8Array(8).fill(0xff) }
+  const footer = parseFooter(
+    writeThriftStruct(
+      fileMetadata({
+        columns: [text, moment],
+        rowGroups: Array.from({ length: GROUPS }, () => ({
+          rows: 1,
+          chunks: [{ statistics }, { statistics: early }],
+        })),
+      }),
+    ),
+    SIZE,
+  )
+  const schema = { schemaId: 0, fields: inferSchemaFields(footer), identifierFieldIds: [] }
+  const match = matchFileSchema({ footer, schema })
+
+  test.each<[string, () => Generator<void, unknown>]>([
+    ['what its pages and values are', () => requireSupportedSteps(footer)],
+    ['what its pages are', () => requireSupportedPagesSteps(footer)],
+    ['its metrics', () => fileMetricsSteps(footer, match, schema)],
+    [
+      'the ranges of its columns',
+      () => valueRangesSteps(footer, match, { schema, fieldIds: new Set([1, 2]) }),
+    ],
+    ['its footer with other moments', () => withLocalMomentsSteps(footer)],
+  ])('lets others go on while somebody looks at %s', (_what, steps) => {
+    expect(pausesOf(steps()).pauses).toBeGreaterThan((2 * GROUPS) / AT_ONCE)
+  })
+
+  test('has its footer written in steps as it is at once', () => {
+    const { result, pauses } = pausesOf(writeThriftInSteps(footer.thrift))
+    expect(Buffer.compare(result, writeThriftStruct(footer.thrift))).toBe(0)
+    expect(pauses).toBeGreaterThan(2 * GROUPS)
+  })
+})
+
+test('a file of more columns than any table has is not held against one', async () => {
+  const { footer } = await inTurns(writeThriftStruct(fileMetadata(sample(10_001, 1))))
+  if (footer === undefined) throw new Error('there is no footer')
+  const schema = { schemaId: 0, fields: [], identifierFieldIds: [] }
+  const { code, message } = refusalOf(() => matchFileSchema({ footer, schema }))
+  expect([code, message]).toEqual([
+    'file-schema-mismatch',
+    'the file has 10001 columns, more than any table',
+  ])
 })
 
 test('one more column is too many', async () => {

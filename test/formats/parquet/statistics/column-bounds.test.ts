@@ -1,12 +1,13 @@
 import fc from 'fast-check'
+import { runSteps } from '../../../../src/core/steps.ts'
 import { decodeSingleValue } from '../../../../src/core/value/single-value.ts'
 import type { PrimitiveType } from '../../../../src/core/value/type.ts'
 import { compareBytes, compareValues, type Value } from '../../../../src/core/value/value.ts'
 import { inferSchemaFields } from '../../../../src/formats/parquet/schema/parquet-schema.ts'
 import { matchFileSchema } from '../../../../src/formats/parquet/schema/schema-match.ts'
 import {
-  fileMetrics,
-  valueRanges,
+  fileMetricsSteps,
+  valueRangesSteps,
 } from '../../../../src/formats/parquet/statistics/file-metrics.ts'
 import {
   bytesOf,
@@ -49,8 +50,8 @@ async function metricsOf(
   const fields = [{ id: 1, name: 'c', required: false, type }]
   const schema = { schemaId: 0, fields, identifierFieldIds: [] }
   const match = matchFileSchema({ footer, schema })
-  const metrics = fileMetrics(footer, match, schema)
-  const ranges = valueRanges(footer, match, { schema, fieldIds: new Set([1]) })
+  const metrics = runSteps(fileMetricsSteps(footer, match, schema))
+  const ranges = runSteps(valueRangesSteps(footer, match, { schema, fieldIds: new Set([1]) }))
   const decode = (bytes: Uint8Array | undefined) =>
     bytes === undefined ? undefined : decodeSingleValue(type, bytes)
   const { lowerBounds, upperBounds } = metrics

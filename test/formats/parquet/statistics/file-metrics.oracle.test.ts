@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { runSteps } from '../../../../src/core/steps.ts'
 import { decodeSingleValue } from '../../../../src/core/value/single-value.ts'
 import type {
   ListType,
@@ -11,7 +12,7 @@ import { compareValues, type Value } from '../../../../src/core/value/value.ts'
 import type { ParquetFooter } from '../../../../src/formats/parquet/footer/footer-model.ts'
 import { inferSchemaFields } from '../../../../src/formats/parquet/schema/parquet-schema.ts'
 import { matchFileSchema } from '../../../../src/formats/parquet/schema/schema-match.ts'
-import { fileMetrics } from '../../../../src/formats/parquet/statistics/file-metrics.ts'
+import { fileMetricsSteps } from '../../../../src/formats/parquet/statistics/file-metrics.ts'
 import { writeThriftStruct } from '../../../../src/formats/parquet/thrift/thrift.ts'
 import { type DuckDBFolder, openDuckDBFolder } from '../duckdb-file.ts'
 import { footerOf } from '../sample-file.ts'
@@ -23,7 +24,8 @@ function metricsOf(footer: ParquetFooter) {
     fields: inferSchemaFields(footer),
     identifierFieldIds: [],
   }
-  return { schema, metrics: fileMetrics(footer, matchFileSchema({ footer, schema }), schema) }
+  const match = matchFileSchema({ footer, schema })
+  return { schema, metrics: runSteps(fileMetricsSteps(footer, match, schema)) }
 }
 
 /** SQL by which DuckDB writes a value of a column as Iceberg stores it. */

@@ -4,10 +4,11 @@ import {
   NO_CONSTANTS,
 } from '../../../../src/core/schema/column-projection.ts'
 import { type NameMapping, nameMappingOf } from '../../../../src/core/schema/name-mapping.ts'
+import { runSteps } from '../../../../src/core/steps.ts'
 import type { Field, Schema, Type } from '../../../../src/core/value/type.ts'
 import { inferSchemaFields } from '../../../../src/formats/parquet/schema/parquet-schema.ts'
 import { planStitch, type StitchPart } from '../../../../src/formats/parquet/stitch/stitch.ts'
-import { projectFileSchema } from '../../../../src/formats/parquet/stitch/stitch-projection.ts'
+import { projectFileSchemaSteps } from '../../../../src/formats/parquet/stitch/stitch-projection.ts'
 import { physicalSchemaKey } from '../../../../src/formats/parquet/stitch/stitch-schema.ts'
 import { findField } from '../../../../src/formats/parquet/thrift/thrift.ts'
 import { type DuckDBFolder, openDuckDBFolder } from '../duckdb-file.ts'
@@ -35,6 +36,10 @@ function knownBy(mapping: NameMapping): ColumnKnowledge {
   return { names: { mapping, isGuessed: true }, constants: NO_CONSTANTS }
 }
 
+function projectionOf(of: Parameters<typeof projectFileSchemaSteps>[0]) {
+  return runSteps(projectFileSchemaSteps(of))
+}
+
 let count = 0
 async function write(query: string, options = ''): Promise<Uint8Array> {
   const path = duckdb.path(`part-${count++}.parquet`)
@@ -53,7 +58,7 @@ async function projected(
   aliases?: Map<number, readonly string[]>,
 ): Promise<StitchPart> {
   const footer = await footerOf(bytes)
-  const projection = projectFileSchema({
+  const projection = projectionOf({
     footer,
     schema,
     ...knownBy(nameMappingOf(schema, aliases)),
@@ -169,7 +174,7 @@ describe('a file has to be rewritten', () => {
   const differs = async (columns: readonly SampleNode[], fields: readonly Field[]) => {
     const schema = schemaOf(fields)
     const footer = await sampleFooter({ columns })
-    const projection = projectFileSchema({ footer, schema, ...knownBy(nameMappingOf(schema)) })
+    const projection = projectionOf({ footer, schema, ...knownBy(nameMappingOf(schema)) })
     return projection.outcome === 'differs' ? `${projection.column} ${projection.detail}` : 'fits'
   }
   const list: Type = { kind: 'list', elementId: 2, elementRequired: true, element: STRING }
@@ -273,7 +278,7 @@ test('names of the groups inside of lists and maps do not keep files apart', asy
     const repeated = { name: group, repetition: 'repeated', children: [child] } as const
     const columns = [{ name: 'tags', logical: LOGICAL.list, children: [repeated] }]
     const footer = await sampleFooter({ columns })
-    const projection = projectFileSchema({ footer, schema, ...knownBy(nameMapping) })
+    const projection = projectionOf({ footer, schema, ...knownBy(nameMapping) })
     if (projection.outcome === 'projected') keys.push(physicalSchemaKey(projection.schema))
   }
   expect(keys.length).toBe(2)

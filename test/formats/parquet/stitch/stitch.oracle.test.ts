@@ -1,8 +1,9 @@
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import fc from 'fast-check'
+import { runSteps } from '../../../../src/core/steps.ts'
 import type { ParquetFooter } from '../../../../src/formats/parquet/footer/footer-model.ts'
 import { planStitch, StitchPlanner } from '../../../../src/formats/parquet/stitch/stitch.ts'
-import { stitchProblem } from '../../../../src/formats/parquet/stitch/stitch-problem.ts'
+import { stitchProblemSteps } from '../../../../src/formats/parquet/stitch/stitch-problem.ts'
 import {
   ownStitchSchema,
   physicalSchemaKey,
@@ -285,8 +286,10 @@ describe('what the footer keeps', () => {
 describe('files that must be rewritten first', () => {
   const column: SampleNode = { name: 'a', physical: 'INT32' }
   const problemOf = async (file: Partial<SampleFile>) =>
-    stitchProblem(
-      await sampleFooter({ columns: [column], rowGroups: [{ rows: 3, chunks: [{}] }], ...file }),
+    runSteps(
+      stitchProblemSteps(
+        await sampleFooter({ columns: [column], rowGroups: [{ rows: 3, chunks: [{}] }], ...file }),
+      ),
     )
 
   test('are told from sound ones', async () => {

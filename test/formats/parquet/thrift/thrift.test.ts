@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { runSteps } from '../../../../src/core/steps.ts'
 import {
   readThriftStruct,
   THRIFT,
@@ -7,7 +8,10 @@ import {
   type ThriftValue,
   writeThriftStruct,
 } from '../../../../src/formats/parquet/thrift/thrift.ts'
-import { readThriftInSteps } from '../../../../src/formats/parquet/thrift/thrift-steps.ts'
+import {
+  readThriftInSteps,
+  writeThriftInSteps,
+} from '../../../../src/formats/parquet/thrift/thrift-steps.ts'
 import { field, struct } from '../sample-file.ts'
 
 const int64 = fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n).map((value) => {
@@ -67,14 +71,8 @@ test('any tree is read back as it was written, and written again to the same byt
   )
 })
 
-test('any tree is read in steps as at once, and so is any cut or changed one', () => {
-  const inSteps = (bytes: Uint8Array) => {
-    const steps = readThriftInSteps(bytes)
-    for (;;) {
-      const { done, value } = steps.next()
-      if (done === true) return value
-    }
-  }
+test('any tree is read and written in steps as at once, and so is any cut or changed one read', () => {
+  const inSteps = (bytes: Uint8Array) => runSteps(readThriftInSteps(bytes))
   const outcomeOf = (read: () => ThriftStruct) => {
     try {
       return plain(read())
@@ -84,7 +82,9 @@ test('any tree is read in steps as at once, and so is any cut or changed one', (
   }
   fc.assert(
     fc.property(anyTyped, fc.nat(), fc.nat(255), ([type, value], at, byte) => {
-      const bytes = writeThriftStruct(struct(field(1, type, value)))
+      const tree = struct(field(1, type, value))
+      const bytes = writeThriftStruct(tree)
+      expect(runSteps(writeThriftInSteps(tree))).toEqual(bytes)
       const changed = bytes.slice()
       changed[at % bytes.length] = byte
       for (const each of [bytes, changed, bytes.subarray(0, at % bytes.length)]) {
