@@ -14,6 +14,13 @@ const NODE_MAJOR = Number(process.versions.node.split('.')[0])
  * more, and always fails.
  */
 const ADDRESS_SPACE_BASE_BYTES = baseMegabytes(NODE_MAJOR) * 1024 * 1024
+/**
+ * What the loader of sources reserves besides, which only tests and developers have: its thread,
+ * and the WebAssembly by which it reads modules. That takes all that there is unless it is bounded,
+ * and children of tests had a third of the memory that those of a built service have.
+ */
+const LOADER_BYTES = 728 * 1024 * 1024
+const LOADER_WASM_PAGES = 1_024
 /** A child whose memory does not shrink by this much is replaced by a new one. */
 const RESIDENT_SLACK_BYTES = 384 * 1024 * 1024
 const HEAP_MEGABYTES_MAX = 384
@@ -236,7 +243,9 @@ function launch(memoryBytes: number, folder: string): ChildProcess {
     `--max-old-space-size=${HEAP_MEGABYTES_MAX}`,
     // Otherwise each WebAssembly memory reserves 10 GB of address space.
     '--disable-wasm-trap-handler',
-    ...(isSource ? ['--import', typeScriptLoader()] : []),
+    ...(isSource
+      ? [`--wasm-max-mem-pages=${LOADER_WASM_PAGES}`, '--import', typeScriptLoader()]
+      : []),
     fileURLToPath(entry),
     folder,
   ]
@@ -249,7 +258,8 @@ function launch(memoryBytes: number, folder: string): ChildProcess {
     return spawn(command[0] ?? '', command.slice(1), options)
   }
   // DuckDB's own limit does not apply to single large values. The shell is replaced by Node.
-  const kibibytes = Math.ceil((ADDRESS_SPACE_BASE_BYTES + 2 * memoryBytes) / 1024)
+  const base = ADDRESS_SPACE_BASE_BYTES + (isSource ? LOADER_BYTES : 0)
+  const kibibytes = Math.ceil((base + 2 * memoryBytes) / 1024)
   const script = 'ulimit -c 0; ulimit -v "$0" 2>/dev/null; exec "$@"'
   return spawn('/bin/sh', ['-c', script, String(kibibytes), ...command], options)
 }

@@ -6,6 +6,7 @@ test.each([
   'std::bad_alloc',
   // As zstd says it, in a child whose address space other tasks have used up.
   'IO Error: Allocation error : not enough memory',
+  'IO Error: Could not read from file "source-1.parquet": Cannot allocate memory',
 ])('a shortage of memory is never called a corrupt file: %s', (message) => {
   const failure = taskFailure(new Error(message), '/a.parquet', 'file-corrupt')
   expect(failure).toBeInstanceOf(OutOfMemoryError)
@@ -34,6 +35,16 @@ test('the engine and the system are blamed for their own faults, files for their
   expect(failed(system).code).toBe('engine-failed')
   const missing = Object.assign(new Error('gone'), { code: 'ENOENT', path: '/b', syscall: 'open' })
   expect(failed(missing)).toMatchObject({ code: 'file-not-found', facts: { file: '/b' } })
+})
+
+test.each([
+  new Error('Invalid Input Error: Max expression depth limit of 1000 exceeded.'),
+  new Error('Binder Error: Max expression depth limit of 1000 exceeded.'),
+  new RangeError('Invalid string length'),
+  new TypeError('cannot read properties of undefined'),
+  Object.assign(new Error('unreachable'), { name: 'RuntimeError' }),
+])('what our own SQL and code are the reason for is never called a corrupt file: %s', (error) => {
+  expect(failed(error)).toMatchObject({ code: 'engine-failed', facts: { file: '/a.parquet' } })
 })
 
 test('what was translated stays as it is, and messages are cut', () => {

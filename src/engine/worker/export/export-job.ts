@@ -12,6 +12,7 @@ import { openParquetFile, type ParquetFile } from '../sql/parquet-file.ts'
 import { withSession } from '../sql/session.ts'
 import { quoteConstant } from '../sql/sql-text.ts'
 import { blamingColumn } from './column-at-fault.ts'
+import { columnPasses, type Pass } from './column-passes.ts'
 import { deletedRows } from './deletes.ts'
 import { gzipFile } from './gzip.ts'
 import { outputSql, selectedSql } from './output-column.ts'
@@ -30,7 +31,7 @@ export async function runExport(job: ExportRequest, place: TaskPlace): Promise<J
   const { source, target } = job
   requireConvertible(job)
   if (source === undefined) return await exportNothing(job, place)
-  return await blaming(source.path, async () => {
+  const rows = await blaming(source.path, async () => {
     const linked = linkFiles(source)
     const options = { ...place, linkedPaths: linked.paths }
     const deleted = hasDeletes(source)
@@ -38,7 +39,7 @@ export async function runExport(job: ExportRequest, place: TaskPlace): Promise<J
           deletedRows(connection, { source, linked }),
         )
       : undefined
-    const rows = await withSession({ ...options, trust: 'statistics' }, async (connection) => {
+    return await withSession({ ...options, trust: 'statistics' }, async (connection) => {
       const file = await openParquetFile(connection, linked.source)
       const from = { file, deleted: deleted?.isEmpty === false ? deleted : undefined }
       const copying = { job, from, copyName: copyNameOf(target) }
@@ -46,8 +47,9 @@ export async function runExport(job: ExportRequest, place: TaskPlace): Promise<J
         withAnyMaps((hasRepeatedKeys) => copy(connection, { ...copying, hasRepeatedKeys })),
       )
     })
-    return await finish(job, rows)
   })
+  // What is read here is our own.
+  return await finish(job, rows)
 }
 
 async function exportNothing(job: ExportRequest, place: TaskPlace): Promise<JobResult> {
@@ -121,11 +123,30 @@ async function copy(
   const values = fields.map((field, i) =>
     outputSql(field, { index: i, source: job.source, file: from?.file, ...more }, format),
   )
-  const query = `SELECT ${selectedSql(fields, values, format)} FROM ${rowsSql(from)}`
-  const isLasting = format === 'parquet' && from !== undefined
-  const zeros = { hasMinusZero: isLasting && (await hasMinusZero(connection, from.file)) }
+  const split = columnPasses(job, values)
+  if (split === undefined) {
+    const isLasting = format === 'parquet' && from !== undefined
+    const zeros = { hasMinusZero: isLasting && (await hasMinusZero(connection, from.file)) }
+    const select = selectedSql(fields, values, format)
+    return copyRows(connection, from, { select, name: copyName, options: copyOptions(job, zeros) })
+  }
+  for (const pass of split.passes) await copyRows(connection, from, pass)
+  const { query, options } = split.last
+  const { rowsChanged } = await connection.run(
+    `COPY (${query}) TO ${quoteConstant(copyName)} (${options})`,
+  )
+  for (const { name } of split.passes) unlinkSync(name)
+  return rowsChanged
+}
+
+async function copyRows(
+  connection: DuckDBConnection,
+  from: From | undefined,
+  { select, name, options }: Pass,
+): Promise<number> {
+  const query = `SELECT ${select} FROM ${rowsSql(from)}`
   const statement = await connection.prepare(
-    `COPY (${query}) TO ${quoteConstant(copyName)} (${copyOptions(job, zeros)})`,
+    `COPY (${query}) TO ${quoteConstant(name)} (${options})`,
   )
   if (from?.deleted !== undefined) statement.bindBlob(1, from.deleted.bits)
   return (await statement.run()).rowsChanged

@@ -15,7 +15,7 @@ import {
   TYPED,
   withLastValues,
 } from '../sql/text-dialect.ts'
-import { XML_VALUES, xmlRowSql } from '../sql/xml-dialect.ts'
+import { XML_VALUES, xmlNodes, xmlRowSql } from '../sql/xml-dialect.ts'
 
 /** A column of the output, as it is read from the source, if there is one. */
 export interface ColumnOfSource {
@@ -102,9 +102,9 @@ export function selectedSql(
 ): string {
   switch (format) {
     case 'json':
-      return `'    ' || CAST(json_array(${values.join(', ')}) AS VARCHAR) || ','`
+      return jsonRowSql(`CAST(json_array(${values.join(', ')}) AS VARCHAR)`)
     case 'xml':
-      return xmlRowSql(fields, values)
+      return xmlRowSql(xmlNodes(fields, values))
     case 'ndjson':
     case 'csv':
     case 'tsv':
@@ -118,6 +118,11 @@ export function selectedSql(
     .join(', ')
 }
 
+/** A line of the records of a JSON dump, from the text of its array. */
+export function jsonRowSql(array: string): string {
+  return `'    ' || ${array} || ','`
+}
+
 /** Columns whose names are none to DuckDB: CSV has them in its header, which is made elsewhere. */
 function selectedAnyNames(
   fields: readonly Field[],
@@ -125,6 +130,11 @@ function selectedAnyNames(
   format: 'ndjson' | 'csv' | 'tsv',
 ): string {
   if (format !== 'ndjson') return values.map((value, i) => `${value} AS c${i}`).join(', ')
+  return jsonObjectSql(fields, values)
+}
+
+/** The text of a row as a JSON object. */
+export function jsonObjectSql(fields: readonly Field[], values: readonly string[]): string {
   const members = fields.map(({ name }, i) => ({ name, value: values[i] ?? 'NULL' }))
   return `CAST(${jsonObject(members)} AS VARCHAR)`
 }

@@ -36,10 +36,10 @@ export function copyOptions(
       )
     case 'json':
     case 'xml':
-      return `${WHOLE_LINES}, ${textOptions(target.compression)}`
+      return wholeLinesOptions(target)
     case 'ndjson':
       if (areNames(schema.fields)) return `FORMAT json, ${textOptions(target.compression)}`
-      return `${WHOLE_LINES}, ${textOptions(target.compression)}`
+      return wholeLinesOptions(target)
     case 'parquet':
       return parquetOptions(schema, zeros)
     case 'arrow':
@@ -50,6 +50,11 @@ export function copyOptions(
         { compression: interim(schema), rowGroupRows: ARROW_BATCH_ROWS },
       )
   }
+}
+
+/** For one column of texts, each of them a line. */
+export function wholeLinesOptions({ compression }: Pick<ExportJob['target'], 'compression'>) {
+  return `${WHOLE_LINES}, ${textOptions(compression)}`
 }
 
 /** Pages of `fixed` are written again. */

@@ -10,16 +10,21 @@ const REFUSAL = 'not converted: '
 const TOO_MANY_MILLISECONDS = /^Conversion Error: Could not convert Timestamp\(MS\)/
 const NOT_UTF8 = /^Invalid Input Error: Invalid string encoding found in Parquet file/
 const KEY_TWICE = /^Invalid Input Error: Map keys must be unique/
-/** Errors that are our own fault, whatever the file contains. */
-const OWN_FAULT =
-  /^(?:Binder|Parser|Syntax|Catalog|Permission|INTERNAL|FATAL|Fatal|Dependency|Parameter)\b/
-/** Messages of DuckDB, C++, V8 and zstd. */
+/** Errors that are our own fault, whatever the file contains: of our SQL, its depth above all. */
+const OWN_FAULT = new RegExp(
+  [
+    '^(?:Binder|Parser|Syntax|Catalog|Permission|INTERNAL|FATAL|Fatal|Dependency|Parameter)\\b',
+    '[Ee]xpression depth|[Rr]ecursion depth|[Ss]tack (?:size|overflow)',
+  ].join('|'),
+)
+/** Messages of DuckDB, C++, V8, zstd and the system. */
 const NO_MEMORY = new RegExp(
   [
     ...['^Out of Memory Error', 'bad_alloc', 'std::length_error'],
     // What DuckDB makes of a text for which there was no memory.
     ...['basic_string: construction from null'],
     ...['Array buffer allocation failed', 'Allocation error :'],
+    ...['Cannot allocate memory', 'ENOMEM', 'failed to allocate', 'Failed to allocate'],
   ].join('|'),
 )
 const NO_SPACE =
@@ -69,7 +74,8 @@ export function taskFailure(
   if (NOT_UTF8.test(message)) return notUtf8(path, error)
   const [firstLine = ''] = message.split('\n')
   const reason = firstLine.slice(0, DETAIL_LENGTH_MAX)
-  if (otherwise === 'engine-failed' || isOfSystem(error) || OWN_FAULT.test(message)) {
+  const isOwn = isOfSystem(error) || isOfCode(error) || OWN_FAULT.test(message)
+  if (otherwise === 'engine-failed' || isOwn) {
     return new CatalogError('engine-failed', `The engine failed on ${path}: ${reason}`, {
       facts: { file: path },
       cause: error,
@@ -128,6 +134,19 @@ export async function blaming<T>(path: string, task: () => Promise<T>): Promise<
 
 function isOfSystem(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error
+}
+
+/** DuckDB's failures are plain errors: those are of JavaScript, or of WebAssembly. */
+const OF_CODE = new Set([
+  'TypeError',
+  'RangeError',
+  'ReferenceError',
+  'SyntaxError',
+  'RuntimeError',
+])
+
+function isOfCode(error: unknown): boolean {
+  return error instanceof Error && OF_CODE.has(error.name)
 }
 
 function findMissingPath(error: unknown): string | undefined {

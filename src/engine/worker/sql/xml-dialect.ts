@@ -24,7 +24,7 @@ export const XML_VALUES: Dialect = {
   primitive: xmlText,
   key: xmlText,
   struct: (members) =>
-    members.map(({ name, value }) => node(VALUE, value, keySql(name))).join(' || '),
+    joinedSql(members.map(({ name, value }) => node(VALUE, value, keySql(name)))),
   list: (elements) => nodesSql(elements, (x, i) => node(VALUE, x, indexSql(i))),
   map: (entries, hasNestedKey) =>
     nodesSql(entries, (entry, i) =>
@@ -37,13 +37,22 @@ export const XML_VALUES: Dialect = {
 }
 
 /** SQL for a row: an element `row` with one element for each column. */
-export function xmlRowSql(fields: readonly Field[], values: readonly string[]): string {
+export function xmlRowSql(nodes: readonly string[]): string {
+  return joinedSql(["'<row>'", ...nodes, "'</row>'"])
+}
+
+/** SQL for the elements of a row, of which texts can be joined. */
+export function xmlNodes(fields: readonly Field[], values: readonly string[]): readonly string[] {
   const names = elementNames(fields.map(({ name }) => name))
-  const nodes = fields.map(({ name }, i) => {
+  return fields.map(({ name }, i) => {
     const element = names[i] ?? VALUE
     return node(element, values[i] ?? 'NULL', element === name ? undefined : keySql(name))
   })
-  return `'<row>' || ${nodes.join(' || ')} || '</row>'`
+}
+
+/** By one function: operators would nest an expression as deep as there are texts. */
+export function joinedSql(texts: readonly string[]): string {
+  return `concat(${texts.join(', ')})`
 }
 
 /** Names of elements that are valid and differ; those of columns that are both stay as they are. */
