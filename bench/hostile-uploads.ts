@@ -50,7 +50,10 @@ type Made = Omit<HostileUpload, 'mediaType'> & { readonly charset?: string }
 const MAKERS: readonly (readonly [RegExp, (size: Size) => readonly Made[]])[] = [
   [/csv|tab-separated/, csvBodies],
   [/ndjson/, ndjsonBodies],
-  [/parquet|octet-stream/, (size) => hostileFooters(size).map(({ what, file }) => ({ what, bytes: file }))],
+  [
+    /parquet|octet-stream/,
+    (size) => hostileFooters(size).map(({ what, file }) => ({ what, bytes: file })),
+  ],
   [/form-urlencoded/, formBodies],
 ]
 
@@ -93,7 +96,10 @@ function inOtherForms(rows: (count: number) => string, size: Size): readonly Mad
   const zeros = (mib: number) => () => gzipSync(Buffer.alloc(size(mib * MIB)))
   return [
     { what: 'a gzip bomb of 512 MiB of zeros', bytes: zeros(512) },
-    { what: 'gzip of 16 MiB of one byte', bytes: () => gzipSync(Buffer.alloc(size(16 * MIB), 'x')) },
+    {
+      what: 'gzip of 16 MiB of one byte',
+      bytes: () => gzipSync(Buffer.alloc(size(16 * MIB), 'x')),
+    },
     {
       what: 'gzip of many members',
       bytes: () => Buffer.concat(Array(size(100_000)).fill(gzipSync(''))),
@@ -161,7 +167,10 @@ export function hostileFooters(size: Size = (count) => count): readonly HostileF
   return [
     sample('16,000 row groups', fitting(size(16_000)), true),
     sample('50,000 row groups', fitting(size(50_000)), true),
-    sample('100,000 columns', () => ({ columns: names(size(100_000)), ...groups(1, size(100_000)) })),
+    sample('100,000 columns', () => ({
+      columns: names(size(100_000)),
+      ...groups(1, size(100_000)),
+    })),
     sample('10,000 columns', () => ({ columns: names(size(10_000)), ...groups(1, size(10_000)) })),
     sample('2,000 columns in 40 row groups', () => ({
       ...{ columns: names(2_000), ...groups(size(40), 2_000) },
@@ -173,7 +182,11 @@ export function hostileFooters(size: Size = (count) => count): readonly HostileF
     sample('too many columns', () => ({ columns: names(150_000), rowCount: 0 })),
     sample('nested too deeply', () => ({ columns: [nested(200)], rowCount: 0 })),
     sample('10,000 keys', () => ({ columns: [ID], rowCount: 0, extra: pairs(10_000, 10) })),
-    sample('a key of 60 MiB', () => ({ columns: [ID], rowCount: 0, extra: pairs(1, size(60 * MIB)) })),
+    sample('a key of 60 MiB', () => ({
+      columns: [ID],
+      rowCount: 0,
+      extra: pairs(1, size(60 * MIB)),
+    })),
     {
       what: 'a footer of nothing but zeros',
       isFitting: false,
