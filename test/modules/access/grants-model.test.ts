@@ -69,6 +69,7 @@ class Model {
 
 type Step =
   | { readonly do: 'make' | 'drop'; readonly table: string }
+  | { readonly do: 'make' | 'drop'; readonly namespace: string }
   | { readonly do: 'rename'; readonly table: string; readonly to: string }
   | ({ readonly do: 'grant' | 'revoke'; readonly on: string } & Omit<Grant, 'on'>)
   | { readonly do: 'add' | 'remove'; readonly role: string; readonly member: string }
@@ -89,6 +90,10 @@ const tables = fc.constantFrom(...TABLES)
 const steps = (): fc.Arbitrary<Step> =>
   fc.oneof(
     fc.record({ do: fc.constantFrom('make' as const, 'drop' as const), table: tables }),
+    fc.record({
+      do: fc.constantFrom('make' as const, 'drop' as const, 'drop' as const),
+      namespace: fc.constantFrom(...NAMESPACES),
+    }),
     fc.record({ do: fc.constant('rename' as const), table: tables, to: tables }),
     fc.record({
       do: fc.constantFrom('grant' as const, 'grant' as const, 'revoke' as const),
@@ -107,6 +112,7 @@ const steps = (): fc.Arbitrary<Step> =>
 async function take(model: Model, step: Step): Promise<void> {
   if ('role' in step) return changeRole(model, step)
   if ('table' in step) return changeTable(model, step)
+  if ('namespace' in step) return changeNamespace(model, step)
   return changeGrants(model, step)
 }
 
@@ -119,15 +125,35 @@ async function changeTable(model: Model, step: Extract<Step, { table: string }>)
   if (step.do === 'make') {
     if (number !== undefined) return
     await send('post', '/v1/tables', { name: step.table, schema: SCHEMA })
+    for (const namespace of NAMESPACES) {
+      if (step.table.startsWith(`${namespace}.`)) model.make(namespace)
+    }
     return model.make(step.table)
   }
   if (number === undefined) return
   if (step.do === 'rename') {
-    if (numbers.has(step.to)) return
+    if (numbers.has(step.to) || !numbers.has(step.to.slice(0, -2))) return
     await send('post', `${routeOf(step.table)}/rename`, { name: step.to })
     numbers.set(step.to, number)
   } else await send('delete', routeOf(step.table))
   numbers.delete(step.table)
+}
+
+async function changeNamespace(
+  model: Model,
+  { do: how, namespace }: Extract<Step, { namespace: string }>,
+): Promise<void> {
+  const { numbers } = model
+  if (how === 'make') {
+    if (numbers.has(namespace)) return
+    await must(service.admin.send('post', '/v1/namespaces', { name: namespace }), 201)
+    for (const each of NAMESPACES) if (`${namespace}.`.startsWith(`${each}.`)) model.make(each)
+    return
+  }
+  const isFull = [...numbers.keys()].some((name) => name.startsWith(`${namespace}.`))
+  if (isFull || !numbers.has(namespace)) return
+  await send('delete', routeOf(namespace))
+  numbers.delete(namespace)
 }
 
 async function changeGrants(model: Model, step: Extract<Step, { on: string }>): Promise<void> {
@@ -190,7 +216,7 @@ async function compareTable(model: Model, name: string): Promise<void> {
 
 async function compareNamespace(model: Model, namespace: string): Promise<void> {
   const who = ada.principal
-  const sees = model.sees(who, namespace)
+  const sees = model.numbers.has(namespace) && model.sees(who, namespace)
   const { status } = await ada.send('get', routeOf(namespace))
   const list = await ada.send('get', `/v1/tables?namespace=${namespace}`)
   const expected = sees ? 200 : 404
@@ -211,6 +237,7 @@ test('after any grants, roles, renamings and drops, every way to ask says the sa
     await must(admin.send('post', '/v1/namespaces', { name }), 201)
     model.make(name)
   }
+  for (const role of ROLES) await send('post', `/v1/roles/${role.slice(5)}/members`, {})
   for (const table of TABLES.slice(0, 4)) await take(model, { do: 'make', table })
   const length = { minLength: 12, maxLength: 12 }
   await fc.assert(
