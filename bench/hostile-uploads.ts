@@ -24,7 +24,7 @@ export interface HostileUpload {
 const MIB = 1024 * 1024
 const { BINARY, LIST } = THRIFT
 
-/** For each kind of body that a route takes besides JSON; of a part of their lengths with a share. */
+/** For each kind of body that a route takes besides JSON; a `share` of their lengths is sent. */
 export function hostileUploads(
   { uploads = [] }: Pick<Route, 'uploads'>,
   share = 1,

@@ -11,7 +11,7 @@ export interface Question {
   readonly method?: string
   readonly path: string
   readonly body?: string | Uint8Array
-  /** Of the body; JSON without it. */
+  /** The media type of the body; JSON without it. */
   readonly mediaType?: string
   readonly headers?: string
 }

@@ -19,7 +19,7 @@ export interface Pass {
   /** The columns of the query. */
   readonly select: string
   readonly name: string
-  /** Of COPY. */
+  /** Options of COPY. */
   readonly options: string
 }
 

@@ -71,7 +71,7 @@ test('any tree is read back as it was written, and written again to the same byt
   )
 })
 
-test('any tree is read and written in steps as at once, and so is any cut or changed one read', () => {
+test('any tree is read and written in steps as at once, and any cut or changed one read', () => {
   const inSteps = (bytes: Uint8Array) => runSteps(readThriftInSteps(bytes))
   const outcomeOf = (read: () => ThriftStruct) => {
     try {
