@@ -134,12 +134,10 @@ describeWithPostgres('a writer and an updater beside the very table', () => {
     const task = taskOf({ mode: 'keep', table: 't', where: 'true' })
     await beside([write, move, move], async () => {
       for (let round = 0; round < ROUNDS; round++) {
-        const first = nextId
         const result = await exportOnce(deps, task, runOf())
         const texts = await archivedTexts(deps)
         expect(texts).toHaveLength(round + 1)
         expect(result).toMatchObject({ deleted: 0, proof: 'none deleted' })
-        expect(first).toBeGreaterThan(0)
       }
     })
     for (const text of await archivedTexts(deps)) {
