@@ -58,6 +58,8 @@ function changesIn(node: PlanNode): readonly PlanNode[] {
  * view does not show would be deleted with what it shows.
  */
 export async function requireTable(client: pg.Client, name: string): Promise<DeletedTable> {
+  // What is not there, or may not be seen, is told as PostgreSQL tells it.
+  await client.query(oneStatement(`select from ${name} limit 0`))
   const { kind, ...table } = await findTable(client, '$1', [name])
   if (kind === 'r' || kind === 'p') return table
   throw invalid(`${table.name} is ${kindOf(kind)}: name a table to delete from, or say keep`, {
