@@ -5,7 +5,7 @@ import { invalidUpdate } from '../../core/metadata/update-problem.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { LakeServices } from '../../lake/lake.ts'
-import { readable } from './snapshots/snapshot-paths.ts'
+import { readable } from './snapshots/readable.ts'
 
 const LISTS_AT_ONCE = 8
 

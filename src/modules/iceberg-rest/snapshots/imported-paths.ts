@@ -9,7 +9,7 @@ import { AllowedFiles } from '../../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../../lake/lake.ts'
 import { refsOf } from '../../../lake/publish/metadata-pieces.ts'
 import { requireSpecOf } from './manifest-spec.ts'
-import { readable } from './snapshot-paths.ts'
+import { readable } from './readable.ts'
 
 const LISTS_AT_ONCE = 8
 const MANIFESTS_AT_ONCE = 16

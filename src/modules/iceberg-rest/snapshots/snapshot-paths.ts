@@ -13,6 +13,8 @@ import type { DecodedManifest } from '../../../formats/manifest/manifest-reader.
 import { AllowedFiles } from '../../../lake/file/allowed-files.ts'
 import type { LakeServices } from '../../../lake/lake.ts'
 import { requireSpecOf } from './manifest-spec.ts'
+import { requireOneSpelling } from './one-spelling.ts'
+import { readable } from './readable.ts'
 
 const LISTS_AT_ONCE = 4
 const MANIFESTS_AT_ONCE = 16
@@ -148,10 +150,18 @@ async function pathsOfSnapshot(
   const own = await deps.catalog.paths.findRecorded(known.tableUuid, [...found])
   await known.requirePaths(paths.filter((path) => !own.has(path)))
   const ofManifests = await mapBounded(read, MANIFESTS_AT_ONCE, (m) => newFiles(deps, m, known))
+  const { tableUuid } = known
+  const dataFiles = ofManifests.flatMap(({ dataFiles }) => dataFiles)
+  await requireOneSpelling(deps, { tableUuid, listed, added: dataFiles })
   return {
     added: [manifestList, ...added, ...ofManifests.flatMap((paths) => paths.added)],
     again: [...found, ...ofManifests.flatMap((paths) => paths.again)],
   }
+}
+
+interface NewFiles extends NewPaths {
+  /** Data files that are said to be added. */
+  readonly dataFiles: readonly string[]
 }
 
 /** What is said to exist already the table knows, or it is new to it all the same. */
@@ -159,7 +169,7 @@ async function newFiles(
   deps: PathDependencies,
   file: ManifestFile,
   { tableUuid, allowed, specs }: Known,
-): Promise<NewPaths> {
+): Promise<NewFiles> {
   const manifest = await readable(`manifest ${file.path}`, () => deps.manifests.getManifest(file))
   requireSpecOf(specs, file, manifest)
   const { added, existing } = await readable(`manifest ${file.path}`, () =>
@@ -167,7 +177,11 @@ async function newFiles(
   )
   if (liveFilesCount(file) === 0 && added.length + existing.length > 0) throw calledEmpty(file)
   const found = await deps.catalog.paths.findKnown(tableUuid, existing)
-  return { added: [...added, ...existing.filter((path) => !found.has(path))], again: [...found] }
+  return {
+    added: [...added, ...existing.filter((path) => !found.has(path))],
+    again: [...found],
+    dataFiles: file.content === 'data' ? added : [],
+  }
 }
 
 async function filesIn(
@@ -186,21 +200,6 @@ async function filesIn(
     else existing.push(path)
   }
   return { added, existing }
-}
-
-/**
- * A file of the client that cannot be read is the client's mistake; a location that is not allowed
- * stays that error.
- */
-export async function readable<T>(what: string, read: () => Promise<T>): Promise<T> {
-  try {
-    return await read()
-  } catch (cause) {
-    const isForbidden = cause instanceof CatalogError && cause.code === 'location-not-allowed'
-    if (!(cause instanceof CatalogError) || isForbidden) throw cause
-    const detail = `Cannot read ${what.slice(0, 1_000)}: ${cause.message}`
-    throw new CatalogError('update-invalid', detail, { cause })
-  }
 }
 
 function unknownSpec(snapshotId: bigint, { path, specId }: ManifestFile): CatalogError {
