@@ -123,6 +123,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
       ...{ version: VERSION, publicUrl: config.publicUrl },
       converter: new Converter({
         objects: lake.objects,
+        paths: lake.catalog.paths,
         ...engines,
         folder,
         cacheBytesMax: LOCAL_FILE_CACHE_BYTES_MAX,

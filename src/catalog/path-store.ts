@@ -19,6 +19,11 @@ export interface PathStore {
    * dropped without a purge, until they come back or their last location is given to others.
    */
   findDropped(paths: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>>
+  /**
+   * The beginnings of the SHA-256 of the footers that these files had when the table's newest
+   * commits added them, as 32 hexadecimal digits: of those that were read then.
+   */
+  findFooters(tableUuid: string, paths: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Where these paths are staged, in transactions that are open and have not expired. */
   findStaged(query: {
     readonly paths: readonly string[]

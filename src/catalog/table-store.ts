@@ -62,6 +62,9 @@ export type TableKey =
   | { readonly tableUuid: string }
   | { readonly namespace: readonly string[]; readonly name: string }
 
+/** SHA-256 of the Parquet footers that were read of files, in hexadecimal, by path. */
+export type Footers = ReadonlyMap<string, string>
+
 export interface NewTable {
   readonly state: TableState
   /** Snapshots that a clone begins with, oldest first, and its log. */
@@ -69,6 +72,8 @@ export interface NewTable {
   readonly snapshotLog: readonly SnapshotLogEntry[]
   /** Paths that it references from the start. */
   readonly addedPaths: readonly string[]
+  /** Of a table that comes back, those that it had when it was dropped are kept. */
+  readonly footers?: Footers
   /** Deleted files among them that exist again: `deletionId` of their rows. */
   readonly rewritten?: ReadonlySet<string>
   /**
@@ -136,6 +141,8 @@ export interface TableCommit {
   /** Appended to the log of the main branch. */
   readonly newLogEntries: readonly SnapshotLogEntry[]
   readonly addedPaths: readonly string[]
+  /** Those of added paths without one are not known from now on: the file may be another. */
+  readonly footers?: Footers
   /**
    * Paths that the table knows, and that its new snapshots may name after a while in which none
    * did: taken from deletion like the added ones.

@@ -1,4 +1,6 @@
 import type { Catalog } from '../../src/catalog/catalog.ts'
+import type { TableCommit } from '../../src/catalog/table-store.ts'
+import type { TableState } from '../../src/core/table/table.ts'
 import { appendTo, create, newTable, stateOf } from './catalog-samples.ts'
 
 export function describePaths(catalog: () => Catalog): void {
@@ -63,6 +65,81 @@ export function describePaths(catalog: () => Catalog): void {
       await catalog().tables.drop({ tableUuid: originUuid, expectedVersion: 1 })
       expect((await catalog().paths.findKnown(clone.definition.tableUuid, asked)).size).toBe(5_001)
       expect((await catalog().paths.findKnown(originUuid, asked)).size).toBe(0)
+    })
+
+    const [A, B] = ['a1', 'b2'].map((digits) => digits.repeat(32)) as [string, string]
+    const start = (sha256: string) => sha256.slice(0, 32)
+    const footers = async ({ definition: { tableUuid } }: TableState, paths: readonly string[]) =>
+      [...(await catalog().paths.findFooters(tableUuid, paths))].toSorted()
+    const many = (count: number) =>
+      Array.from({ length: count }, (_, i) => `file:///data/${i}.parquet`)
+    const all = (paths: readonly string[], sha256: string): ReadonlyMap<string, string> =>
+      new Map(paths.map((path) => [path, sha256]))
+
+    test.each([
+      ['few', 3],
+      ['very many', 5_001],
+    ])('of %s files the footers of the newest commit are known', async (_, count) => {
+      const state = await create(catalog(), 'planets')
+      const other = await create(catalog(), 'moons')
+      const paths = many(count)
+      const first = appendTo(state, 1n, [...paths, 'file:///manifest'])
+      const commit = (table: TableCommit) =>
+        catalog().tables.commit({ tables: [table], transactions: [] })
+      await commit({ ...first, footers: all(paths, A) })
+      const asked = [...paths, 'file:/data//0.parquet', 'file:///manifest', 'file:///none']
+      const known = [...paths, 'file:/data//0.parquet']
+      expect(await footers(state, asked)).toEqual(known.map((path) => [path, start(A)]).toSorted())
+      expect(await footers(other, asked)).toEqual([])
+      expect(await footers(state, [])).toEqual([])
+
+      const [one = '', two = '', ...rest] = paths
+      const second = appendTo(first.state, 2n, [one, two])
+      await commit({ ...second, footers: all([one], B) })
+      // Nobody has read the second one.
+      const left = [[one, start(B)], ...rest.map((path) => [path, start(A)])]
+      expect(await footers(state, paths)).toEqual(left.toSorted())
+      await catalog().paths.addKeys(state.definition.tableUuid, paths)
+      expect(await footers(state, paths)).toEqual(left.toSorted())
+      await commit({ ...appendTo(second.state, 3n, paths), footers: all(paths, B) })
+      expect(await footers(state, paths)).toEqual(paths.map((path) => [path, start(B)]).toSorted())
+    })
+
+    test('a path that comes twice with a footer is no failure', async () => {
+      const state = await create(catalog(), 'planets')
+      const paths = ['file:///a', 'file:/a', 'file:///a']
+      const twice = { ...appendTo(state, 1n, paths), footers: all(paths, A) }
+      const outcome = await catalog().tables.commit({ tables: [twice], transactions: [] })
+      expect(outcome).toEqual({ outcome: 'committed' })
+      expect(await footers(state, ['file:///a'])).toEqual([['file:///a', start(A)]])
+    })
+
+    test.each([
+      ['few', 3],
+      ['very many', 5_001],
+    ])('a clone of %s files has their footers, and a table that comes back', async (_, count) => {
+      const paths = many(count)
+      const state = stateOf('planets')
+      const table = newTable(state, { addedPaths: paths, footers: all(paths, A) })
+      await catalog().tables.create(table)
+      const expected = paths.map((path) => [path, start(A)]).toSorted()
+      expect(await footers(state, paths)).toEqual(expected)
+      const { tableUuid } = state.definition
+      const clone = stateOf('clone')
+      await catalog().tables.create(newTable(clone, { copyPathsFromTableUuid: tableUuid }))
+      expect(await footers(clone, paths)).toEqual(expected)
+      for (const [version, sha256] of [A, B].entries()) {
+        await catalog().tables.drop({ tableUuid, expectedVersion: 2 * version })
+        await catalog().paths.forgetLeftovers()
+        expect(await footers(state, paths)).toEqual([])
+        const back = { ...state, version: 2 * version + 1 }
+        await catalog().tables.create(newTable(back, { addedPaths: paths }))
+        const known = paths.map((path) => [path, start(sha256)]).toSorted()
+        expect(await footers(state, paths)).toEqual(known)
+        // So that the next drop has another one to keep.
+        const change = { ...appendTo(back, BigInt(version + 1), paths), footers: all(paths, B) }
+        await catalog().tables.commit({ tables: [change], transactions: [] })
+      }
     })
 
     const dropped = async (paths: readonly string[]) =>

@@ -2,13 +2,14 @@ import { nameKey } from '../../core/table/name-key.ts'
 import type { CatalogCommit, ExpectedTable, NewTable, TableCommit } from '../table-store.ts'
 import { chunks, read, type SqlEngine, type SqlTransaction } from './engine/sql-engine.ts'
 import {
-  addHashes,
-  isUnkeyed,
-  knowsMore,
-  nextHashes,
-  type OrderedHash,
-  writeHeld,
-} from './paths/sql-paths.ts'
+  addReturning,
+  addRows,
+  type KnownFooter,
+  type PathRow,
+  type PathsOfTable,
+  pathRows,
+} from './paths/path-rows.ts'
+import { isUnkeyed, knowsMore, nextRows, type OrderedRow, writeHeld } from './paths/sql-paths.ts'
 import {
   type Claim,
   claimPaths,
@@ -47,9 +48,9 @@ export async function nameAhead(engine: SqlEngine, commit: CatalogCommit): Promi
   const ahead = new Map<TableCommit, BigInt64Array>()
   for (const table of commit.tables) {
     if (table.addedPaths.length <= PATHS_TOGETHER_MAX) continue
-    const { addedPaths, pathsNamedAgain = [], expectedVersion } = table
-    const expected = { tableUuid: tableUuidOf(table), expectedVersion }
-    const added = await nameAt(engine, expected, addedPaths)
+    const { addedPaths: paths, footers, pathsNamedAgain = [], expectedVersion } = table
+    const named = { tableUuid: tableUuidOf(table), expectedVersion, paths, footers }
+    const added = await nameAt(engine, named, 'is-replaced')
     if (added === undefined) return NONE_AHEAD
     ahead.set(table, BigInt64Array.from([...added, ...pathsNamedAgain.map(pathHash)]))
   }
@@ -59,26 +60,29 @@ export async function nameAhead(engine: SqlEngine, commit: CatalogCommit): Promi
 /** `undefined` if the table is gone, or has another version. */
 async function nameAt(
   engine: SqlEngine,
-  { tableUuid, expectedVersion }: Pick<ExpectedTable, 'tableUuid' | 'expectedVersion'>,
-  paths: readonly string[],
+  { tableUuid, expectedVersion, ...named }: PathsOfTable & Pick<ExpectedTable, 'expectedVersion'>,
+  known: KnownFooter,
 ): Promise<BigInt64Array | undefined> {
-  const all = new BigInt64Array(paths.length)
-  for (const hashes of hashSlices(paths, all)) {
+  const all = new BigInt64Array(named.paths.length)
+  for (const rows of rowSlices(named, all)) {
     const isThere = await writeHeld(engine, { tableUuid, expectedVersion }, (transaction) =>
-      addHashes(transaction, { tableUuid, hashes }),
+      addRows(transaction, { tableUuid, rows }, known),
     )
     if (!isThere) return undefined
   }
   return all
 }
 
-/** Writes the hashes of the paths to `all`, in order, and returns those of some at a time. */
-function* hashSlices(paths: readonly string[], all: BigInt64Array): Generator<BigInt64Array> {
+/** Writes the hashes of the paths to `all`, in order, and returns the rows of some at a time. */
+function* rowSlices(
+  { paths, footers }: Pick<PathsOfTable, 'paths' | 'footers'>,
+  all: BigInt64Array,
+): Generator<readonly PathRow[]> {
   let end = 0
   for (const slice of chunks(paths, PATHS_AT_ONCE)) {
-    const start = end
-    for (const path of slice) all[end++] = pathHash(path)
-    yield all.subarray(start, end)
+    const rows = pathRows(slice, footers)
+    for (const { path_hash } of rows) all[end++] = path_hash
+    yield rows
   }
 }
 
@@ -173,7 +177,8 @@ async function createOnce<T>(
 ): Promise<T> {
   const { tableUuid } = table.state.definition
   if (replacedUuid === tableUuid) {
-    const hashes = await nameAt(engine, { tableUuid, expectedVersion }, table.addedPaths)
+    const { addedPaths: paths, footers } = table
+    const hashes = await nameAt(engine, { tableUuid, expectedVersion, paths, footers }, 'stays')
     return create(hashes && { hashes })
   }
   const claim = await claimPaths(engine, tableUuid)
@@ -189,33 +194,33 @@ async function createOnce<T>(
 
 async function nameCreation(
   engine: SqlEngine,
-  { addedPaths, copyPathsFromTableUuid: from }: NewTable,
+  { addedPaths: paths, footers, copyPathsFromTableUuid: from }: NewTable,
   claimed: Claim,
 ): Promise<CreationAhead> {
   const { tableUuid, claim } = claimed
-  const add = (hashes: BigInt64Array) =>
-    writeClaimed(engine, claimed, (transaction) => addHashes(transaction, { tableUuid, hashes }))
-  const hashes = new BigInt64Array(addedPaths.length)
-  for (const slice of hashSlices(addedPaths, hashes)) await add(slice)
+  const add = (rows: readonly PathRow[]) =>
+    writeClaimed(engine, claimed, (transaction) => addReturning(transaction, { tableUuid, rows }))
+  const hashes = new BigInt64Array(paths.length)
+  for (const rows of rowSlices({ paths, footers }, hashes)) await add(rows)
   if (from === undefined) return { claim, hashes }
-  return { claim, hashes, source: await copyHashes(engine, from, add) }
+  return { claim, hashes, source: await copyRows(engine, from, add) }
 }
 
 /** What the table comes to know in between, the clone does not name. */
-async function copyHashes(
+async function copyRows(
   engine: SqlEngine,
   tableUuid: string,
-  add: (hashes: BigInt64Array) => Promise<void>,
+  add: (rows: readonly PathRow[]) => Promise<void>,
 ): Promise<CopiedSource> {
   const source = await read(engine, async (connection) => ({
     lastVersion: await findLastVersion(connection, tableUuid),
     isUnkeyed: await isUnkeyed(connection, tableUuid),
   }))
-  for (let last: OrderedHash | undefined; ; ) {
-    const page = await nextHashes(engine, { tableUuid, limit: PATHS_AT_ONCE }, last)
+  for (let last: OrderedRow | undefined; ; ) {
+    const page = await nextRows(engine, { tableUuid, limit: PATHS_AT_ONCE }, last)
     last = page.at(-1)
     if (last === undefined) return source
-    await add(BigInt64Array.from(page, (row) => row.path_hash))
+    await add(page.map(({ path_hash, footer }) => ({ path_hash, footer })))
   }
 }
 

@@ -8,14 +8,8 @@ import { copyPolicy } from './access/sql-policies.ts'
 import { takeResource } from './access/table-resources.ts'
 import { chunks, Refusal, type SqlTransaction } from './engine/sql-engine.ts'
 import { type Raising, tableCreated } from './mutation/sql-raised-events.ts'
-import {
-  addPaths,
-  copyPaths,
-  holdTable,
-  isUnkeyed,
-  letNameAnyPath,
-  noPathInsert,
-} from './paths/sql-paths.ts'
+import { addPaths, addReturning, noPathInsert, pathRows } from './paths/path-rows.ts'
+import { copyPaths, holdTable, isUnkeyed, letNameAnyPath } from './paths/sql-paths.ts'
 import { endClaim, LostClaimError } from './paths/table-leftovers.ts'
 import { type CreationAhead, takeAllFromDeletion } from './paths-ahead.ts'
 import type { TableContext } from './rows/definition-cache.ts'
@@ -107,7 +101,7 @@ async function namePaths(
     ({ metadataLocation = [] }) => metadataLocation,
   )
   if (ahead !== undefined) {
-    await addPaths(transaction, [{ tableUuid, paths: metadata }])
+    await addPaths(transaction, { tableUuid, paths: metadata })
     await noPathInsert(transaction).execute()
     await copyMark(transaction, table, ahead)
     await takeTableFromDeletion(transaction, tableUuid)
@@ -115,7 +109,7 @@ async function namePaths(
     return takeAllFromDeletion(transaction, named, { rewritten, endedPurgeOf: tableUuid })
   }
   const paths = [...addedPaths, ...metadata]
-  await addPaths(transaction, [{ tableUuid, paths }])
+  await addReturning(transaction, { tableUuid, rows: pathRows(paths, table.footers) })
   if (copyPathsFromTableUuid !== undefined) {
     await copyPaths(transaction, { fromTableUuid: copyPathsFromTableUuid, toTableUuid: tableUuid })
   }

@@ -12,7 +12,7 @@ import {
 } from './engine/sql-engine.ts'
 import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
 import type { SnapshotRow } from './engine/sql-schema.ts'
-import { noPathInsert, pathInserts } from './paths/sql-paths.ts'
+import { noPathInsert, pathInserts } from './paths/path-rows.ts'
 import { logRows, SNAPSHOT_COLUMNS, snapshotOf, snapshotRow } from './rows/sql-rows.ts'
 
 export class SqlSnapshots implements SnapshotStore {
@@ -272,6 +272,7 @@ export function* historyInserts(
   const paths = tables.map((table) => ({
     tableUuid: tableUuidOf(table),
     paths: isNamed(table) ? [] : table.addedPaths,
+    footers: table.footers,
   }))
   for (const rows of chunks(snapshots)) yield snapshotInsert(transaction, rows)
   for (const rows of chunks(log)) yield transaction.insertInto('snapshot_log').values(rows)

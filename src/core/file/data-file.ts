@@ -46,6 +46,12 @@ export interface DataFile extends ColumnMetrics {
   readonly firstRowId?: bigint
 }
 
+/** A data file that is added, and perhaps what tells it from another that takes its place. */
+export interface AddedFile extends DataFile {
+  /** Digest of the Parquet footer, in hexadecimal, where it was read. */
+  readonly footerSha256?: string
+}
+
 export type EntryStatus = 'existing' | 'added' | 'deleted'
 
 /** Entry of a manifest. Null ids and sequence numbers are inherited from the manifest list. */

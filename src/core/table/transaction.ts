@@ -1,4 +1,4 @@
-import type { DataFile } from '../file/data-file.ts'
+import type { AddedFile } from '../file/data-file.ts'
 import type { Operation } from './snapshot.ts'
 
 export type TransactionState = 'open' | 'committed' | 'aborted'
@@ -60,7 +60,7 @@ export interface StagedChange {
 }
 
 export interface StagedFile {
-  readonly dataFile: DataFile
+  readonly dataFile: AddedFile
   /** The table's current schema and default spec when the footer was read. */
   readonly schemaId: number
   /** Whether the file has Parquet field ids; without them the table needs a name mapping. */

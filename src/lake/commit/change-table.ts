@@ -76,6 +76,7 @@ function commitOf(
         ? []
         : [{ timestampMs: lastUpdatedMs, snapshotId: snapshot.snapshotId }],
     addedPaths: prepared?.addedPaths ?? [],
+    ...(prepared !== undefined && { footers: prepared.footers }),
   }
 }
 

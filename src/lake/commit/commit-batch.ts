@@ -2,6 +2,7 @@ import type { Stores } from '../../catalog/catalog.ts'
 import { FilesDeletedError } from '../../catalog/deletion-store.ts'
 import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-store.ts'
 import { CatalogError } from '../../core/errors.ts'
+import type { AddedFile } from '../../core/file/data-file.ts'
 import { keyInUse } from '../../core/replay.ts'
 import type { TableDefinition } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
@@ -117,7 +118,7 @@ async function tryCommit(
 
 /** Writes the files of every table's new snapshot. When one fails, none of the others stays. */
 async function prepareTables(
-  deps: Stores<'snapshots'> & Pick<CommitServices, 'ambient' | 'manifests' | 'objects'>,
+  deps: Stores<'paths' | 'snapshots'> & Pick<CommitServices, 'ambient' | 'manifests' | 'objects'>,
   tables: readonly TableBatch[],
   spares: SpareManifests,
 ): Promise<readonly PreparedTable[]> {
@@ -132,25 +133,38 @@ async function prepareTables(
 }
 
 async function prepareTable(
-  deps: Stores<'snapshots'> & Pick<CommitServices, 'ambient' | 'manifests' | 'objects'>,
+  deps: Stores<'paths' | 'snapshots'> & Pick<CommitServices, 'ambient' | 'manifests' | 'objects'>,
   table: TableBatch,
   spares: SpareManifests,
 ): Promise<PreparedTable | undefined> {
   const { members, state } = table
   const changes = members.map((member) => member.valid.staged)
   const transactions = members.map((member) => member.pending.transaction)
+  const added = members.flatMap((member) => member.valid.addedFiles)
+  const removedPaths = new Set(changes.flatMap((change) => change.removedPaths))
+  const truncate = changes.some((change) => change.truncate)
+  const removes = truncate || removedPaths.size > 0
+  const known = removes && { knownFooters: await knownFootersOf(deps, table, added) }
   const request = {
-    change: {
-      added: members.flatMap((member) => member.valid.addedFiles),
-      removedPaths: new Set(changes.flatMap((change) => change.removedPaths)),
-      truncate: changes.some((change) => change.truncate),
-    },
+    change: { added, removedPaths, truncate, ...known },
     summary: transactionSummary(transactions),
   }
   const prepared = await spares.use(tableUuidOf(table), (spare) =>
     writeSnapshot(deps, state, { ...request, spare }),
   )
   return prepared === undefined ? undefined : { ...table, prepared }
+}
+
+/** What is added and removed at once stays, unless it is another file by now. */
+function knownFootersOf(
+  { catalog }: Stores<'paths'>,
+  table: TableBatch,
+  added: readonly AddedFile[],
+): Promise<ReadonlyMap<string, string>> {
+  return catalog.paths.findFooters(
+    tableUuidOf(table),
+    added.map(({ path }) => path),
+  )
 }
 
 function tableUuidOf({ state }: TableBatch): string {
@@ -217,6 +231,7 @@ function tableCommit({ state, members, prepared }: PreparedTable): TableCommit {
     newSnapshots: [snapshot],
     newLogEntries: [{ timestampMs: snapshot.timestampMs, snapshotId: snapshot.snapshotId }],
     addedPaths: prepared.addedPaths,
+    footers: prepared.footers,
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
-import type { DataFile } from '../../core/file/data-file.ts'
+import type { AddedFile } from '../../core/file/data-file.ts'
 import { INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
 import { requireBoundedDefinition } from '../../core/table/definition-size.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
@@ -21,7 +21,7 @@ import { refuseLiveFiles } from './staging.ts'
 /** One transaction's change to one table, held against the table as it is now. */
 export interface ValidChange {
   readonly staged: StagedChange
-  readonly addedFiles: readonly DataFile[]
+  readonly addedFiles: readonly AddedFile[]
   /** Whether a file among them has no field ids, so that the table needs a name mapping. */
   readonly needsNameMapping: boolean
   readonly unmappedNames: readonly UnmappedName[]

@@ -1,3 +1,4 @@
+import type { PathStore } from '../../catalog/path-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import type { OpenFile, ScratchFile } from '../../core/open-file.ts'
 import type { Restriction, RowSelection } from '../../core/table/restriction.ts'
@@ -26,9 +27,11 @@ import {
 } from '../../engine/engine.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import type { HeldFiles } from '../deletion/file-holds.ts'
+import { KnownFooters } from '../file/known-footers.ts'
 import type { SourceIdentity } from '../file/source-identity.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 import { namingSource, requireRows } from './data-file-faults.ts'
+import { ofFiles, optionsOf } from './job-options.ts'
 import { LocalFileCache } from './local-file-cache.ts'
 import { describeNewFile, describeSource } from './source-file.ts'
 import { sourceRestriction } from './source-restriction.ts'
@@ -38,6 +41,8 @@ const SOURCES_AT_ONCE = 16
 
 export interface ConverterOptions {
   readonly objects: ObjectStore
+  /** What data files were when they were committed. */
+  readonly paths: Pick<PathStore, 'findFooters'>
   readonly engine: Engine
   /** Other children, so that conversions and queries do not wait for each other. */
   readonly queryEngine: Engine
@@ -143,7 +148,8 @@ export class Converter {
   }
 
   /**
-   * A failure names the data file. `file-corrupt` when it has not the rows that the table counts.
+   * A failure names the data file. `data-file-changed` when it is not the one that was committed,
+   * `file-corrupt` when it has not the rows that the table counts.
    */
   async convert<T>(
     conversion: Conversion,
@@ -154,11 +160,13 @@ export class Converter {
     const restricted = sourceRestriction(restriction, readAs)
     try {
       return await this.#localFiles.use(async ({ pathOf }) => {
-        const access = { objects: this.options.objects, pathOf }
+        const { objects, paths } = this.options
+        const footers = new KnownFooters(paths, definition.tableUuid, [source])
         const { file, identity } = await describeSource(
-          access,
+          { objects, pathOf },
           { definition, schema: restricted?.readAs ?? readAs },
           source,
+          () => footers.read(objects, 0),
         )
         if (restricted !== undefined) {
           const job = { ...output, schema, restriction: restricted }
@@ -243,10 +251,14 @@ export class Converter {
         for (const { definition, readAs, restriction: of, sources } of tables) {
           const restriction = sourceRestriction(of, readAs)
           const schema = restriction?.readAs ?? readAs
-          const finding = mapBounded(sources, SOURCES_AT_ONCE, async (source) => {
+          const { objects, paths } = this.options
+          const footers = new KnownFooters(paths, definition.tableUuid, sources)
+          const finding = mapBounded([...sources.entries()], SOURCES_AT_ONCE, async (entry) => {
             limits.signal?.throwIfAborted()
-            const access = { objects: this.options.objects, pathOf }
-            const found = describeSource(access, { definition, schema }, source)
+            const [index, source] = entry
+            const readFooter = () => footers.read(objects, index)
+            const table = { definition, schema }
+            const found = describeSource({ objects, pathOf }, table, source, readFooter)
             const named = found.catch((error) => Promise.reject(namingSource(error, source)))
             return (await named).file
           })
@@ -366,34 +378,4 @@ export class Converter {
 
 function partOf(part: ResultPart | undefined): { readonly part?: ResultPart } {
   return part === undefined ? {} : { part }
-}
-
-/**
- * A child reads more than data files, its own code above all: no more than what these have counts,
- * once for each time that a query names their table.
- */
-function ofFiles(
-  tables: readonly QueriedTable[],
-  onRead: JobOptions['onRead'],
-): JobOptions['onRead'] {
-  if (onRead === undefined) return undefined
-  const files = tables
-    .flatMap(({ sources }) => sources)
-    .flatMap(({ dataFile, deleteFiles }) => [dataFile, ...deleteFiles])
-  const bytesMax = files.reduce((sum, { fileSizeBytes }) => sum + fileSizeBytes, 0)
-  return (bytes) => onRead(bytes === undefined ? undefined : Math.min(bytes, bytesMax))
-}
-
-function optionsOf({
-  signal,
-  onWrite,
-  onRead,
-  timeoutMs,
-}: Pick<QueryOutput, 'signal' | 'onWrite' | 'onRead' | 'timeoutMs'>): JobOptions {
-  return {
-    ...(signal !== undefined && { signal }),
-    ...(onWrite !== undefined && { onWrite }),
-    ...(onRead !== undefined && { onRead }),
-    ...(timeoutMs !== undefined && { timeoutMs }),
-  }
 }

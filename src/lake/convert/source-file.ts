@@ -29,14 +29,18 @@ export interface DescribedSource {
   readonly identity: FooterOfFile['identity']
 }
 
-/** A data file with what applies to it, as the engine takes it, as long as the paths are good. */
+/**
+ * A data file with what applies to it, as the engine takes it, as long as the paths are good.
+ * `readFooter` refuses a file that is another than the one that was committed (`KnownFooters`).
+ */
 export async function describeSource(
   { objects, pathOf }: FileAccess,
   { definition, schema }: { readonly definition: TableDefinition; readonly schema: Schema },
   { dataFile, deleteFiles }: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>,
+  readFooter: () => Promise<FooterOfFile>,
 ): Promise<DescribedSource> {
   requireParquet(dataFile)
-  const seen = await readFooterOf(objects, dataFile.path)
+  const seen = await readFooter()
   const { footer, identity } = seen
   await overChunks(footer, requireSupportedPagesSteps(footer))
   requireCounted(dataFile, footer.rowCount)

@@ -178,7 +178,10 @@ async function describeWhole(
   file: FileToDescribe,
 ): Promise<SpanningFile> {
   try {
-    return await overChunks(file.footer, stagedFileSteps(definition, location, file))
+    const whole = await overChunks(file.footer, stagedFileSteps(definition, location, file))
+    const { footerSha256 } = await file.identity()
+    const dataFile = { ...whole.file.dataFile, footerSha256 }
+    return { ...whole, file: { ...whole.file, dataFile } }
   } catch (error) {
     throw namingFile(error, location)
   }

@@ -1,4 +1,4 @@
-import type { DataFile, ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
+import type { AddedFile, DataFile, ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
 import { locationKey } from '../../core/file/location-key.ts'
 import { Turns } from '../../core/turns.ts'
@@ -12,7 +12,9 @@ const METRICS = ['columnSizes', 'nullValueCounts', 'lowerBounds', 'upperBounds']
 /** What a batch of transactions does to the files of one table. */
 export interface FileChange {
   /** In commit order. */
-  readonly added: readonly DataFile[]
+  readonly added: readonly AddedFile[]
+  /** `PathStore.findFooters` of those, where the change removes some, too. */
+  readonly knownFooters?: ReadonlyMap<string, string>
   readonly removedPaths: Iterable<string>
   /** Removes every file that the table has, delete files included. */
   readonly truncate: boolean
@@ -31,7 +33,7 @@ export interface ResolvedChange {
    * Without those that the table had already: a file that is removed and added at once, unchanged,
    * simply stays.
    */
-  readonly added: readonly DataFile[]
+  readonly added: readonly AddedFile[]
   readonly removed: readonly DataFile[]
   readonly kept: readonly ManifestFile[]
   readonly rewritten: readonly RewrittenManifest[]
@@ -54,6 +56,7 @@ export async function resolveChange(
     return { added: change.added, removed: [], kept: live, rewritten: [] }
   }
   const added = new Map(change.added.map((file) => [locationKey(file.path), file]))
+  const { knownFooters = new Map() } = change
   const kept: ManifestFile[] = []
   const rewritten: RewrittenManifest[] = []
   const removed: DataFile[] = []
@@ -65,7 +68,7 @@ export async function resolveChange(
       kept.push(source)
       continue
     }
-    const entries = await rewriteEntries(manifest, { removal, added, stays, turns })
+    const entries = await rewriteEntries(manifest, { removal, added, knownFooters, stays, turns })
     const removedHere = entries.filter((entry) => entry.status === 'deleted')
     for (const entry of removedHere) removed.push(entry.dataFile)
     if (removedHere.length === 0) kept.push(source)
@@ -94,7 +97,8 @@ async function rewriteEntries(
   context: {
     readonly removal: Removal
     /** By key, as `stays`. */
-    readonly added: ReadonlyMap<string, DataFile>
+    readonly added: ReadonlyMap<string, AddedFile>
+    readonly knownFooters: ReadonlyMap<string, string>
     readonly stays: Set<string>
     readonly turns: Turns
   },
@@ -105,7 +109,11 @@ async function rewriteEntries(
     const key = locationKey(entry.dataFile.path)
     const isRemoved = context.removal.truncate || context.removal.removedKeys.has(key)
     const again = context.added.get(key)
-    if (isRemoved && !(again !== undefined && isSameFile(entry.dataFile, again))) {
+    const isSame =
+      again !== undefined &&
+      isSameFile(entry.dataFile, again) &&
+      hasFooter(again, context.knownFooters.get(again.path))
+    if (isRemoved && !isSame) {
       // Null: the id of the snapshot that removes it is inherited from the manifest list.
       entries.push({ ...entry, status: 'deleted', snapshotId: null })
     } else {
@@ -127,6 +135,11 @@ function isSameFile(left: DataFile, right: DataFile): boolean {
     left.specId === right.specId &&
     METRICS.every((metric) => isSameMap(left[metric], right[metric]))
   )
+}
+
+/** Unless both footers are known nothing tells that it is another file. */
+function hasFooter({ footerSha256 }: AddedFile, known: string | undefined): boolean {
+  return known === undefined || footerSha256 === undefined || footerSha256.startsWith(known)
 }
 
 function isSameMap(

@@ -1,5 +1,6 @@
 import type { Stores } from '../../catalog/catalog.ts'
-import type { DataFile, ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
+import type { Footers } from '../../catalog/table-store.ts'
+import type { AddedFile, DataFile, ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
 import { ENTRIES_PER_MANIFEST_MAX } from '../../core/limits.ts'
 import type { Operation, Snapshot } from '../../core/table/snapshot.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
@@ -25,6 +26,8 @@ export interface PreparedSnapshot {
   readonly removed: readonly DataFile[]
   /** Data files and metadata files that the table has not referenced before. */
   readonly addedPaths: readonly string[]
+  /** Those of added data files, as far as they were read. */
+  readonly footers: Footers
   /** To delete again when the commit is definitely refused; those of `own` among them. */
   readonly writtenLocations: readonly string[]
   readonly own: OwnManifests
@@ -91,11 +94,20 @@ export async function writeSnapshot(
       ...created.map((manifest) => manifest.file.path),
       written.snapshot.manifestList,
     ],
+    footers: footersOf(added),
     writtenLocations: isWritten
       ? [...own.created.map(({ file }) => file.path), ...written.locations]
       : written.locations,
     own,
   }
+}
+
+function footersOf(added: readonly AddedFile[]): Footers {
+  const footers = new Map<string, string>()
+  for (const { path, footerSha256 } of added) {
+    if (footerSha256 !== undefined) footers.set(path, footerSha256)
+  }
+  return footers
 }
 
 function operationOf({ added, removed }: ResolvedChange): Operation {

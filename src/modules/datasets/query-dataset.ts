@@ -265,7 +265,7 @@ async function tableOf(
   const change = { added: [dataFile], removedPaths: [], truncate: false }
   const prepared = await writeSnapshot(deps, born, { change, summary: {} })
   if (prepared === undefined) throw new Error('a snapshot with a file has changed nothing')
-  const { snapshot, addedPaths } = prepared
+  const { snapshot, addedPaths, footers } = prepared
   const { snapshotId, timestampMs, sequenceNumber: lastSequenceNumber } = snapshot
   const state = {
     ...born,
@@ -276,7 +276,7 @@ async function tableOf(
   const log = { snapshots: [snapshot], snapshotLog: [{ timestampMs, snapshotId }] }
   const schema = getSchema(definition, 0)
   return {
-    table: { state, ...log, addedPaths },
+    table: { state, ...log, addedPaths, footers },
     facts: factsOf(snapshot, schema),
   }
 }

@@ -4,7 +4,7 @@ import type { LakeServices } from '../../lake/lake.ts'
 
 /** What dumps need. */
 export interface DumpDependencies
-  extends Stores<'tables' | 'snapshots' | 'leases'>,
+  extends Stores<'leases' | 'paths' | 'snapshots' | 'tables'>,
     Pick<LakeServices, 'ambient' | 'holds' | 'log' | 'manifests' | 'objects' | 'warehouse'> {
   readonly converter: Converter
 }

@@ -15,6 +15,7 @@ import { projectFileSchemaSteps } from '../../formats/parquet/stitch/stitch-proj
 import { physicalSchemaKey, type StitchSchema } from '../../formats/parquet/stitch/stitch-schema.ts'
 import { namingDataFile, requireRows } from '../../lake/convert/data-file-faults.ts'
 import { columnNames } from '../../lake/file/column-names.ts'
+import { dataFileChanged, KnownFooters } from '../../lake/file/known-footers.ts'
 import { type FooterOfFile, overChunks, readFooterOf } from '../../lake/file/read-footer.ts'
 import type { DumpBuild, DumpContent } from './dump-build.ts'
 import { obtainEmptyShard, obtainShard } from './dump-convert.ts'
@@ -23,14 +24,13 @@ import { readPieces } from './dump-digest.ts'
 import { folderOf } from './dump-key.ts'
 import type { DumpSource } from './dump-sources.ts'
 import type { DumpPiece } from './format/dump-index.ts'
-import { changed } from './source/source-record.ts'
 
 const MAGIC_BYTES = 4
 const BUFFER_BYTES = 512 * 1024
 /** Bytes hashed without a turn for others: half a millisecond. */
 const HASHED_AT_ONCE_BYTES = 1024 * 1024
 
-type ParquetDependencies = Pick<DumpDependencies, 'converter' | 'objects' | 'warehouse'>
+type ParquetDependencies = Pick<DumpDependencies, 'catalog' | 'converter' | 'objects' | 'warehouse'>
 
 /** A file whose row groups can be copied under a footer that shows the table's columns. */
 interface Copied {
@@ -135,20 +135,28 @@ async function stitchOf(
   }
   const parts: Part[] = []
   const keys = new Map<string, string>()
+  const { tableUuid } = build.target.state.definition
+  const footers = new KnownFooters(deps.catalog.paths, tableUuid, sources)
+  const inspectAt: InspectAt = (index) =>
+    inspect(build, sources[index] as DumpSource, () => footers.read(deps.objects, index))
   const stitch = await planFiles(sources, turns, async (source, index) => {
-    const copied = await inspect(deps, build, source)
+    const copied = await inspectAt(index)
     const key = copied && (keys.get(copied.key) ?? copied.key)
     if (key !== undefined) keys.set(key, key)
     parts[index] = { source, key }
     return copied
   })
-  return stitch ?? stitchRewritten(deps, build, { parts, turns })
+  return stitch ?? stitchRewritten(deps, build, { parts, turns, inspectAt })
 }
 
 async function stitchRewritten(
   deps: ParquetDependencies,
   build: DumpBuild,
-  { parts, turns }: { readonly parts: readonly Part[]; readonly turns: Turns },
+  {
+    parts,
+    turns,
+    inspectAt,
+  }: { readonly parts: readonly Part[]; readonly turns: Turns; readonly inspectAt: InspectAt },
 ): Promise<Stitch> {
   // The engine writes every file with the same schema; files that already have it are kept.
   const odd = oddestOf(parts)
@@ -161,11 +169,14 @@ async function stitchRewritten(
   return planAll(parts, turns, async ({ source }, index) => {
     const shard = shards[index]
     if (shard !== undefined) return getCopyable(deps, build, shard)
-    const copied = await inspect(deps, build, source)
-    if (copied?.key !== key) throw changed(source.dataFile.path)
+    const copied = await inspectAt(index)
+    if (copied?.key !== key) throw dataFileChanged(source.dataFile.path)
     return copied
   })
 }
+
+/** `inspect` for the source at the index. */
+type InspectAt = (index: number) => Promise<Copied | undefined>
 
 type ReadFile<Item> = (item: Item, index: number) => Promise<Copied | undefined>
 
@@ -202,9 +213,9 @@ async function planAll<Item>(
 
 /** `undefined` if the file must be rewritten. */
 async function inspect(
-  deps: Pick<DumpDependencies, 'objects'>,
   build: DumpBuild,
   source: DumpSource,
+  readFooter: () => Promise<FooterOfFile>,
 ): Promise<Copied | undefined> {
   const { dataFile, deleteFiles } = source
   const isOther = dataFile.format !== 'parquet' || source.isFiltered
@@ -212,7 +223,8 @@ async function inspect(
   try {
     const constants = partitionConstants(build.target.state.definition.partitionSpecs, dataFile)
     const { schema } = build.target
-    const copied = await findCopyable(deps, build, { location: dataFile.path, schema, constants })
+    const shown = { location: dataFile.path, schema, constants }
+    const copied = await findCopyable(build, shown, await readFooter())
     if (copied === undefined) return undefined
     requireRows(source, copied.footer.rowCount)
     build.record.add(await copied.identity())
@@ -245,7 +257,8 @@ async function getCopyable(
   location: string,
 ): Promise<Copied> {
   const { schema } = build.target
-  const copied = await findCopyable(deps, build, { location, schema, constants: NO_CONSTANTS })
+  const shown = { location, schema, constants: NO_CONSTANTS }
+  const copied = await findCopyable(build, shown, await readFooterOf(deps.objects, location))
   if (copied !== undefined) return copied
   throw new Error(`row groups of a file written by the engine cannot be copied: ${location}`)
 }
@@ -259,11 +272,10 @@ interface Shown {
 
 /** `undefined` if the pages themselves would have to change. */
 async function findCopyable(
-  deps: Pick<DumpDependencies, 'objects'>,
   { target: { state } }: DumpBuild,
   { location, schema, constants }: Shown,
+  { footer, identity }: FooterOfFile,
 ): Promise<Copied | undefined> {
-  const { footer, identity } = await readFooterOf(deps.objects, location)
   if ((await overChunks(footer, stitchProblemSteps(footer))) !== undefined) return undefined
   const names = columnNames(state.definition, schema)
   const projecting = projectFileSchemaSteps({ footer, schema, names, constants })

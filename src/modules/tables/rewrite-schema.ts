@@ -1,6 +1,6 @@
 import { inOrder } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
-import type { DataFile } from '../../core/file/data-file.ts'
+import type { AddedFile, DataFile } from '../../core/file/data-file.ts'
 import { REWRITE_BYTES_MAX } from '../../core/limits.ts'
 import { partitionFolder } from '../../core/partition/partition-values.ts'
 import { findField } from '../../core/schema/schema-lookup.ts'
@@ -59,7 +59,7 @@ interface HeldSource {
 export class SchemaRewrite {
   readonly #deps: RewriteDependencies
   /** By `keyOf` their source; `undefined` if the source has no live rows. */
-  readonly #converted = new Map<string, DataFile | undefined>()
+  readonly #converted = new Map<string, AddedFile | undefined>()
   /** All files written, even those for a schema that was superseded before the commit. */
   readonly #locations = new Set<string>()
   #used: ReadonlySet<string> = new Set()
@@ -76,7 +76,7 @@ export class SchemaRewrite {
   async convert(
     state: TableState,
     evolved: EvolvedTable,
-  ): Promise<{ readonly files: readonly DataFile[]; readonly converted: number } | undefined> {
+  ): Promise<{ readonly files: readonly AddedFile[]; readonly converted: number } | undefined> {
     const schema = currentSchema(state.definition)
     const plan = await planScan(this.#deps, state, { snapshot: state.currentSnapshot, schema })
     if (plan.totals.dataFiles === 0) return undefined
@@ -89,7 +89,7 @@ export class SchemaRewrite {
       const results = inOrder(sources, this.#deps.converter.atOnce, (source) =>
         this.#convertOnce(state, evolved, { source, held }),
       )
-      const made: DataFile[] = []
+      const made: AddedFile[] = []
       for await (const file of results) if (file !== undefined) made.push(file)
       return made
     })
@@ -122,7 +122,7 @@ export class SchemaRewrite {
     state: TableState,
     evolved: EvolvedTable,
     read: HeldSource,
-  ): Promise<DataFile | undefined> {
+  ): Promise<AddedFile | undefined> {
     const key = keyOf(state, evolved, read.source)
     if (this.#converted.has(key)) return this.#converted.get(key)
     const file = await this.#convertFile(state, evolved, read)
@@ -134,7 +134,7 @@ export class SchemaRewrite {
     { definition }: TableState,
     evolved: EvolvedTable,
     { source, held }: HeldSource,
-  ): Promise<DataFile | undefined> {
+  ): Promise<AddedFile | undefined> {
     const { converter, objects } = this.#deps
     const conversion = {
       definition,
@@ -173,8 +173,8 @@ export class SchemaRewrite {
     path: string,
     { definition }: EvolvedTable,
     { specId, partition, sortOrderId }: DataFile,
-  ): Promise<DataFile> {
-    const { footer, fileSizeBytes } = await readFooterOf(this.#deps.objects, path)
+  ): Promise<AddedFile> {
+    const { footer, fileSizeBytes, identity } = await readFooterOf(this.#deps.objects, path)
     const schema = currentSchema(definition)
     const match = matchFileSchema({ footer, schema: withoutRequired(schema) })
     return {
@@ -185,6 +185,7 @@ export class SchemaRewrite {
       specId,
       partition,
       fileSizeBytes,
+      footerSha256: (await identity()).footerSha256,
       ...(sortOrderId !== undefined && { sortOrderId }),
     }
   }

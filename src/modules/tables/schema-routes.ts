@@ -21,6 +21,7 @@ import { SCHEMAS_TAG } from './table-tags.ts'
 
 /** Problems of changes that rewrite the data files. */
 const CONVERSION_PROBLEMS = [
+  'data-file-changed',
   'data-file-missing',
   'engine-failed',
   'file-corrupt',

@@ -22,7 +22,8 @@ test('what a killed process left of large tables is forgotten every hour', async
     }
     database.exec(`
       insert into table_leftovers values ('dropped', null), ('killed', 'claim');
-      insert into known_paths values ('dropped', 1), ('killed', 1), ('killed', 2), ('other', 2);
+      insert into known_paths (table_uuid, path_hash)
+        values ('dropped', 1), ('killed', 1), ('killed', 2), ('other', 2);
       insert into purges values ('over', 'm')`)
     const tasks = deletionsModule(shop.deps).tasks ?? []
     const task = tasks.find(({ name }) => name === 'forget what large tables left in the catalog')

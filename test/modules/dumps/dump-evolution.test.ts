@@ -3,6 +3,7 @@ import { jest } from '@jest/globals'
 import type { DataFile } from '../../../src/core/file/data-file.ts'
 import type { SchemaChange } from '../../../src/core/schema/schema-evolution.ts'
 import { describeSource } from '../../../src/lake/convert/source-file.ts'
+import { readFooterOf } from '../../../src/lake/file/read-footer.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { writeDeletionVector } from '../../formats/deletes/deletion-vector-writer.ts'
@@ -273,6 +274,7 @@ describe('deleted rows', () => {
       { objects: shop.deps.objects, pathOf: async (location) => location },
       { definition: state.definition, schema },
       { dataFile, deleteFiles: [{ ...vector, contentSizeBytes: bomb.length }] },
+      () => readFooterOf(shop.deps.objects, dataFile.path),
     )
     await expect(source).rejects.toThrow('1001 positions where at most 1000')
 

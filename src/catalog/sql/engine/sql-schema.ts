@@ -43,9 +43,9 @@ export interface Database {
     /** 0 or 1: whether the table was dropped without a purge. */
     leaves_files: Generated<bigint>
   }
-  known_paths: { table_uuid: string; path_hash: bigint }
+  known_paths: KnownPathRow
   /** What tables that were dropped without a purge referenced. */
-  dropped_paths: { table_uuid: string; path_hash: bigint }
+  dropped_paths: KnownPathRow
   /** Tables whose `path_hash` may be that of another spelling than the key. */
   unkeyed_paths: { table_uuid: string }
   /** Tables that are not there, of which known paths may be. */
@@ -129,6 +129,13 @@ export interface Database {
   }
   /** Made by migrations.ts. */
   moraine_migrations: { number: bigint; name: string }
+}
+
+interface KnownPathRow {
+  table_uuid: string
+  path_hash: bigint
+  /** As `footerKey` makes it; null where nobody has read one. */
+  footer: Nullable<string>
 }
 
 export interface TableRow {

@@ -8,7 +8,8 @@ import {
   type SqlTransaction,
   write,
 } from '../engine/sql-engine.ts'
-import { pathHash, pathKey } from '../rows/sql-keys.ts'
+import { footerStart, pathHash, pathKey } from '../rows/sql-keys.ts'
+import { addPaths, type PathRow } from './path-rows.ts'
 import { forgetAllLeftovers } from './table-leftovers.ts'
 
 export class SqlPaths implements PathStore {
@@ -73,6 +74,31 @@ export class SqlPaths implements PathStore {
     return found
   }
 
+  async findFooters(
+    tableUuid: string,
+    paths: readonly string[],
+  ): Promise<ReadonlyMap<string, string>> {
+    const found = new Map<string, string>()
+    for (const chunk of chunks([...new Set(paths)])) {
+      const hashes = chunk.map(pathHash)
+      const rows = await read(this.#engine, (connection) =>
+        connection
+          .selectFrom('known_paths')
+          .select(['path_hash', 'footer'])
+          .where('path_hash', 'in', hashes)
+          .where('table_uuid', '=', tableUuid)
+          .where('footer', 'is not', null)
+          .execute(),
+      )
+      const footers = new Map(rows.map((row) => [row.path_hash, row.footer]))
+      chunk.forEach((path, i) => {
+        const footer = footers.get(hashes[i] as bigint)
+        if (typeof footer === 'string') found.set(path, footerStart(footer))
+      })
+    }
+    return found
+  }
+
   async findStaged({
     paths,
     nowMs,
@@ -111,7 +137,7 @@ export class SqlPaths implements PathStore {
     for (const chunk of chunks(paths)) {
       await write(this.#engine, async (transaction) => {
         if ((await holdTable(transaction, tableUuid)) === undefined) return
-        await addPaths(transaction, [{ tableUuid, paths: chunk }])
+        await addPaths(transaction, { tableUuid, paths: chunk })
       })
     }
   }
@@ -207,59 +233,6 @@ interface KnownPaths {
   execute(): Promise<readonly { readonly path_hash: bigint; readonly table_uuid: string }[]>
 }
 
-export interface PathsOfTable {
-  readonly tableUuid: string
-  readonly paths: readonly string[]
-}
-
-/**
- * The statements that add the paths, each made when it is asked for; a path that is known already
- * stays as it is.
- */
-export function* pathInserts(transaction: SqlTransaction, tables: readonly PathsOfTable[]) {
-  for (const { tableUuid, paths } of tables) {
-    for (const chunk of chunks(paths)) {
-      yield hashInsert(transaction, tableUuid, chunk.map(pathHash))
-    }
-  }
-}
-
-export async function addHashes(
-  transaction: SqlTransaction,
-  { tableUuid, hashes }: { readonly tableUuid: string; readonly hashes: BigInt64Array },
-): Promise<void> {
-  for (const chunk of chunks([...hashes])) {
-    await hashInsert(transaction, tableUuid, chunk).execute()
-  }
-}
-
-function hashInsert(transaction: SqlTransaction, tableUuid: string, hashes: readonly bigint[]) {
-  return transaction
-    .insertInto('known_paths')
-    .values(hashes.map((hash) => ({ table_uuid: tableUuid, path_hash: hash })))
-    .onConflict((conflict) => conflict.doNothing())
-}
-
-/**
- * Adds nothing, but is waited for as those who add paths are before files are marked as being
- * deleted (`SqlEngine.holdPaths`): for a commit that names what is known already.
- */
-export function noPathInsert(transaction: SqlTransaction) {
-  return transaction
-    .insertInto('known_paths')
-    .columns(['table_uuid', 'path_hash'])
-    .expression((from) =>
-      from.selectFrom('known_paths').select(['table_uuid', 'path_hash']).where(sql<boolean>`1 = 0`),
-    )
-}
-
-export async function addPaths(
-  transaction: SqlTransaction,
-  tables: readonly PathsOfTable[],
-): Promise<void> {
-  for (const insert of pathInserts(transaction, tables)) await insert.execute()
-}
-
 export async function copyPaths(
   transaction: SqlTransaction,
   { fromTableUuid, toTableUuid }: { fromTableUuid: string; toTableUuid: string },
@@ -268,12 +241,12 @@ export async function copyPaths(
   if (await isUnkeyed(transaction, fromTableUuid)) await letNameAnyPath(transaction, toTableUuid)
   await transaction
     .insertInto('known_paths')
-    .columns(['table_uuid', 'path_hash'])
+    .columns(['table_uuid', 'path_hash', 'footer'])
     .expression((from) =>
       from
         .selectFrom('known_paths')
         .select((column) => [column.cast<string>(column.val(toTableUuid), 'text').as('to_table')])
-        .select('path_hash')
+        .select(['path_hash', 'footer'])
         .where('table_uuid', '=', fromTableUuid),
     )
     .onConflict((conflict) => conflict.doNothing())
@@ -319,23 +292,22 @@ export async function knowsMore(
   return beyond !== undefined
 }
 
-export interface OrderedHash {
-  readonly path_hash: bigint
+export interface OrderedRow extends PathRow {
   /** Its place in `SqlEngine.pathOrder`. */
   readonly place: bigint
 }
 
 /** The next of what a table knows; what becomes known in between may be missed. */
-export function nextHashes(
+export function nextRows(
   engine: SqlEngine,
   { tableUuid, limit }: { readonly tableUuid: string; readonly limit: number },
-  last: OrderedHash | undefined,
-): Promise<readonly OrderedHash[]> {
+  last: OrderedRow | undefined,
+): Promise<readonly OrderedRow[]> {
   const place = sql.ref<bigint>(engine.pathOrder)
   return read(engine, (connection) => {
     const page = connection
       .selectFrom('known_paths')
-      .select(['path_hash', place.as('place')])
+      .select(['path_hash', 'footer', place.as('place')])
       .where('table_uuid', '=', tableUuid)
       .orderBy(place)
       .limit(limit)

@@ -8,6 +8,7 @@ import {
   write,
 } from '../engine/sql-engine.ts'
 import { findTableVersion } from '../find/find-table.ts'
+import type { PathRow } from './path-rows.ts'
 
 /** Paths that are made known in one transaction, or rows that are forgotten. */
 export const PATHS_AT_ONCE = 2_000
@@ -41,8 +42,12 @@ export async function forgetSomePaths(
   for (const chunk of chunks(known)) {
     await transaction
       .insertInto('dropped_paths')
-      .values(chunk.map(({ path_hash }) => ({ path_hash, table_uuid: tableUuid })))
-      .onConflict((conflict) => conflict.doNothing())
+      .values(chunk.map((row) => ({ ...row, table_uuid: tableUuid })))
+      .onConflict((conflict) =>
+        conflict
+          .columns(['path_hash', 'table_uuid'])
+          .doUpdateSet((row) => ({ footer: row.ref('excluded.footer') })),
+      )
       .execute()
   }
   return known.length < some.limit
@@ -52,14 +57,14 @@ function deleteSome(
   transaction: SqlTransaction,
   from: 'known_paths' | 'dropped_paths',
   { tableUuid, limit }: { readonly tableUuid: string; readonly limit: number },
-): Promise<readonly { readonly path_hash: bigint }[]> {
+): Promise<readonly PathRow[]> {
   return transaction
     .deleteFrom(from)
     .where('table_uuid', '=', tableUuid)
     .where('path_hash', 'in', (rows) =>
       rows.selectFrom(from).select('path_hash').where('table_uuid', '=', tableUuid).limit(limit),
     )
-    .returning('path_hash')
+    .returning(['path_hash', 'footer'])
     .execute()
 }
 

@@ -5,6 +5,8 @@ import { DATASETS_NAMESPACE } from '../../../core/table/reserved-namespace.ts'
 
 const LEVEL_SEPARATOR = '\u001f'
 const CODE_POINT_MAX = 0x10ffff
+/** Hexadecimal digits of 16 bytes. */
+const FOOTER_DIGITS = 32
 
 /** Ordered level by level: 0x1F is below every character of a name. */
 export function namespaceKey(namespace: readonly string[]): string {
@@ -47,4 +49,14 @@ export function pathHash(path: string): bigint {
  */
 export function pathKey(path: string): string {
   return createHash('sha256').update(locationKey(path)).digest('base64url')
+}
+
+/** The first 16 bytes of a footer's SHA-256, which is given in hexadecimal. */
+export function footerKey(sha256: string): string {
+  return Buffer.from(sha256.slice(0, FOOTER_DIGITS), 'hex').toString('base64url')
+}
+
+/** The same bytes in hexadecimal. */
+export function footerStart(key: string): string {
+  return Buffer.from(key, 'base64url').toString('hex')
 }

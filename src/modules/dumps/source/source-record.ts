@@ -1,4 +1,4 @@
-import { CatalogError } from '../../../core/errors.ts'
+import { dataFileChanged } from '../../../lake/file/known-footers.ts'
 import { isSameVersion, type SourceIdentity } from '../../../lake/file/source-identity.ts'
 import type { ObjectStore } from '../../../objects/object-store.ts'
 import type { DumpIndex, DumpPiece, IndexedSource } from '../format/dump-index.ts'
@@ -32,7 +32,7 @@ export class SourceRecord {
   /** A file whose footer was read. Throws `data-file-changed` if it was another before. */
   add(identity: SourceIdentity): void {
     const known = this.#known.get(identity.path)?.source
-    if (known !== undefined && !hasSameFooter(known, identity)) throw changed(identity.path)
+    if (known !== undefined && !hasSameFooter(known, identity)) throw dataFileChanged(identity.path)
     this.#read.set(identity.path, identity)
   }
 
@@ -54,11 +54,11 @@ export class SourceRecord {
     const read = this.#read.get(path)
     if (read === undefined) return
     const now = await objects.find(path)
-    if (now !== undefined && !isSameVersion(read, now)) throw changed(path)
+    if (now !== undefined && !isSameVersion(read, now)) throw dataFileChanged(path)
     const known = this.#known.get(path)
     const isComparable =
       known?.source.crc32 !== undefined && isSame(piecesOf(known.index, path), copied.pieces)
-    if (isComparable && known.source.crc32 !== copied.crc32) throw changed(path)
+    if (isComparable && known.source.crc32 !== copied.crc32) throw dataFileChanged(path)
     this.#read.set(path, { ...read, crc32: copied.crc32 })
   }
 }
@@ -92,14 +92,6 @@ export function hasSameFooter(
   now: SourceIdentity,
 ): boolean {
   return sizeBytes === now.sizeBytes && footerSha256 === now.footerSha256
-}
-
-export function changed(path: string): CatalogError {
-  return new CatalogError(
-    'data-file-changed',
-    `${path} was replaced by a file of other content: restore it, or remove it from the table`,
-    { facts: { path } },
-  )
 }
 
 function isSame(left: Places, right: Places): boolean {

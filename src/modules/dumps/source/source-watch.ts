@@ -2,11 +2,12 @@ import { crc32 } from 'node:zlib'
 import { mapBounded } from '../../../core/bounded.ts'
 import { BoundedMap } from '../../../core/bounded-map.ts'
 import { CatalogError } from '../../../core/errors.ts'
+import { dataFileChanged } from '../../../lake/file/known-footers.ts'
 import { readFooterOf } from '../../../lake/file/read-footer.ts'
 import { isSameVersion } from '../../../lake/file/source-identity.ts'
 import type { ObjectStore } from '../../../objects/object-store.ts'
 import type { DumpIndex, IndexedSource } from '../format/dump-index.ts'
-import { changed, hasSameFooter, piecesOf } from './source-record.ts'
+import { hasSameFooter, piecesOf } from './source-record.ts'
 
 const LOOKS_AT_ONCE = 8
 /** Files that are looked at before the first byte is sent; the others when their turn comes. */
@@ -52,7 +53,7 @@ export class SourceWatch {
     if (this.#verified.get(key) === info.version) return
     if (info.sizeBytes !== sizeBytes || !(await this.#hasSameBytes(index, source))) {
       this.#suspects.set(path, true)
-      throw changed(path)
+      throw dataFileChanged(path)
     }
     this.#verified.set(key, info.version)
   }
