@@ -122,8 +122,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
       watchedStores: watchedStores(config, lake.objects, lake.lookForWarehouse),
       ...{ version: VERSION, publicUrl: config.publicUrl },
       converter: new Converter({
-        objects: lake.objects,
-        paths: lake.catalog.paths,
+        ...{ objects: lake.objects, paths: lake.catalog.paths },
         ...engines,
         folder,
         cacheBytesMax: LOCAL_FILE_CACHE_BYTES_MAX,

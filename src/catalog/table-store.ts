@@ -72,7 +72,7 @@ export interface NewTable {
   readonly snapshotLog: readonly SnapshotLogEntry[]
   /** Paths that it references from the start. */
   readonly addedPaths: readonly string[]
-  /** Of a table that comes back, those that it had when it was dropped are kept. */
+  /** A table that comes back keeps those that it had when it was dropped. */
   readonly footers?: Footers
   /** Deleted files among them that exist again: `deletionId` of their rows. */
   readonly rewritten?: ReadonlySet<string>

@@ -100,8 +100,8 @@ export const FILE_PROBLEMS = {
     iceberg: NOT_FOUND,
     title: 'Data file changed',
     meaning:
-      'A data file of the snapshot was replaced by one of other content since it was committed, or ' +
-      'first read; `path` names it. A copy or a restore of the same bytes is no change.',
+      'A data file of the snapshot was replaced by one of other content since it was committed, ' +
+      'or first read; `path` names it. A copy or a restore of the same bytes is no change.',
     remedy:
       'Restore the file. Never overwrite data files: write a new file under a new name, and ' +
       'remove the old one from the table.',

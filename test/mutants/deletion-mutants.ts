@@ -255,7 +255,17 @@ export const DELETION: readonly MutantGroup[] = [
         `        .where('table_uuid', '=', tableUuid),\n    )\n    return new Set`,
         `,\n    )\n    return new Set`,
       ],
-      ['chunk.map(pathHash))', 'chunk.map(() => 1n))'],
+      [`          .where('footer', 'is not', null)\n`, `          .where('footer', 'is', null)\n`],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/paths/path-rows.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'SQLite, a file (known paths|file deletions)',
+    edits: [
+      ['path_hash: pathHash(path)', 'path_hash: 1n'],
+      [`pathRows(chunk, footers), 'is-replaced')`, `pathRows(chunk, footers), 'stays')`],
+      ['footer ?? dropped.get(path_hash) ?? null', 'footer'],
     ],
   },
   {

@@ -105,16 +105,26 @@ export const LAKE: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/lake/file/known-footers.ts',
+    tests: ['test/modules/files/replaced-files.test.ts'],
+    edits: [
+      ['known === undefined || file', 'true || file'],
+      ['.slice(first, first + FILES_TOGETHER)', '.slice(first + 1, first + FILES_TOGETHER)'],
+    ],
+  },
+  {
+    file: 'src/lake/snapshot/snapshot-change.ts',
+    tests: ['test/modules/files/replaced-files.test.ts'],
+    edits: [['footerSha256.startsWith(known)', 'true']],
+  },
+  {
     file: 'src/lake/snapshot/snapshot-change.ts',
     tests: ['test/lake/snapshot/snapshot-change.test.ts'],
     edits: [
       ['.filter((manifest) => liveFilesCount(manifest) > 0)', ''],
       ['!removal.truncate && removal.removedKeys.size === 0', 'removal.removedKeys.size === 0'],
-      [
-        'isRemoved && !(again !== undefined && isSameFile(entry.dataFile, again))',
-        'isRemoved && again === undefined',
-      ],
-      ['again !== undefined && isSameFile(entry.dataFile, again)', 'false'],
+      ['isRemoved && !isSame', 'isRemoved && again === undefined'],
+      ['isSameFile(entry.dataFile, again) &&', 'false &&'],
       ['      if (isRemoved) context.stays.add(key)\n', ''],
       ['left.recordCount === right.recordCount &&', ''],
       ['left.fileSizeBytes === right.fileSizeBytes &&', ''],
