@@ -8,6 +8,7 @@ import { jest } from '@jest/globals'
 import { indexLocation } from '../../../src/modules/dumps/dump-key.ts'
 import type { DumpProgress } from '../../../src/modules/dumps/dump-progress.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
+import { forgetFooter } from '../../lake/forget-footer.ts'
 import { append, Lake } from '../../lake/lake.ts'
 import { START_MS } from '../../lake/workshop.ts'
 import { refusal } from '../../refusal.ts'
@@ -179,6 +180,12 @@ test.each(['csv', 'parquet'] as const)(
   async (format) => {
     await append(shop, 't', await write('a'), await write('b'))
     await write('b', 999)
+    const other = await refusal(shop.make('t', { format }))
+    expect(other).toMatchObject({
+      code: 'data-file-changed',
+      facts: { path: `file://${path('b')}` },
+    })
+    await forgetFooter(shop.deps.catalog, 't', `file://${path('b')}`)
     const error = await refusal(shop.make('t', { format }))
     expect(error.code).toBe('file-corrupt')
     expect(error.facts).toMatchObject({ path: `file://${path('b')}`, rows: 999, recordCount: 1000 })

@@ -1,6 +1,7 @@
 import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { ask, must, post } from '../../../http/client.ts'
 import { startTestService, type TestService } from '../../../http/harness.ts'
+import { forgetFooter } from '../../../lake/forget-footer.ts'
 import { querySql } from '../../../parquet-files.ts'
 import { download, makeDump, sha256 } from './dump-lab.ts'
 
@@ -61,16 +62,6 @@ function withOtherFooter(bytes: Buffer): Buffer {
   const other = Buffer.from(bytes)
   other.write('duckDB', other.lastIndexOf('DuckDB'))
   return other
-}
-
-async function forgetFooter(path: string): Promise<void> {
-  const { tables: stored } = service.deps.catalog
-  const state = await stored.find({ namespace: ['default'], name })
-  if (state === undefined) throw new Error(`no table ${name}`)
-  const { version } = state
-  const commit = { newSnapshots: [], newLogEntries: [], addedPaths: [path] }
-  const changed = { ...commit, expectedVersion: version, state: { ...state, version: version + 1 } }
-  expect((await stored.commit({ tables: [changed], transactions: [] })).outcome).toBe('committed')
 }
 
 function dump(format: string) {
@@ -155,7 +146,7 @@ test('one that was replaced by one of another number of rows is refused by all',
     expect(body.path).toBe(`file://${path}`)
   }
   // As another writer's commit leaves it, which does not say what the footer was.
-  await forgetFooter(`file://${path}`)
+  await forgetFooter(service.deps.catalog, name, `file://${path}`)
   for (const { status, body } of await Promise.all(requests())) {
     expect([status, body]).toMatchObject([422, { type: '/problems/file-corrupt' }])
     expect(body.detail).toMatch(/it has 7 rows where the table counts 3/)
