@@ -108,7 +108,7 @@ export const LAKE: readonly MutantGroup[] = [
     file: 'src/lake/file/known-footers.ts',
     tests: ['test/modules/files/replaced-files.test.ts'],
     edits: [
-      ['known === undefined || file', 'true || file'],
+      ['    if (known === undefined) return file\n', '    return file\n'],
       ['.slice(first, first + FILES_TOGETHER)', '.slice(first + 1, first + FILES_TOGETHER)'],
     ],
   },
