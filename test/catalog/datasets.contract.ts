@@ -155,7 +155,7 @@ export function describeDatasets(catalog: () => Catalog): void {
       expect(await seen()).toEqual([])
     })
 
-    test('the list of who reads has nothing that is only described or withheld by a policy', async () => {
+    test('the list of who reads has nothing described only, or withheld by a policy', async () => {
       const source = await sourceOf('planets')
       const { tableUuid } = source.definition
       await datasets().create(wish(source))
