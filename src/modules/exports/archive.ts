@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { CatalogError } from '../../core/errors.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
@@ -10,8 +9,6 @@ const ARCHIVE_BYTES_MAX = 1024 ** 4
 const PIECE_BYTES = 256 * 1024
 /** One is written while two are packed. */
 const PIECES_AT_ONCE = 3
-
-const pack = promisify(gzip)
 
 export interface Archive {
   readonly sizeBytes: number
@@ -92,4 +89,10 @@ async function* gzipped(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
   if (isEmpty) begin(new Uint8Array())
   for (const packed of packing) yield await packed
+}
+
+function pack(piece: Uint8Array): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    gzip(piece, (error, packed) => (error === null ? resolve(packed) : reject(error)))
+  })
 }
