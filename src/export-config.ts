@@ -8,8 +8,6 @@ export interface ExportConfig {
   readonly exportsFolder: string
   /** `postgres://` URLs by name. */
   readonly exportSources: ReadonlyMap<string, string>
-  /** Absolute path of the folder of archived files; below the warehouse when absent. */
-  readonly exportedFolder?: string
 }
 
 /** Only before the name of the next source: passwords may have commas. */
@@ -35,8 +33,7 @@ const Sources = z.string().transform((text, context) => {
 
 /**
  * An older service's variables stand for ours where these are not set: `DSL_PATH` for the folder,
- * `DATABASE_URL` for the source of tasks that name none. As there, `EXPORT_PATH` is where archived
- * files go.
+ * `DATABASE_URL` for the source of tasks that name none.
  */
 export function readExports(
   read: Read,
@@ -51,13 +48,11 @@ export function readExports(
     Sources,
   )
   const url = environment['DATABASE_URL'] ?? ''
-  const exported = environment['EXPORT_PATH']
   const isGiven = sources.size === 0 && POSTGRES_URL.test(url) && URL.canParse(url)
   return {
     exportsFolder: resolve(
       environment['MORAINE_EXPORTS'] || environment['DSL_PATH'] || `${home}/exports`,
     ),
-    ...(exported && { exportedFolder: resolve(exported) }),
     exportSources: isGiven ? new Map([['default', url]]) : sources,
   }
 }

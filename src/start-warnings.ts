@@ -76,7 +76,7 @@ export async function startWarnings(config: Config, environment: Environment): P
     ...unusedProviders(config, environment),
     ...folders.flat(),
     ...(await missingExports(config, environment)),
-    ...(await exportsElsewhere(config)),
+    ...unusedExportPath(environment),
   ]
 }
 
@@ -145,16 +145,12 @@ async function missingExports(
   return [`there are no export tasks: ${shown(exportsFolder)} is not a folder; ${remedy}`]
 }
 
-/** Neither lists nor ends what lies in the warehouse, once files go elsewhere. */
-async function exportsElsewhere({ exportedFolder, warehouse }: Config): Promise<string[]> {
-  const path = localPathOf(warehouse)
-  if (exportedFolder === undefined || path === undefined) return []
-  const found = await stat(`${path}/.exports`).catch(() => undefined)
-  if (found === undefined) return []
-  const remedy = 'stop the service, and move what is in it there; or leave out EXPORT_PATH'
+/** That of an older service, whose other variables stand for ours. */
+function unusedExportPath({ EXPORT_PATH: path }: Environment): string[] {
+  if (!path) return []
   return [
-    `exports archive to EXPORT_PATH=${shown(exportedFolder)}, and files of earlier runs are in ` +
-      `${shown(`${path}/.exports`)}, where they are not listed: ${remedy}`,
+    `EXPORT_PATH=${shown(path)} has no effect: exports archive to the folder .exports of the ` +
+      'warehouse, which a backup copies; leave it out',
   ]
 }
 

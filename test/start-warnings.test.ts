@@ -1,6 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { readConfig } from '../src/config.ts'
 import { exposureWarnings, startWarnings, VARIABLES } from '../src/start-warnings.ts'
 
@@ -40,14 +38,13 @@ test('a folder of export tasks that is not there is told where it is wanted', as
   expect(await warningsOf({ MORAINE_HOME: '/no/such' })).toEqual([])
 })
 
-test('files of exports that a new folder leaves behind are told', async () => {
-  const home = await mkdtemp(join(tmpdir(), 'moraine-warnings-'))
-  const environment = { MORAINE_HOME: home, EXPORT_PATH: '/srv/archive' }
-  expect(await warningsOf(environment)).toEqual([])
-  await mkdir(join(home, 'warehouse/.exports'), { recursive: true })
-  expect(await warningsOf(environment)).toEqual([expect.stringMatching(/EXPORT_PATH.*move what/)])
-  expect(await warningsOf({ MORAINE_HOME: home })).toEqual([])
-  await rm(home, { recursive: true })
+test('the folder of an older service, in which nothing is archived, is told', async () => {
+  expect(await warningsOf({ EXPORT_PATH: '/srv/archive' })).toEqual([
+    expect.stringMatching(
+      /^EXPORT_PATH=\/srv\/archive has no effect: .* \.exports of the warehouse/,
+    ),
+  ])
+  expect(await warningsOf({ EXPORT_PATH: '' })).toEqual([])
 })
 
 test('every variable is known that a configuration is read from, and no more', async () => {
@@ -55,7 +52,7 @@ test('every variable is known that a configuration is read from, and no more', a
   const spied = new Proxy({}, { get: (_, name) => void read.push(String(name)) })
   readConfig(spied)
   // Those of an older service are nobody's mistake.
-  const ofOthers = ['DATABASE_URL', 'DSL_PATH', 'EXPORT_PATH']
+  const ofOthers = ['DATABASE_URL', 'DSL_PATH']
   expect([...new Set(read)].sort()).toEqual([...VARIABLES, ...ofOthers].sort())
   expect(await startWarnings(readConfig({}), { HOME: '/', PATH: '/bin' })).toEqual([])
 })

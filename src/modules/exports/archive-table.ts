@@ -11,24 +11,19 @@ import { parseTableIdentifier } from '../../core/table/table-name.ts'
 import { type Field, type Type, typeName } from '../../core/value/type.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
 import { requireWritableVersion } from '../../lake/table/writable-table.ts'
-import type { ObjectStore } from '../../objects/object-store.ts'
 import type { SourceColumn } from '../../sources/row-source.ts'
 import { type UploadDependencies, uploadFile } from '../files/upload.ts'
 import { evolveTable } from '../tables/evolve-table.ts'
 import type { RewriteDependencies } from '../tables/rewrite-schema.ts'
 import { createTable, type NewTableDependencies } from '../tables/tables.ts'
-import type { ExportFiles, ExportPlaces } from './export-files.ts'
+import type { ExportFiles } from './export-files.ts'
 import type { ExportNote } from './export-note.ts'
 import { rowInvalid, taskInvalid } from './export-task.ts'
 
 /** Everything that appending to a table uses. */
 export type ArchiveTableDependencies = UploadDependencies &
   RewriteDependencies &
-  NewTableDependencies & {
-    readonly converter: Converter
-    /** Where files of exports are, if not beside those of tables. */
-    readonly exported?: Pick<ExportPlaces['exported'] & {}, 'objects'>
-  }
+  NewTableDependencies & { readonly converter: Converter }
 
 /** The rows of one file of a task as an append of a table. */
 export type TableAppend = NonNullable<ExportNote['append']>
@@ -86,16 +81,15 @@ export async function appendRows(
   const { table_uuid, schema_id } = identityOf(state)
   const isSame = table_uuid === append.table_uuid && schema_id === append.schema_id
   const again = `${note.staged}.${deps.ambient.newUuid()}.parquet`
-  const objects = stagedIn(deps)
-  let parquet = await objects.find(append.parquet)
+  let parquet = await deps.objects.find(append.parquet)
   if (!isSame || parquet === undefined) {
     await convert(deps, state, { ...rowsOf(note, csv), parquet: again, signal })
-    parquet = await objects.find(again)
+    parquet = await deps.objects.find(again)
   }
   if (parquet === undefined) throw new Error(`${again} is gone as soon as it was written`)
   await uploadFile(deps, {
     table: table_uuid,
-    chunks: objects.readStream(parquet.location, 0, parquet.sizeBytes),
+    chunks: deps.objects.readStream(parquet.location, 0, parquet.sizeBytes),
     commitId: append.commit_id,
     author: `export ${note.task}`,
     message: `run ${note.run_id}`,
@@ -135,11 +129,10 @@ function rowsOf(note: ExportNote, csv: string): Omit<StagedRows, 'signal'> {
 }
 
 async function convert(
-  deps: ArchiveTableDependencies,
+  { converter, objects }: ArchiveTableDependencies,
   { definition }: TableState,
   { csv, sizeBytes, compression, rows, parquet, signal }: StagedRows & { readonly parquet: string },
 ): Promise<void> {
-  const objects = stagedIn(deps)
   const bytes = objects.readStream(csv, 0, sizeBytes)
   const text = {
     format: 'csv',
@@ -149,7 +142,7 @@ async function convert(
     schema: currentSchema(definition),
     signal,
   } as const
-  await deps.converter.ingest(text, async (result, path) => {
+  await converter.ingest(text, async (result, path) => {
     if (result.outcome === 'row-invalid') {
       const { line, detail } = result
       throw new CatalogError('row-invalid', `line ${line}: ${detail}`, { facts: { line } })
@@ -159,10 +152,6 @@ async function convert(
     }
     await objects.putFileIfAbsent(parquet, path)
   })
-}
-
-function stagedIn({ exported, objects }: ArchiveTableDependencies): ObjectStore {
-  return exported?.objects ?? objects
 }
 
 async function* unzipped(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -23,8 +23,6 @@ const NAMELESS_READ_MAX = 2_000
 export interface ExportPlaces {
   readonly objects: ObjectStore
   readonly warehouse: string
-  /** The folder of all, with the store of it, if that is none of the warehouse. */
-  readonly exported?: { readonly objects: ObjectStore; readonly root: string }
 }
 
 /** The file of a run that has not ended, or its note, or both. */
@@ -48,9 +46,9 @@ export class ExportFiles {
   readonly #objects: ObjectStore
   readonly #root: string
 
-  constructor({ objects, warehouse, exported }: ExportPlaces) {
-    this.#objects = exported?.objects ?? objects
-    this.#root = exported?.root ?? `${warehouse}/.exports`
+  constructor({ objects, warehouse }: ExportPlaces) {
+    this.#objects = objects
+    this.#root = `${warehouse}/.exports`
   }
 
   /** Unique to one attempt. */

@@ -38,7 +38,6 @@ const UNCOUNTED: StreamMeter = {
 export function exportsModule(platform: ExportsPlatform): Module {
   const service = {
     ...platform,
-    objects: platform.exported?.objects ?? platform.objects,
     tables: platform,
     files: new ExportFiles(platform),
     folder: new TaskFolder(platform.exportsFolder),
