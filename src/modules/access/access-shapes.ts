@@ -12,6 +12,8 @@ const DESCRIPTION_MAX = 1_000
 const FILTER_MAX = 10_000
 const COLUMNS_MAX = 1_000
 const NAME_MAX = 1_000
+/** Events and the audit have policies whole, those before, too. */
+const POLICY_LENGTH_MAX = 100_000
 const DAYS_MAX = 3_650
 
 const SECURABLE_KINDS = ['catalog', 'namespace', 'table', 'view', 'export'] as const
@@ -99,6 +101,9 @@ export const PolicyBody = z
           'Engines that read all of it, and apply the policy as `read-restrictions` of ' +
           'Iceberg REST say. Name none that does not: it would show everything.',
       }),
+  })
+  .refine((body) => JSON.stringify(body).length <= POLICY_LENGTH_MAX, {
+    error: `may have at most ${POLICY_LENGTH_MAX} characters: put principals into a role`,
   })
   .meta({ id: 'TablePolicy', example: EXAMPLE_POLICY })
 

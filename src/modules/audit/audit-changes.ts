@@ -1,7 +1,7 @@
 import type { Catalog } from '../../catalog/catalog.ts'
 import { type CatalogEvent, EVENT_TYPES } from '../../catalog/event-store.ts'
 import type { Consumer } from '../../lake/events/consumer.ts'
-import { type AuditFacts, newAuditRow } from './new-audit-row.ts'
+import { ACCESS_LENGTH_MAX, type AuditFacts, newAuditRow } from './new-audit-row.ts'
 
 /** An export that fails is no change that anybody made. */
 const MADE_BY_NOBODY = /\.export\.(?:failing|overdue)\.v1$/
@@ -39,12 +39,13 @@ function rowOfEvent(event: CatalogEvent) {
     name: event.name,
     decision: 'allowed',
   }
-  return newAuditRow(facts, {
+  const content = {
     request_id: origin.requestId ?? null,
     address: origin.address ?? null,
     ...{ status: null, count: 1 },
     ...statesOf(event),
-  })
+  }
+  return newAuditRow(facts, content, OF_ACCESS.test(event.type) ? ACCESS_LENGTH_MAX : undefined)
 }
 
 function kindOf({ type, subject }: CatalogEvent): string {

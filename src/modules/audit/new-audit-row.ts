@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto'
 import type { NewAuditRow } from '../../catalog/audit/audit-store.ts'
 
 const TEXT_LENGTH_MAX = 2_000
-/** The longest JSON of one row: what is longer says only that it was. */
+/** The longest JSON of most rows: of what is longer only its length and SHA-256 are kept. */
 const CONTENT_LENGTH_MAX = 100_000
+/** The same for changes of access: their callers must not choose that nobody learns of them. */
+export const ACCESS_LENGTH_MAX = 4_000_000
 
 /** What is told of a row besides its columns. */
 export interface AuditContent {
@@ -21,10 +23,14 @@ export interface AuditContent {
 
 export type AuditFacts = Omit<NewAuditRow, 'content' | 'hash'>
 
-export function newAuditRow(facts: AuditFacts, content: AuditContent): NewAuditRow {
+export function newAuditRow(
+  facts: AuditFacts,
+  content: AuditContent,
+  lengthMax = CONTENT_LENGTH_MAX,
+): NewAuditRow {
   const json = JSON.stringify(content)
-  const isLong = json.length > CONTENT_LENGTH_MAX
-  const short = { ...content, before: null, after: { length: json.length } }
+  const isLong = json.length > lengthMax
+  const cut = isLong && { before: null, after: { length: json.length, sha256: sha256(json) } }
   const row = {
     rowId: facts.rowId,
     timeMs: Math.floor(facts.timeMs),
@@ -34,7 +40,7 @@ export function newAuditRow(facts: AuditFacts, content: AuditContent): NewAuditR
     subject: stored(facts.subject),
     name: stored(facts.name),
     decision: facts.decision,
-    content: isLong ? JSON.stringify(short) : json,
+    content: isLong ? JSON.stringify({ ...content, ...cut }) : json,
   }
   return { ...row, hash: hashOf(row) }
 }
@@ -43,7 +49,11 @@ export function newAuditRow(facts: AuditFacts, content: AuditContent): NewAuditR
 export function hashOf(row: Omit<NewAuditRow, 'hash'>): string {
   const { rowId, timeMs, principal, action, kind, subject, name, decision, content } = row
   const said = [rowId, timeMs, principal, action, kind, subject, name, decision, content]
-  return createHash('sha256').update(JSON.stringify(said)).digest('hex')
+  return sha256(JSON.stringify(said))
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
 }
 
 /** As a database gives it back: no NUL, no half of a pair. */

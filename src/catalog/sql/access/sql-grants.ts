@@ -33,6 +33,8 @@ import { changeRole, dropRole, listRoles } from './sql-roles.ts'
 
 /** Things whose privileges are forgotten in one transaction. */
 const FORGOTTEN_AT_ONCE = 500
+/** Principals of one event: with all privileges and the longest names it has some 100 kB. */
+const TOLD_TOGETHER = 10
 
 type Bestowed = Record<'principal' | 'privilege', string>
 
@@ -145,12 +147,24 @@ async function changeGrants(
     if (place === undefined) throw new Refusal('not-found')
   }
   if ((await missingRoles(transaction, roles)).length > 0) throw new Refusal('role-gone')
-  const before = { grants: await grantsBefore(transaction, change) }
+  const before = await grantsBefore(transaction, change)
   const work = () => writeGrants(transaction, change)
   const takesAdmin = revoke.some(({ privilege }) => privilege === 'admin')
   await (takesAdmin ? keepingAdmin(transaction, change, work) : work())
-  raised.raise(grantsChanged(change, { granted: grant, revoked: revoke, before }))
+  for (const some of byPrincipals([...grant, ...revoke])) {
+    const data = { granted: grant.filter(some), revoked: revoke.filter(some) }
+    raised.raise(grantsChanged(change, { ...data, before: { grants: before.filter(some) } }))
+  }
   return 'changed'
+}
+
+/** Whose changes are told by one event, and whose by the next. */
+function* byPrincipals(changes: readonly Bestowed[]) {
+  const principals = [...new Set(changes.map(({ principal }) => principal))]
+  for (const some of chunks(principals, TOLD_TOGETHER)) {
+    const told = new Set(some)
+    yield ({ principal }: Bestowed) => told.has(principal)
+  }
 }
 
 /** What those who are named had on it, without what is inherited. */
@@ -232,8 +246,11 @@ async function forgetOrphans(
     bySecurable.get(securable)?.push({ principal, privilege })
   }
   for (const [securable, revoked] of bySecurable) {
-    const data = { granted: [], revoked, before: { grants: revoked }, is_gone: true }
-    raised.raise(grantsChanged({ securable, name: '' }, data))
+    for (const some of byPrincipals(revoked)) {
+      const told = revoked.filter(some)
+      const data = { granted: [], revoked: told, before: { grants: told }, is_gone: true }
+      raised.raise(grantsChanged({ securable, name: '' }, data))
+    }
   }
   return { things: securables.length, grants: deleted.length }
 }
