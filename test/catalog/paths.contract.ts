@@ -142,6 +142,21 @@ export function describePaths(catalog: () => Catalog): void {
       }
     })
 
+    test.each([3, 1_500, 5_001])(
+      'a table of %s files that is registered over itself has no footers of before',
+      async (count) => {
+        const paths = many(count)
+        const state = stateOf('planets')
+        const { tableUuid } = state.definition
+        await catalog().tables.create(
+          newTable(state, { addedPaths: paths, footers: all(paths, A) }),
+        )
+        const table = newTable({ ...state, version: 1 }, { addedPaths: paths })
+        await catalog().tables.replace({ tableUuid, expectedVersion: 0, table })
+        expect(await footers(state, paths)).toEqual([])
+      },
+    )
+
     const dropped = async (paths: readonly string[]) =>
       [...(await catalog().paths.findDropped(paths))].toSorted()
 

@@ -178,7 +178,8 @@ async function createOnce<T>(
   const { tableUuid } = table.state.definition
   if (replacedUuid === tableUuid) {
     const { addedPaths: paths, footers } = table
-    const hashes = await nameAt(engine, { tableUuid, expectedVersion, paths, footers }, 'stays')
+    const named = { tableUuid, expectedVersion, paths, footers }
+    const hashes = await nameAt(engine, named, 'is-replaced')
     return create(hashes && { hashes })
   }
   const claim = await claimPaths(engine, tableUuid)

@@ -8,7 +8,7 @@ import { copyPolicy } from './access/sql-policies.ts'
 import { takeResource } from './access/table-resources.ts'
 import { chunks, Refusal, type SqlTransaction } from './engine/sql-engine.ts'
 import { type Raising, tableCreated } from './mutation/sql-raised-events.ts'
-import { addPaths, addReturning, noPathInsert, pathRows } from './paths/path-rows.ts'
+import { addPaths, addReturning, addRows, noPathInsert, pathRows } from './paths/path-rows.ts'
 import { copyPaths, holdTable, isUnkeyed, letNameAnyPath } from './paths/sql-paths.ts'
 import { endClaim, LostClaimError } from './paths/table-leftovers.ts'
 import { type CreationAhead, takeAllFromDeletion } from './paths-ahead.ts'
@@ -85,7 +85,7 @@ export async function insertTable(
   }
   await addFirstPublication(transaction, state)
   if (mayNameAnyPath) await letNameAnyPath(transaction, tableUuid)
-  await namePaths(transaction, table, ahead)
+  await namePaths(transaction, table, { ahead, isAnew: replaces === tableUuid })
   return 'created'
 }
 
@@ -93,7 +93,7 @@ export async function insertTable(
 async function namePaths(
   transaction: SqlTransaction,
   table: NewTable,
-  ahead: CreationAhead | undefined,
+  { ahead, isAnew }: { readonly ahead: CreationAhead | undefined; readonly isAnew: boolean },
 ): Promise<void> {
   const { state, addedPaths, rewritten, copyPathsFromTableUuid, earlierPublications = [] } = table
   const { tableUuid } = state.definition
@@ -109,7 +109,10 @@ async function namePaths(
     return takeAllFromDeletion(transaction, named, { rewritten, endedPurgeOf: tableUuid })
   }
   const paths = [...addedPaths, ...metadata]
-  await addReturning(transaction, { tableUuid, rows: pathRows(paths, table.footers) })
+  const named = { tableUuid, rows: pathRows(paths, table.footers) }
+  // Metadata that others wrote may be of other content: what was known before is no longer.
+  if (isAnew) await addRows(transaction, named, 'is-replaced')
+  else await addReturning(transaction, named)
   if (copyPathsFromTableUuid !== undefined) {
     await copyPaths(transaction, { fromTableUuid: copyPathsFromTableUuid, toTableUuid: tableUuid })
   }

@@ -127,16 +127,24 @@ interface Position {
 
 type RowPlace =
   | readonly [fileKey: string, row: number, sequenceNumber: string]
+  /** Of a file that the snapshot lists again: after so many others of the same. */
+  | readonly [fileKey: string, row: number, sequenceNumber: string, copy: number]
   /** In a token of an older version. */
   | readonly [fileKey: string, row: number]
 
 const Count = z.int().min(0)
 const Key = z.string().length(KEY_LENGTH)
+const Digits = z.string().regex(/^\d{1,19}$/)
 const PositionShape = z.tuple([
-  z.string().regex(/^\d{1,19}$/),
+  Digits,
   Count,
   Key,
-  z.union([Count, z.tuple([Key, Count, z.string().regex(/^\d{1,19}$/)]), z.tuple([Key, Count])]),
+  z.union([
+    Count,
+    z.tuple([Key, Count, Digits, Count]),
+    z.tuple([Key, Count, Digits]),
+    z.tuple([Key, Count]),
+  ]),
 ])
 
 function parsePosition(token: string): Position {
@@ -159,11 +167,12 @@ interface Reading {
 
 /** Where the next page begins, after the last row of this one. */
 function placeOf(
-  slice: readonly PlannedFile[],
-  { source, row }: { readonly source: number; readonly row: number },
+  file: PlannedFile | undefined,
+  { row, copy }: { readonly row: number; readonly copy: number },
 ): RowPlace | undefined {
-  const file = slice[source]
-  return file && [keyOf(file.dataFile.path), row, String(file.sequenceNumber)]
+  if (file === undefined) return undefined
+  const place = [keyOf(file.dataFile.path), row, String(file.sequenceNumber)] as const
+  return copy === 0 ? place : [...place, copy]
 }
 
 interface Start {
@@ -171,28 +180,50 @@ interface Start {
   /** The last row of the first file that was on a page before. */
   readonly row: number | undefined
   readonly before: readonly PlannedFile[]
+  /** How many others of that same file the snapshot lists before it. */
+  readonly copy: number
 }
 
 /** Files that are taken one by one. */
 class NextFiles {
   readonly #files: AsyncIterator<PlannedFile>
   readonly #next: PlannedFile[]
+  readonly #copies = new WeakMap<PlannedFile, number>()
+  #last: PlannedFile | undefined
 
-  constructor(files: AsyncIterable<PlannedFile>, first: readonly PlannedFile[]) {
+  constructor(files: AsyncIterable<PlannedFile>, { before, copy }: Pick<Start, 'before' | 'copy'>) {
     this.#files = files[Symbol.asyncIterator]()
-    this.#next = [...first]
+    this.#next = [...before]
+    this.#last = before.at(-1)
+    if (this.#last !== undefined) this.#copies.set(this.#last, copy)
+  }
+
+  /** How many others of the same file were before it: a snapshot may list one again. */
+  copyOf(file: PlannedFile | undefined): number {
+    return (file && this.#copies.get(file)) ?? 0
   }
 
   async hasMore(): Promise<boolean> {
     if (this.#next.length > 0) return true
     const next = await this.#files.next()
-    if (next.done !== true) this.#next.push(next.value)
-    return next.done !== true
+    if (next.done === true) return false
+    const file = next.value
+    if (this.#last !== undefined && isSamePlace(file, this.#last)) {
+      this.#copies.set(file, this.copyOf(this.#last) + 1)
+    }
+    this.#last = file
+    this.#next.push(file)
+    return true
   }
 
   async take(): Promise<PlannedFile | undefined> {
     return (await this.hasMore()) ? this.#next.shift() : undefined
   }
+}
+
+function isSamePlace(left: PlannedFile, right: PlannedFile): boolean {
+  const isSameText = left.dataFile.path === right.dataFile.path
+  return isSameText && left.sequenceNumber === right.sequenceNumber
 }
 
 class PageReader {
@@ -219,8 +250,8 @@ class PageReader {
   /** File by file, only as many as the page needs. */
   async inTurn(position: Position | undefined): Promise<RowsPage> {
     const { plan, request } = this.#reading
-    const { after, row: startRow, before } = await this.#startOf(position)
-    const files = new NextFiles(plan.inCommitOrder({ after, signal: request.signal }), before)
+    const { after, row: startRow, ...start } = await this.#startOf(position)
+    const files = new NextFiles(plan.inCommitOrder({ after, signal: request.signal }), start)
     const allowed = new AllowedFiles(this.#deps.objects)
     const { onRead } = request
     let row = startRow
@@ -232,7 +263,9 @@ class PageReader {
       const part = row === undefined ? { onRead } : { onRead, after: { source: 0, row } }
       const { hasMore, last } = await this.#read(slice, part)
       if ((hasMore || this.#rows >= request.limit) && last !== undefined) {
-        return this.#page(hasMore || (await files.hasMore()) ? placeOf(slice, last) : undefined)
+        const file = slice[last.source]
+        const place = placeOf(file, { row: last.row, copy: files.copyOf(file) })
+        return this.#page(hasMore || (await files.hasMore()) ? place : undefined)
       }
       row = undefined
       atOnce = Math.min(2 * atOnce, FILES_AT_ONCE_MAX)
@@ -242,19 +275,20 @@ class PageReader {
 
   /** After which file the page begins, with the file of its last row before those. */
   async #startOf(position: Position | undefined): Promise<Start> {
-    if (position === undefined) return { after: undefined, row: undefined, before: [] }
+    if (position === undefined) return { after: undefined, row: undefined, before: [], copy: 0 }
     if (typeof position.after === 'number') throw tokenInvalid('it is of a page of other rows')
-    const [key, row, text] = position.after
+    const [key, row, text, copy = 0] = position.after
     const { plan, request } = this.#reading
     const sequenceNumber = text === undefined ? undefined : BigInt(text)
     const turns = new Turns(request.signal)
-    let looks = 0
+    let [looks, copies] = [0, 0]
     for (const file of plan.plannedFiles([])) {
       if (looks++ % FILES_AT_ONCE_MAX === 0) await turns.take()
       if (sequenceNumber !== undefined && file.sequenceNumber !== sequenceNumber) continue
       const { path } = file.dataFile
-      if (keyOf(path) !== key) continue
-      return { after: { sequenceNumber: file.sequenceNumber, path }, row, before: [file] }
+      if (keyOf(path) !== key || copies++ < copy) continue
+      const after = { sequenceNumber: file.sequenceNumber, path, nth: looks }
+      return { after, row, before: [file], copy }
     }
     throw tokenInvalid('the snapshot has not the file of its last row')
   }

@@ -30,6 +30,7 @@ const LEFT_ALONE_MS = 5_000
  */
 export class StorePatience {
   readonly #circuit: CircuitBreakerPolicy
+  #leftAloneAtMs = Number.NEGATIVE_INFINITY
   readonly #policy: {
     execute<T>(
       work: (context: { signal: AbortSignal }) => Promise<T>,
@@ -42,6 +43,9 @@ export class StorePatience {
     const circuit = circuitBreaker(worthWaiting, {
       halfOpenAfter: LEFT_ALONE_MS,
       breaker: new ConsecutiveBreaker(FAILURES_MAX),
+    })
+    circuit.onBreak(() => {
+      this.#leftAloneAtMs = performance.now()
     })
     this.#circuit = circuit
     this.#policy = wrap(
@@ -61,9 +65,11 @@ export class StorePatience {
    * whether the store is back: all others would wait for it.
    */
   async askLong<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#circuit.state === CircuitState.Open) throw new BrokenCircuitError()
-    if (this.#circuit.state !== CircuitState.Closed) return await work()
-    return await this.#circuit.execute(work)
+    if (this.#circuit.state === CircuitState.Closed) return await this.#circuit.execute(work)
+    // The circuit stays open until a short request is made, however long that is.
+    const isLeftAlone = performance.now() - this.#leftAloneAtMs < LEFT_ALONE_MS
+    if (this.#circuit.state === CircuitState.Open && isLeftAlone) throw new BrokenCircuitError()
+    return await work()
   }
 
   ask<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

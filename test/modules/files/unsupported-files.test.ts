@@ -7,6 +7,7 @@ import { THRIFT } from '../../../src/formats/parquet/thrift/thrift.ts'
 import { annotate, editColumns, editElements, rename } from '../../formats/parquet/edited-footer.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
+import { forgetFooter } from '../../lake/forget-footer.ts'
 import { querySql, writeParquet } from '../../parquet-files.ts'
 
 let folder: string
@@ -135,6 +136,7 @@ describe('pages that the engine cannot read are refused when the file is added',
     await must(add(table, path))
     const field = { id: CODEC, type: THRIFT.I32, value: 5 }
     editColumns(path, (column) => withFields(column, [field]))
+    await forgetFooter(service.deps.catalog, table, `file://${path}`)
     for (const format of ['csv', 'ndjson', 'arrow']) {
       const refused = await dump(table, format)
       expect(refused).toMatchObject({ status: 422, body: { type: '/problems/file-unsupported' } })

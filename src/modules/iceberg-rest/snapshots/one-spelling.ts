@@ -1,4 +1,5 @@
 import type { Stores } from '../../../catalog/catalog.ts'
+import { mapBounded } from '../../../core/bounded.ts'
 import { liveFilesCount, type ManifestFile } from '../../../core/file/data-file.ts'
 import { locationKey } from '../../../core/file/location-key.ts'
 import { invalidUpdate } from '../../../core/metadata/update-problem.ts'
@@ -8,6 +9,7 @@ import { someLiveEntry } from '../../../lake/scan/live-entries.ts'
 import { readable } from './readable.ts'
 
 const TEXT_LENGTH_SHOWN = 1_000
+const MANIFESTS_AT_ONCE = 8
 
 export interface AddingSnapshot {
   readonly tableUuid: string
@@ -39,7 +41,7 @@ export async function requireOneSpelling(
   if (known.size === 0) return
   const keys = new Set(Array.from(known, locationKey))
   const live = listed.filter((file) => file.content === 'data' && liveFilesCount(file) > 0)
-  for (const file of live) {
+  await mapBounded(live, MANIFESTS_AT_ONCE, async (file) => {
     const manifest = await readable(`manifest ${file.path}`, () => deps.manifests.getManifest(file))
     await someLiveEntry(manifest, turns, (i) => {
       const text = manifest.path(i)
@@ -48,7 +50,7 @@ export async function requireOneSpelling(
       if (other !== undefined && other !== text) throw spelledTwice(text, other)
       return false
     })
-  }
+  })
 }
 
 /** The reference implementation compares texts, and so would every reader after it. */

@@ -1,6 +1,7 @@
 import type { ManifestFile } from '../../../../src/core/file/data-file.ts'
 import { ask } from '../../../http/client.ts'
 import { startTestService, type TestService } from '../../../http/harness.ts'
+import { writeParquet } from '../../../parquet-files.ts'
 import { appendCommit, writeAppend } from './engine-client.ts'
 import { type Json, must, refusal, rest, SCHEMA } from './rest-client.ts'
 
@@ -63,6 +64,24 @@ test('a file that is live under another spelling is refused, under its own it is
   // The reference implementation takes the same text twice; so do we.
   const same = await append(name, { files: [first], before })
   await must(commit(name, same.commit))
+})
+
+test('the rows of a file that is listed again are on pages as often as in one answer', async () => {
+  const name = await create()
+  const path = `${service.dataFolder}/${name}.parquet`
+  await writeParquet(path, `SELECT 7 AS id, 'a' AS name`)
+  const file = `file://${path}`
+  const { commit: json } = await append(name, { files: [file, file, file] })
+  await must(commit(name, json))
+  const read = async (parameters: string) =>
+    await must(ask(service, `/v1/tables/a.${name}/rows?${parameters}`))
+  expect((await read('limit=9')).rows).toHaveLength(3)
+  let [page, count] = [await read('limit=1'), 1]
+  while (page.next_page_token !== null && count < 9) {
+    page = await read(`limit=1&after=${page.next_page_token}`)
+    count += page.rows.length
+  }
+  expect(count).toBe(3)
 })
 
 test('so is one that `/v1` added', async () => {
