@@ -172,6 +172,8 @@ export function describeBucketFaults(name: string, start: () => FailingStore): v
       expect([put.code, front.seen.length]).toEqual(['storage-unavailable', before])
       front.failAll(undefined)
       await new Promise((resolve) => setTimeout(resolve, 5_100))
+      // What is long is not refused until somebody asks for something short.
+      expect(await store.putIfAbsent(`${root}/long`, long)).toBe('written')
       expect(await store.find(`${root}/a`)).toMatchObject({ sizeBytes: 3 })
     }, 60_000)
   })
