@@ -122,13 +122,17 @@ export class ExportFiles {
 
   /** Whether the file of the run has its name: then its transaction was committed. */
   async isPublished(note: ExportNote): Promise<boolean> {
+    return (await this.#findOwn(note)) !== undefined
+  }
+
+  async #findOwn(note: ExportNote): Promise<ExportReceipt | undefined> {
     for (const file of [note.file, note.other_file]) {
       const location = receiptLocation(this.location(note.task, file))
       if ((await this.#objects.find(location)) === undefined) continue
       const found = await this.#receipt(location)
-      if (found.run_id === note.run_id && found.sha256 === note.sha256) return true
+      if (found.run_id === note.run_id && found.sha256 === note.sha256) return found
     }
-    return false
+    return undefined
   }
 
   /**
@@ -137,7 +141,7 @@ export class ExportFiles {
    */
   async publish(note: ExportNote): Promise<ExportReceipt> {
     const { staged } = note
-    const receipt = await this.#claimName(note)
+    const receipt = (await this.#findOwn(note)) ?? (await this.#claimName(note))
     const to = this.location(note.task, receipt.file)
     if ((await this.#objects.find(staged)) === undefined) {
       await this.#requireSame(receipt, to)
@@ -145,27 +149,26 @@ export class ExportFiles {
     }
     const outcome = await this.#objects.moveIfAbsent(staged, to)
     if (outcome === 'already-exists') {
-      await this.#requireSame(receipt, to)
+      // The staged one is the last that has the rows, should the other be somebody else's.
+      await this.#requireSameBytes(receipt, to)
       await this.#objects.delete(staged)
     }
     return receipt
   }
 
-  /** The receipt comes first: whose it is has the name. */
-  async #claimName({
-    staged: _,
-    mark: __,
-    append,
-    other_file,
-    ...receipt
-  }: ExportNote): Promise<ExportReceipt> {
+  /** The receipt comes first: whose it is has the name. A file without one is not ours. */
+  async #claimName(note: ExportNote): Promise<ExportReceipt> {
+    const { staged: _, mark: __, append, other_file, ...receipt } = note
     const table = append === undefined ? {} : { table: append.table }
     for (const file of [receipt.file, other_file]) {
       const location = receiptLocation(this.location(receipt.task, file))
       const own = { ...receipt, ...table, file }
-      if ((await this.#put(location, own)) === 'written') return own
-      const found = await this.#receipt(location)
-      if (found.run_id === own.run_id && found.sha256 === own.sha256) return own
+      const there = await this.#objects.find(this.location(receipt.task, file))
+      const isFree = there === undefined && (await this.#put(location, own)) === 'written'
+      if (isFree) return own
+      // Of another process that ends this run, if not of another run.
+      const found = await this.#findOwn(note)
+      if (found !== undefined) return found
     }
     throw new Error(`both names of an export's file are taken: ${receipt.file}`)
   }
@@ -330,6 +333,14 @@ export class ExportFiles {
     const found = await this.#objects.find(location)
     if (found?.sizeBytes === bytes) return
     throw new Error(`the export's file ${file} is not the one that was written: ${location}`)
+  }
+
+  async #requireSameBytes(receipt: ExportReceipt, location: string): Promise<void> {
+    await this.#requireSame(receipt, location)
+    const hash = createHash('sha256')
+    for await (const chunk of this.read(receipt, 0, receipt.bytes)) hash.update(chunk)
+    if (hash.digest('hex') === receipt.sha256) return
+    throw new Error(`the export's file ${receipt.file} has other bytes: ${location}`)
   }
 
   async #receipt(location: string): Promise<ExportReceipt> {

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
@@ -134,4 +134,43 @@ test('a file is told of as soon as it can be downloaded, and not before', async 
   // One that somebody has deleted is told of: its receipt says that it was there.
   await rm(join(folder, file))
   expect(await told()).toEqual(named)
+})
+
+/** A run that is committed, whose file is staged. */
+async function committed(bytes: string) {
+  const [runId, markId] = [randomUUID(), randomUUID()]
+  const staged = files.stagedLocation('t', runId, markId)
+  await store.putIfAbsent(staged, Buffer.from(bytes))
+  const sha256 = createHash('sha256').update(bytes).digest('hex')
+  return {
+    ...{ run_id: runId, task: 't', source: 'crm', staged, rows: 1, deleted: 1, proof: 'rows' },
+    ...{ file: 't-1.csv', other_file: 't-2.csv', bytes: bytes.length, sha256 },
+    mark: { id: markId, transactionId: '1', isWritten: true, place: '' },
+    exported_at: '2026-02-03T01:00:00.000Z',
+  }
+}
+
+test.each(['theirs', 'longer'])('a file of somebody else (%s) has its name', async (theirs) => {
+  const folder = join(home, '.exports', 't')
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, 't-1.csv'), theirs)
+  const note = await committed('a,b,c\n')
+  expect(await files.publish(note)).toMatchObject({ file: 't-2.csv' })
+  expect(await files.publish(note)).toMatchObject({ file: 't-2.csv' })
+  expect((await readdir(folder)).sort()).toEqual(['t-1.csv', 't-2.csv', 't-2.csv.json'])
+  expect(await readFile(join(folder, 't-1.csv'), 'utf8')).toBe(theirs)
+  expect(await readFile(join(folder, 't-2.csv'), 'utf8')).toBe('a,b,c\n')
+})
+
+test('a staged file stays while one of its name and size has other bytes', async () => {
+  const note = await committed('a,b,c\n')
+  await files.publish(note)
+  // As in a bucket, where the copy is there before the staged one is gone.
+  await store.putIfAbsent(note.staged, Buffer.from('a,b,c\n'))
+  expect(await files.publish(note)).toMatchObject({ file: 't-1.csv' })
+  expect(await store.find(note.staged)).toBeUndefined()
+  await store.putIfAbsent(note.staged, Buffer.from('a,b,c\n'))
+  await writeFile(join(home, '.exports', 't', 't-1.csv'), 'theirs')
+  await expect(files.publish(note)).rejects.toThrow('has other bytes')
+  expect(await store.find(note.staged)).toMatchObject({ sizeBytes: 6 })
 })
