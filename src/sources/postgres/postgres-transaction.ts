@@ -261,6 +261,10 @@ export class PostgresTransaction implements SourceTransaction {
     const kept = `select from ${tableName(work.table)} where (${work.where}\n) limit 1${free}`
     const { rows } = await this.#client.query(oneStatement(kept))
     if (rows.length === 0) return
+    // Others may have had it, and let it go: it is ours now.
+    const again = `with again as (${await this.#chosen()}) select count(*)::int as rows from again`
+    const looked = await this.#client.query<{ rows: number }>(oneStatement(again))
+    if (looked.rows[0]?.rows !== 0) throw new SourceConflictError('others had locked all its rows')
     const detail =
       `${table.name} has rows that the condition means, and none was deleted: ${keeper} keeps ` +
       'them. Change that, or the condition'

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { exportOnce } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
+import { SourceConflictError } from '../../../src/sources/row-source.ts'
 import { describeWithPostgres } from '../../catalog/postgres-server.ts'
 import { refusal } from '../../refusal.ts'
 import {
@@ -13,6 +14,7 @@ import {
   exportParts,
   openTestSource,
   runOf,
+  SIGNAL,
   sourceAt,
   type TestSource,
 } from './export-runs.ts'
@@ -65,6 +67,14 @@ describeWithPostgres('what a deletion deletes', () => {
   const run = (json: object, sql: { select?: string; remove?: string } = {}, used = deps) => {
     const task = parseTask('t', { json: JSON.stringify(json), ...sql, changedAtMs: 0 })
     return exportOnce(used, task, runOf())
+  }
+
+  /** As a role that owns nothing. */
+  const asKeeper = () => {
+    const address = new URL(opened.url)
+    address.username = ROLE
+    address.password = 'secret'
+    return { ...deps, exportSources: new Map([['default', sourceAt(address.href)]]) }
   }
 
   const cascade = (table: string) =>
@@ -133,6 +143,25 @@ describeWithPostgres('what a deletion deletes', () => {
       {},
       { ...ROWS, remove: "with c as (update child set note = '') delete from t" },
       'child',
+    ],
+    [
+      'an insertion in WITH that changes rows',
+      ['create unique index on child (t)'],
+      {},
+      {
+        ...ROWS,
+        remove:
+          "with c as (insert into child values (1, '') on conflict (t) " +
+          'do update set note = excluded.note) delete from t',
+      },
+      'child',
+    ],
+    [
+      'an insertion alone',
+      [],
+      {},
+      { ...ROWS, remove: "with c as (select 1) insert into child values (1, '')" },
+      'INSERT',
     ],
     [
       'a rule that deletes elsewhere, too',
@@ -218,6 +247,7 @@ describeWithPostgres('what a deletion deletes', () => {
     ['WITH', 'with old as (select id from t) delete from t using old where t.id = old.id', 'count'],
     ['a comment', 'delete /*x*/ from t', 'count'],
     ['a view', 'delete from v', 'count'],
+    ['a log', 'with c as (insert into child select null, note from t) delete from t', 'count'],
     ['a plain deletion', 'delete from only t', 'keys'],
   ])('%s is no obstacle where nothing else would change', async (_, remove, proof) => {
     await opened.client.query(
@@ -225,6 +255,19 @@ describeWithPostgres('what a deletion deletes', () => {
     )
     expect(await run({}, { ...ROWS, remove })).toMatchObject({ rows: 10, deleted: 10, proof })
     expect(await count('t')).toBe(0)
+  })
+
+  test('a view of a table in a schema that the role may not use is no obstacle', async () => {
+    await opened.client.query(
+      'drop schema if exists private cascade; create schema private; ' +
+        'create table private.t as select generate_series(1, 10) as id; ' +
+        'create view shown as select id from private.t; ' +
+        `grant select, delete on shown to ${ROLE}`,
+    )
+    const sql = { select: 'select id from shown', remove: 'delete from shown' }
+    expect(await run({}, sql, asKeeper())).toMatchObject({ rows: 10, deleted: 10 })
+    expect(await count('private.t')).toBe(0)
+    await opened.client.query('drop schema private cascade')
   })
 
   test('a table whose name is not ASCII is proved by its keys', async () => {
@@ -260,13 +303,36 @@ describeWithPostgres('what a deletion deletes', () => {
         'create policy seen on t for select using (true); ' +
         'create policy kept on t for delete using (false)',
     )
-    const address = new URL(opened.url)
-    address.username = ROLE
-    address.password = 'secret'
-    const used = { ...deps, exportSources: new Map([['default', sourceAt(address.href)]]) }
-    const failed = await refusal(run({ table: 't', where: 'true' }, {}, used))
+    const failed = await refusal(run({ table: 't', where: 'true' }, {}, asKeeper()))
     expect(failed).toMatchObject({ code: 'source-refused' })
     expect(failed.message).toContain('row security')
     expect(await count('t')).toBe(10)
+  })
+
+  test.each([
+    [
+      'a trigger that keeps none',
+      'create or replace function pass() returns trigger language plpgsql as ' +
+        '$$ begin return old; end $$; ' +
+        'create trigger passed before delete on t for each row execute function pass()',
+      SourceConflictError,
+    ],
+    ['row security that its owner is exempt from', 'alter table t enable row level security', null],
+  ])('batches: rows that others let go again are kept by nobody (%s)', async (_, setUp, thrown) => {
+    await opened.client.query(setUp)
+    const session = await sourceAt(opened.url).open('t', SIGNAL)
+    await opened.client.query('begin; select from t for update')
+    const work = { mode: 'batches', table: 't', where: 'true', rowsMax: 20 } as const
+    const transaction = await session.begin(work)
+    for await (const chunk of transaction.rows) expect(String(chunk)).toBe('id,note\n')
+    await opened.client.query('rollback')
+    const ended = await transaction.finish().then(
+      ({ deleted }) => deleted,
+      (error: Error) => error,
+    )
+    await transaction.rollback()
+    await session.close()
+    expect(ended).toEqual(thrown === null ? 0 : expect.any(thrown))
+    expect(await run({ table: 't', where: 'true', mode: 'batches' })).toMatchObject({ rows: 10 })
   })
 })
