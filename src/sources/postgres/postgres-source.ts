@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { cancelStatement } from '../../catalog/postgres/cancel-statement.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type {
   RowSource,
@@ -18,6 +19,10 @@ const EXPORT_LOCK = 0x65787031
 const LOCK_POLL_MS = 200
 const KEEP_ALIVE_MS = 10_000
 const CLOSE_MS_MAX = 2_000
+/** Between two requests to end a count: one that comes between two statements ends none. */
+const CANCEL_MS = 1_000
+/** Nobody ends a session by it. */
+const NEVER = new AbortController().signal
 
 export interface PostgresSourceOptions {
   readonly url: string
@@ -47,14 +52,24 @@ export class PostgresSource implements RowSource {
     }
   }
 
+  /** Ends when the source has ended it, also where nobody waits any more. */
   async count(task: string, work: SourceWork, signal: AbortSignal): Promise<number> {
     signal.throwIfAborted()
     const client = this.#client()
-    const session = new PostgresSession(client, task, this.#options.newId, signal)
+    const session = new PostgresSession(client, task, this.#options.newId, NEVER)
+    let again: NodeJS.Timeout | undefined
+    const cancel = () => {
+      cancelStatement(client)
+      again ??= setInterval(cancel, CANCEL_MS)
+    }
     try {
       await asked(client.connect())
+      signal.throwIfAborted()
+      signal.addEventListener('abort', cancel, { once: true })
       return await asked(countRows(client, task, work))
     } finally {
+      signal.removeEventListener('abort', cancel)
+      clearInterval(again)
       await session.close()
     }
   }
@@ -111,8 +126,12 @@ class PostgresSession implements SourceSession {
     this.#task = task
     this.#newId = newId
     this.#signal = signal
-    // Ends a statement that is waited for: nothing is committed without another message.
-    this.#cut = () => this.#destroy()
+    // Ends a statement that is waited for: nothing is committed without another message. The
+    // source would go on with it, and keep its locks, for a connection that is gone.
+    this.#cut = () => {
+      cancelStatement(client)
+      this.#destroy()
+    }
     signal.addEventListener('abort', this.#cut, { once: true })
   }
 
@@ -165,7 +184,7 @@ class PostgresSession implements SourceSession {
     const mark = { id: this.#newId(), transactionId: rows[0]?.id ?? '', isWritten, ...where }
     return new PostgresTransaction(client, {
       ...{ work, mark, task: this.#task, partition },
-      cut: () => this.#destroy(),
+      cut: this.#cut,
       beforeCommit: () => this.#signal.removeEventListener('abort', this.#cut),
     })
   }

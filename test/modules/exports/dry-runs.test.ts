@@ -3,6 +3,7 @@ import pg from 'pg'
 import { describeWithPostgres } from '../../catalog/postgres-server.ts'
 import { post } from '../../http/client.ts'
 import { type ExportShop, openExportShop } from './export-harness.ts'
+import { sourceAt } from './export-runs.ts'
 
 describeWithPostgres('dry runs', () => {
   let shop: ExportShop
@@ -37,5 +38,54 @@ describeWithPostgres('dry runs', () => {
     await blocker.end()
     for (const { body } of await Promise.all(first)) expect(body).toMatchObject({ rows: 10 })
     expect((await dryRun()).body).toMatchObject({ rows: 10 })
+  })
+
+  /** What nobody waits for any more has ended at the source, where it waits for a lock. */
+  async function endsAtSource(begin: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+    const { source, url } = shop
+    await source.query('drop table if exists locked; create table locked as select 1 as id')
+    const blocker = new pg.Client({ connectionString: url })
+    await blocker.connect()
+    await blocker.query('begin; select from locked for update; lock table locked')
+    const connected = async () => {
+      const { rows } = await source.query(
+        "select wait_event_type as waits from pg_stat_activity where query like '%locked%' " +
+          "and application_name = 'moraine export'",
+      )
+      return rows.map(({ waits }) => waits)
+    }
+    const stop = new AbortController()
+    const left = begin(stop.signal).catch(() => 'left')
+    while (!(await connected()).includes('Lock')) await sleep(20)
+    stop.abort()
+    expect(await left).toBe('left')
+    const untilMs = performance.now() + 5_000
+    while ((await connected()).includes('Lock') && performance.now() < untilMs) await sleep(20)
+    const after = await connected()
+    await blocker.end()
+    expect(after).not.toContain('Lock')
+  }
+
+  test('a count that its client has left ends at the source', async () => {
+    await shop.task('locked', { 'task.json': { table: 'locked', where: 'true' } })
+    await endsAtSource((signal) => {
+      return fetch(`${shop.service.url}/v1/exports/locked/runs`, {
+        ...{ method: 'POST', signal, body: '{"dry_run":true}' },
+        headers: { 'Content-Type': 'application/json' },
+      })
+    })
+  })
+
+  test('so does the statement of a run that was cut off', async () => {
+    await endsAtSource(async (signal) => {
+      const session = await sourceAt(shop.url).open('locked', signal)
+      const work = { mode: 'atomic', table: 'locked', where: 'true' } as const
+      const transaction = await session.begin(work)
+      try {
+        for await (const _ of transaction.rows);
+      } finally {
+        await session.close()
+      }
+    })
   })
 })
