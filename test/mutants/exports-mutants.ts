@@ -185,7 +185,7 @@ export const EXPORTS: readonly MutantGroup[] = [
     file: 'src/modules/exports/export-run.ts',
     tests: ['test/modules/exports/repeated-attempts.test.ts'],
     named: 'withdrawn',
-    edits: [['if (!fence.isCancelled) stop.abort(signal.reason)', 'stop.abort(signal.reason)']],
+    edits: [['const { stopped: signal } = run.fence', 'const { signal } = run']],
   },
   {
     file: 'src/sources/postgres/key-proof.ts',

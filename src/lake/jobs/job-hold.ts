@@ -20,6 +20,7 @@ export class JobHold implements JobFence {
   readonly #job: ClaimedJob
   readonly #leaseMs: number
   readonly #stop: LinkedStop
+  readonly #stopped: LinkedStop
   readonly #renewal: NodeJS.Timeout
   #renewedAtMs = performance.now()
   #progress: unknown
@@ -38,6 +39,7 @@ export class JobHold implements JobFence {
     this.#state = job.isCancelled ? 'cancelled' : 'held'
     this.#stop = new LinkedStop(signal)
     this.signal = this.#stop.signal
+    this.#stopped = new LinkedStop(signal)
     this.#renewal = setInterval(() => void this.#renewInTime(), leaseMs / 4)
     this.#renewal.unref()
   }
@@ -48,6 +50,10 @@ export class JobHold implements JobFence {
 
   get isCancelled(): boolean {
     return this.#state === 'cancelled'
+  }
+
+  get stopped(): AbortSignal {
+    return this.#stopped.signal
   }
 
   get token(): bigint {
@@ -73,6 +79,7 @@ export class JobHold implements JobFence {
   async end(ending: JobEnding): Promise<void> {
     clearInterval(this.#renewal)
     this.#stop.unlink()
+    this.#stopped.unlink()
     if (this.#state === 'lost') return
     if (this.#progress !== undefined && ending.outcome !== 'released') await this.#renew()
     await this.#deps.catalog.jobs.end(this.#job, ending)
@@ -110,6 +117,8 @@ export class JobHold implements JobFence {
     if (this.#state === 'lost') return
     this.#state = state
     const why = state === 'lost' ? 'another process took the job over' : 'the job was cancelled'
-    this.#stop.abort(new CatalogError('overloaded', why))
+    const ended = new CatalogError('overloaded', why)
+    this.#stop.abort(ended)
+    if (state === 'lost') this.#stopped.abort(ended)
   }
 }

@@ -60,6 +60,11 @@ export interface JobFence {
   /** Whether nobody wants the job any more. */
   readonly isCancelled: boolean
   /**
+   * Aborted when the job is lost or the service stops, also once the job is cancelled: for what has
+   * to be ended then.
+   */
+  readonly stopped: AbortSignal
+  /**
    * Asked before what must not be done by two: throws unless the job is ours, from now on for a
    * whole lease.
    */

@@ -249,28 +249,9 @@ async function attempt(
     throw error
   }
   log.add('committed', { part })
-  const committed = note
-  return await afterCommit(run, (signal) =>
-    publishAndForget(deps, { session, note: committed, signal, log, part }),
-  )
-}
-
-/** Does what is left when a transaction is committed: nobody can withdraw that any more. */
-export async function afterCommit<T>(
-  { signal, fence }: Pick<Run, 'signal' | 'fence'>,
-  work: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const stop = new AbortController()
-  const follow = () => {
-    if (!fence.isCancelled) stop.abort(signal.reason)
-  }
-  if (signal.aborted) follow()
-  signal.addEventListener('abort', follow)
-  try {
-    return await work(stop.signal)
-  } finally {
-    signal.removeEventListener('abort', follow)
-  }
+  // Nobody can withdraw it any more.
+  const { stopped: signal } = run.fence
+  return await publishAndForget(deps, { session, note, signal, log, part })
 }
 
 /** Writes the rows to the file and deletes them in the transaction. `undefined`: there are none. */

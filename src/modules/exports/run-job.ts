@@ -6,7 +6,6 @@ import type { Jobs } from '../../lake/jobs/jobs.ts'
 import type { Task } from '../../lake/jobs/task.ts'
 import type { ExportFiles, StagedExport } from './export-files.ts'
 import {
-  afterCommit,
   type ExportDependencies,
   type ExportedPart,
   type ExportResult,
@@ -86,10 +85,10 @@ async function endNoted(
   task: string,
   run: Run,
 ): Promise<ExportedPart | undefined> {
-  const { jobId, log, signal } = run
+  const { jobId, log, signal, fence } = run
   let ended: ExportedPart | undefined
   for (const note of await deps.files.listNotes(task, jobId)) {
-    const part = await afterCommit(run, (ending) => settle(deps, note, signal, ending))
+    const part = await settle(deps, note, signal, fence.stopped)
     if (part === undefined) {
       log.add('settled', { outcome: 'rolled-back' })
       continue

@@ -127,7 +127,7 @@ interface Position {
 
 type RowPlace =
   | readonly [fileKey: string, row: number, sequenceNumber: string]
-  /** Of a file that the snapshot lists again: after so many others of the same. */
+  /** Where the snapshot lists a file again: after so many others of the same. */
   | readonly [fileKey: string, row: number, sequenceNumber: string, copy: number]
   /** In a token of an older version. */
   | readonly [fileKey: string, row: number]

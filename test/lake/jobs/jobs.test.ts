@@ -183,6 +183,33 @@ test('a holder that lost its job is stopped, and its last word counts for nothin
   expect(await catalog.jobs.find(job.jobId)).toMatchObject({ state: 'running', attempts: 2 })
 })
 
+test.each([
+  ['stops', (jobs: Jobs) => jobs.close()],
+  [
+    'has lost the job',
+    () =>
+      catalog.jobs.claim({
+        ...{ kinds: ['work'], owner: 'other', nowMs: Date.now() + 60_000, durationMs: 60_000 },
+      }),
+  ],
+])('what a cancelled job ends with is stopped when its process %s', async (_, stop) => {
+  const seen: boolean[] = []
+  const jobs = open([
+    kindOf(async ({ jobId }, fence, signal) => {
+      await jobs.cancel(jobId)
+      await until(() => signal.aborted)
+      seen.push(fence.stopped.aborted)
+      const stopping = stop(jobs)
+      await until(() => fence.stopped.aborted, 3_000)
+      seen.push(true)
+      void stopping
+    }),
+  ])
+  await jobs.submit({ kind: 'work', input: 1 })
+  await until(() => seen.length === 2)
+  expect(seen).toEqual([false, true])
+})
+
 test('a fence confirms only for who has the job', async () => {
   const outcomes: unknown[] = []
   const jobs = open([

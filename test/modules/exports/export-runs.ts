@@ -20,7 +20,7 @@ export function runOf(jobId: string = randomUUID()) {
   return {
     jobId,
     log: new RunLog({ nowMs: Date.now, attempt: 1, before: undefined, report: () => undefined }),
-    fence: { token: 1n, isCancelled: false, confirm: async () => undefined },
+    fence: { token: 1n, isCancelled: false, stopped: SIGNAL, confirm: async () => undefined },
     signal: SIGNAL,
   }
 }
