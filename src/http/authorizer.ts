@@ -23,6 +23,8 @@ export interface KnownPrincipal {
    * be one of many that its sender invents. Absent: it was verified.
    */
   readonly isProven?: () => boolean
+  /** Whether it was let in by its credential, though nobody could say what others are shown. */
+  readonly isLetIn?: () => boolean
 }
 
 export const ANONYMOUS: Principal = { kind: 'anonymous' }
@@ -36,6 +38,12 @@ export function nameOfPrincipal(principal: Principal): string {
 export function provenName(principal: Principal): string {
   const isMadeUp = principal.kind !== 'anonymous' && principal.isProven?.() === false
   return isMadeUp ? ANONYMOUS.kind : nameOfPrincipal(principal)
+}
+
+/** The same where it is told who read: by name also where others may have been let in, too. */
+export function toldName(principal: Principal): string {
+  const isLetIn = principal.kind !== 'anonymous' && principal.isLetIn?.() === true
+  return isLetIn ? principal.name : provenName(principal)
 }
 
 /** Names of things, by kind. */

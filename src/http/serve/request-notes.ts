@@ -1,7 +1,7 @@
 import { METHODS } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Request, Response } from 'express'
-import { ANONYMOUS, type Principal, provenName } from '../authorizer.ts'
+import { ANONYMOUS, type Principal, provenName, toldName } from '../authorizer.ts'
 import type { Asked } from '../permission.ts'
 import { requestTarget } from '../request-log.ts'
 import type { Route } from '../route.ts'
@@ -15,6 +15,8 @@ export interface EndedRequest {
   readonly route: Route | undefined
   /** As in grants; `anonymous` if nobody signed in, or anybody may have made the name up. */
   readonly principal: string
+  /** The same where it is told who read, not counted. */
+  readonly toldPrincipal: string
   readonly requestId: string
   /** The client's, as far as the proxies in between are trusted. */
   readonly address: string | undefined
@@ -60,6 +62,7 @@ export function endedRequest(request: Request, response: Response): EndedRequest
   return {
     ...{ route, method: request.method, status: response.statusCode },
     principal: provenName(principal),
+    toldPrincipal: toldName(principal),
     requestId: request.id,
     path: requestTarget(request).replace(/[?#].*$/s, ''),
     address: request.clientAddress,

@@ -22,6 +22,12 @@ export interface CkanAuthorizerDependencies extends Stores<'tables'> {
   readonly decisions: CkanDecisions
 }
 
+interface Asked {
+  readonly principal: Principal
+  readonly privilege: Privilege
+  readonly target: Target
+}
+
 /**
  * Decides by grants, as for keys; who has none may read the tables whose resources CKAN lets them
  * read. Only keys change anything.
@@ -50,20 +56,44 @@ export class CkanAuthorizer implements Authorizer {
   ): Decision | Promise<Decision> {
     const granted = this.#deps.grants.authorize(principal, privilege, target)
     if (principal.kind === 'key') return granted
+    if (principal.kind === 'user' && principal.isProven?.() === false) {
+      return this.#decideOn(principal, { granted, privilege, target })
+    }
+    return this.#decide(granted, { principal, privilege, target })
+  }
+
+  /** What is granted to the caller by name, and so to nobody's invention, proves who it is. */
+  async #decideOn(
+    principal: KnownPrincipal,
+    {
+      granted,
+      ...asked
+    }: {
+      readonly granted: Decision | Promise<Decision>
+      readonly privilege: Privilege
+      readonly target: Target
+    },
+  ): Promise<Decision> {
+    const { grants, callers } = this.#deps
+    const [own, others] = await Promise.all([
+      granted,
+      grants.authorize(callers.stranger, asked.privilege, asked.target),
+    ])
+    if (own !== others) callers.prove(principal)
+    return this.#decide(own, { principal, ...asked })
+  }
+
+  #decide(
+    granted: Decision | Promise<Decision>,
+    { principal, privilege, target }: Asked,
+  ): Decision | Promise<Decision> {
     if (privilege !== 'describe' && privilege !== 'select') return withoutKey(principal, granted)
     return granted instanceof Promise
       ? granted.then((late) => this.#orAsk(late, { principal, privilege, target }))
       : this.#orAsk(granted, { principal, privilege, target })
   }
 
-  #orAsk(
-    granted: Decision,
-    asked: {
-      readonly principal: Principal
-      readonly privilege: Privilege
-      readonly target: Target
-    },
-  ): Decision | Promise<Decision> {
+  #orAsk(granted: Decision, asked: Asked): Decision | Promise<Decision> {
     if (granted === 'allowed' || granted === 'restricted') return granted
     return asked.target.on === 'table' ? this.#ask(granted, asked.target, asked) : granted
   }
@@ -94,7 +124,8 @@ export class CkanAuthorizer implements Authorizer {
     try {
       if (!(await decisions.isAllowed(asked))) callers.prove(principal)
     } catch {
-      // It was let in all the same, and is counted another time.
+      // It was let in all the same: the audit says who, and it is counted another time.
+      callers.letIn(principal)
     }
   }
 }

@@ -40,7 +40,7 @@ export function notedRequests(
 }
 
 function noted(
-  { route, principal, requestId, path, address, status, method }: EndedRequest,
+  { route, toldPrincipal: principal, requestId, path, address, status, method }: EndedRequest,
   { nowMs, newUuid }: Pick<Ambient, 'nowMs' | 'newUuid'>,
   { decision, target }: { readonly decision: AuditDecision; readonly target: Target | undefined },
 ): NotedRequest {

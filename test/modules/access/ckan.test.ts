@@ -1,5 +1,6 @@
 import { ask, must } from '../../http/client.ts'
 import { send } from '../../http/send.ts'
+import { untilAudited } from '../audit/until-audited.ts'
 import { type CkanStandIn, startCkanStandIn } from './ckan-stand-in.ts'
 import { type KeyedService, startKeyedService } from './keyed-service.ts'
 
@@ -200,6 +201,54 @@ test('who invents credentials is counted as nobody, whom CKAN lets in by name', 
   // Those of the tests before, whom CKAN let in, and none that was invented.
   expect(users).toContain(principal)
   expect(users.length).toBeLessThan(5)
+})
+
+test('whom a grant names is audited by name, also where CKAN is not asked', async () => {
+  const eve = { Authorization: 'eve' }
+  const { principal } = await must(read('/v1/me', eve))
+  const { admin, deps } = service
+  const grant = [{ principal, privilege: 'select' }]
+  await must(admin.send('post', `${TABLE}/permissions`, { grant }))
+  expect((await read(TABLE, eve)).status).toBe(200)
+  expect((await ask(service, TABLE, { method: 'DELETE', headers: eve })).status).toBe(403)
+  await must(admin.send('post', `${TABLE}/permissions`, { revoke: grant }))
+  // What is granted to everybody is granted to inventions, too.
+  const all = [{ principal: 'everyone', privilege: 'select' }]
+  await must(admin.send('post', `${TABLE}/permissions`, { grant: all }))
+  const invention = { Authorization: 'invention' }
+  const { principal: invented } = await must(read('/v1/me', invention))
+  for (const path of ['/v1/namespaces', TABLE]) await must(read(path, invention))
+  await must(admin.send('post', `${TABLE}/permissions`, { revoke: all }))
+  await untilAudited(service)
+  const rows = await deps.catalog.audit.list({ limit: 20 })
+  const told = rows.map(({ principal: who, action }) => [who, action])
+  expect(told).toEqual(
+    expect.arrayContaining([
+      [principal, 'readTable'],
+      [principal, 'dropTable'],
+      ['anonymous', 'readTable'],
+    ]),
+  )
+  expect(told.map(([who]) => who)).not.toContain(invented)
+})
+
+test('whom CKAN lets in is audited by name, also where it cannot say who else', async () => {
+  const bert = { Authorization: 'bert' }
+  const { principal } = await must(read('/v1/me', bert))
+  ckan.instead = (response) => {
+    const isBert = response.req.headers.authorization === 'bert'
+    const result = { id: RESOURCE, name: 'flights' }
+    response.writeHead(isBert ? 200 : 500).end(JSON.stringify({ success: isBert, result }))
+  }
+  expect((await read(TABLE, bert)).status).toBe(200)
+  const { auditTrail, catalog } = service.deps
+  await untilAudited(service)
+  const [named] = await catalog.audit.list({ action: 'readTable', limit: 1 })
+  expect(named).toMatchObject({ principal, decision: 'allowed' })
+  // By name nobody is counted whom nobody vouched for.
+  await auditTrail.close()
+  const counted = (await catalog.usage.list({ limit: 1_000 })).map((day) => day.principal)
+  expect(counted).not.toContain(principal)
 })
 
 test('whoever signs in by CKAN is not told of a key', async () => {

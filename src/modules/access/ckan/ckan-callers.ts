@@ -13,6 +13,7 @@ const KEY = /mor_[a-z0-9]{12}_/
 export type CkanCredential = Readonly<Partial<Record<'authorization' | 'x-ckan-api-key', string>>>
 
 const NOTHING: CkanCredential = {}
+const SCOPES = ['select'] as const
 
 /** Callers who sign in by what CKAN knows. Nobody here can read their credentials. */
 export class CkanCallers {
@@ -20,9 +21,14 @@ export class CkanCallers {
   /** Apart from the principals, which are in logs and events. */
   readonly #credentials = new WeakMap<Principal, CkanCredential>()
   readonly #proven = new BoundedMap<string, true>(PROVEN_MAX)
+  readonly #letIn = new WeakSet<Principal>()
+  /** Has what every credential has, known to CKAN or invented. */
+  readonly stranger: Principal
 
   constructor(address: string) {
     this.#address = address
+    // No such name can be granted anything.
+    this.stranger = { kind: 'user', name: `user:${address}~`, scopes: SCOPES }
   }
 
   /**
@@ -37,12 +43,18 @@ export class CkanCallers {
     if (KEY.test(text)) throw invalidCredential('Send a key as `Authorization: Bearer <key>`')
     const name = `user:${this.#address}~${hashOf(text)}`
     const isProven = () => this.#proven.get(name) === true
-    const principal: Principal = { kind: 'user', name, scopes: ['select'], isProven }
+    const isLetIn = () => this.#letIn.has(principal)
+    const principal: Principal = { kind: 'user', name, scopes: SCOPES, isProven, isLetIn }
     this.#credentials.set(principal, credential)
     return principal
   }
 
-  /** CKAN has let the caller in where it lets not everybody in. */
+  /** For this request only: CKAN has let the caller in, and does not say whether others, too. */
+  letIn(principal: KnownPrincipal): void {
+    this.#letIn.add(principal)
+  }
+
+  /** CKAN, or a grant, has let the caller in where not everybody is let in. */
   prove({ name }: KnownPrincipal): void {
     this.#proven.set(name, true)
   }
