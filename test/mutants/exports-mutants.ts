@@ -173,7 +173,8 @@ export const EXPORTS: readonly MutantGroup[] = [
     named: 'without a row',
     edits: [
       [' && isNumberOurs', ''],
-      [' && mark.countsSince === countsSince', ''],
+      ['return mark.countsSince === now.countsSince', 'return true'],
+      ['Number(now.countsSince) < Number(now.startedAt)', 'true'],
     ],
   },
   {

@@ -142,7 +142,8 @@ class PostgresSession implements SourceSession {
     // A crash may give the number to another transaction; without a row this one is no more.
     const hasRestarted = mark.startedAt !== undefined && mark.startedAt !== startedAt
     if (mark.isWritten && hasRestarted) return 'rolled-back'
-    const isNumberOurs = mark.startedAt === startedAt && mark.countsSince === countsSince
+    const isNumberOurs =
+      mark.startedAt === startedAt && hasCounted(mark, { startedAt, countsSince })
     const { rows } = await asked(
       this.#client.query<{ status: string | null }>('select txid_status($1::bigint) as status', [
         mark.transactionId,
@@ -262,6 +263,13 @@ class PostgresSession implements SourceSession {
     )
     return rows[0]?.may === true
   }
+}
+
+/** Whether none of the source's processes has crashed since the mark was made. */
+function hasCounted(mark: RunMark, now: Pick<RunMark, 'startedAt' | 'countsSince'>): boolean {
+  if (mark.countsSince !== undefined) return mark.countsSince === now.countsSince
+  // Notes of before say nothing of it: what was counted already when the server was started does.
+  return Boolean(now.countsSince) && Number(now.countsSince) < Number(now.startedAt)
 }
 
 /** No right, no schema in the path, made by another at this moment. */

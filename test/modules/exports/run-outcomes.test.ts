@@ -61,6 +61,16 @@ describeWithPostgres('what became of the transaction of a run', () => {
     const place = async (mark: RunMark) => ({ place: mark.place.replace(/\d*$/, '') })
     const changed = async (mark: RunMark) => ({ ...(await number()), ...(await place(mark)) })
     expect(await asked(changed)).toBe('committed')
+    // Notes of before do not say since when the server counts: it did when it was started.
+    const { rows } = await opened.client.query(
+      'select stats_reset < pg_postmaster_start_time() as kept from pg_stat_bgwriter',
+    )
+    const old = async (mark: RunMark) => ({ ...(await changed(mark)), countsSince: undefined })
+    // PostgreSQL 14 and older begin to count after that.
+    expect(await asked(old)).toBe(rows[0].kept ? 'committed' : 'unknown')
+    // As after a crash.
+    await opened.client.query("select pg_stat_reset_shared('bgwriter')")
+    expect(await asked(changed)).toBe('committed')
     for (const other of [
       { startedAt: '1' },
       { startedAt: undefined },
