@@ -70,7 +70,7 @@ export class AuditTrail implements RequestNotes {
     await this.#flushing
     await this.flush()
     await this.#usage.flush()
-    const rows = this.#unwritten.length + this.#pending.length
+    const rows = this.#unwritten.length + this.#pending.length + this.#unsigned.pendingRows
     if (rows > 0) this.#deps.log.warn({ rows }, 'rows of the audit could not be written: lost')
   }
 
@@ -136,7 +136,7 @@ export class AuditTrail implements RequestNotes {
       log.warn({ err }, 'rows of the audit could not be written; trying again')
       this.#schedule()
     } finally {
-      if (this.#unsigned.hasPending) this.#schedule()
+      if (this.#unsigned.pendingRows > 0) this.#schedule()
     }
   }
 

@@ -2,11 +2,15 @@ import { callerAddress } from '../../core/access/caller-address.ts'
 import { ANONYMOUS_NAME } from '../../core/access/principal-name.ts'
 import type { NotedRequest } from './noted-request.ts'
 
-/** Pairs of an address and an action with rows of their own; all others share one row. */
-const GROUPS_MAX = 100
+/** Addresses with rows of their own; all others share one row. */
+const NETWORKS_MAX = 100
+/** Actions of an address with rows of their own; its others share one row. */
+const ACTIONS_MAX = 5
 const EVERY_MS = 60_000
-/** The action of that row. */
+/** The action of such a row. */
 export const UNSIGNED = 'audit.unsigned'
+/** In place of the address: no address is so. */
+const OTHERS = 'others'
 
 /** One request, or several that share its row. */
 export interface Pending extends Omit<NotedRequest, 'path' | 'status'> {
@@ -30,10 +34,11 @@ export function isUnsigned({ facts }: NotedRequest): boolean {
 /**
  * Refusals of callers who did not sign in. Those from one address that tried one action share a
  * row, whatever they named, and have one a minute at most: the first at once. So nobody fills the
- * audit, or keeps others out of it, who is not let in.
+ * audit who is not let in, and nobody takes the rows of other addresses by trying many actions.
  */
 export class UnsignedRequests {
-  readonly #groups = new Map<string, Group>()
+  /** By address and action. */
+  readonly #networks = new Map<string, Map<string, Group>>()
   readonly #now: () => number
 
   /** `now`: a clock that never goes back, in milliseconds. */
@@ -41,43 +46,59 @@ export class UnsignedRequests {
     this.#now = now
   }
 
-  get hasPending(): boolean {
-    for (const { pending } of this.#groups.values()) if (pending !== undefined) return true
-    return false
+  /** Rows that are not taken yet. */
+  get pendingRows(): number {
+    let count = 0
+    for (const groups of this.#networks.values()) {
+      for (const { pending } of groups.values()) if (pending !== undefined) count++
+    }
+    return count
   }
 
   note(noted: NotedRequest): void {
     const { facts, address = '' } = noted
-    const key = JSON.stringify([callerAddress(address), facts.action])
-    const isRoom = this.#groups.has(key) || this.#groups.size < GROUPS_MAX
-    if (isRoom) this.#add(key, noted)
-    else this.#add(UNSIGNED, { ...noted, facts: { ...facts, action: UNSIGNED } })
+    const network = callerAddress(address)
+    const isKnown = this.#networks.has(network) || this.#networks.size < NETWORKS_MAX
+    const groups = this.#groupsOf(isKnown ? network : OTHERS)
+    const hasRoom = groups.has(facts.action) || groups.size < ACTIONS_MAX
+    if (isKnown && hasRoom) add(groups, noted)
+    else add(groups, { ...noted, facts: { ...facts, action: UNSIGNED } })
   }
 
-  #add(key: string, noted: NotedRequest): void {
-    const group = this.#groups.get(key)
-    if (group === undefined) {
-      const pending = { ...noted, count: 1 }
-      this.#groups.set(key, { pending, writtenAtMs: Number.NEGATIVE_INFINITY })
-    } else if (group.pending === undefined) group.pending = { ...noted, count: 1 }
-    else group.pending = together(group.pending, noted)
+  #groupsOf(network: string): Map<string, Group> {
+    const groups = this.#networks.get(network) ?? new Map<string, Group>()
+    this.#networks.set(network, groups)
+    return groups
   }
 
   /** Those whose rows are due, or all. */
   take({ isLast }: { readonly isLast: boolean }): readonly Pending[] {
     const now = this.#now()
     const taken: Pending[] = []
-    for (const [key, group] of this.#groups) {
-      if (!isLast && now - group.writtenAtMs < EVERY_MS) continue
-      if (group.pending === undefined) this.#groups.delete(key)
-      else {
-        taken.push(group.pending)
-        group.pending = undefined
-        group.writtenAtMs = now
+    for (const [network, groups] of this.#networks) {
+      for (const [action, group] of groups) {
+        if (!isLast && now - group.writtenAtMs < EVERY_MS) continue
+        if (group.pending === undefined) groups.delete(action)
+        else {
+          taken.push(group.pending)
+          group.pending = undefined
+          group.writtenAtMs = now
+        }
       }
+      if (groups.size === 0) this.#networks.delete(network)
     }
     return taken
   }
+}
+
+function add(groups: Map<string, Group>, noted: NotedRequest): void {
+  const { action } = noted.facts
+  const group = groups.get(action)
+  if (group === undefined) {
+    const pending = { ...noted, count: 1 }
+    groups.set(action, { pending, writtenAtMs: Number.NEGATIVE_INFINITY })
+  } else if (group.pending === undefined) group.pending = { ...noted, count: 1 }
+  else group.pending = together(group.pending, noted)
 }
 
 /** What they have in common. */

@@ -1,4 +1,5 @@
 import { newKeyText } from '../../../src/modules/access/key-text.ts'
+import { AuditTrail } from '../../../src/modules/audit/audit-trail.ts'
 import type { NotedRequest } from '../../../src/modules/audit/noted-request.ts'
 import { UNSIGNED, UnsignedRequests } from '../../../src/modules/audit/unsigned-requests.ts'
 import { ask, type Json, must } from '../../http/client.ts'
@@ -31,10 +32,22 @@ describe('refusals of who did not sign in', () => {
     requests.note(refusal({ action: 'readRows' }))
     expect(take()).toEqual([['readRows', 'sky.planets', 1, '/v1/tables/sky.planets', '192.0.2.7']])
     now = 59_999
-    expect([take(), requests.hasPending]).toEqual([[], true])
+    expect([take(), requests.pendingRows]).toEqual([[], 1])
     now = 60_000
     expect(take()).toEqual([['readTable', '', 1_000, undefined, '192.0.2.7']])
-    expect([take(), requests.hasPending]).toEqual([[], false])
+    expect([take(), requests.pendingRows]).toEqual([[], 0])
+  })
+
+  test('of one address take the rows of no other, whatever it tries', () => {
+    const requests = new UnsignedRequests(() => 0)
+    for (let n = 0; n < 1_000; n++) requests.note(refusal({ action: `action${n}` }))
+    requests.note(refusal({ address: '203.0.113.9' }))
+    const rows = requests.take({ isLast: false })
+    expect(rows.map(({ facts, address, count }) => [facts.action, address, count])).toEqual([
+      ...[0, 1, 2, 3, 4].map((n) => [`action${n}`, '192.0.2.7', 1]),
+      [UNSIGNED, '192.0.2.7', 995],
+      ['readTable', '203.0.113.9', 1],
+    ])
   })
 
   test('of more addresses than have rows share one, and none is lost', () => {
@@ -56,6 +69,28 @@ describe('refusals of who did not sign in', () => {
     expect(requests.take({ isLast: true })).toMatchObject([
       { count: 500, address: '2001:db8:0:0::/64' },
     ])
+  })
+})
+
+describe('refusals that could not be written', () => {
+  test('are counted at the stop, those of who did not sign in, too', async () => {
+    const warnings: unknown[] = []
+    const trail = new AuditTrail({
+      catalog: { audit: { add: () => Promise.reject(new Error('gone')) } } as never,
+      ambient: { nowMs: () => 1, newUuid: () => 'row' },
+      log: { warn: (...told: unknown[]) => warnings.push(told) } as never,
+    })
+    const ended = (principal: string, status: number) =>
+      trail.ended({
+        ...{ route: undefined, principal, toldPrincipal: principal, requestId: 'r', status },
+        ...{ address: '192.0.2.7', method: 'GET', path: '/', asked: [], refused: undefined },
+        ...{ bytesReceived: 1, bytesSent: 1 },
+      })
+    ended('key:k3v9x2m1q8z7', 403)
+    await trail.flush()
+    ended('anonymous', 401)
+    await trail.close()
+    expect(warnings.at(-1)).toEqual([{ rows: 2 }, expect.stringContaining('lost')])
   })
 })
 
