@@ -128,6 +128,8 @@ export interface Role {
 
 export interface RoleChange extends Administrators, RequiredRoles {
   readonly role: string
+  /** A provider names roles, which policies may name though they are not made here. */
+  readonly hasForeignRoles?: boolean
   readonly add: readonly string[]
   readonly remove: readonly string[]
 }

@@ -86,6 +86,24 @@ export function describePolicies(catalog: () => Catalog): void {
       })
     })
 
+    test('they except nobody by a role made only now, unless a provider names it', async () => {
+      const { policies, grants } = catalog()
+      const { tableUuid } = (await create(catalog(), 'upgraded')).definition
+      const both = { ...POLICY, except: ['role:late'], trustedEngines: ['role:foreign'] }
+      await change(tableUuid, both)
+      const making = { add: [], remove: [], nowMs: 1 }
+      const foreign = { ...making, role: 'foreign', hasForeignRoles: true }
+      expect(await grants.changeRole(foreign)).toBe('changed')
+      expect((await policies.listOn([tableUuid]))[0]?.policy).toEqual(both)
+      expect(await grants.changeRole({ ...making, role: 'late' })).toBe('changed')
+      const kept = { ...both, except: [] }
+      expect((await policies.listOn([tableUuid]))[0]?.policy).toEqual(kept)
+      // A role that is there is excepted as long as it is.
+      await change(tableUuid, both)
+      expect(await grants.changeRole({ ...making, role: 'late' })).toBe('changed')
+      expect((await policies.listOn([tableUuid]))[0]?.policy).toEqual(both)
+    })
+
     test('they pass to what replaces a table, and outlive a drop for a while', async () => {
       const { tableUuid } = (await create(catalog(), 'planets')).definition
       const { policies } = catalog()

@@ -74,7 +74,7 @@ const changeMembers = (platform: AccessPlatform) =>
         `-d '{"add":["key:k3v9x2m1q8z7"]}'`,
     },
     async ({ param, body, keeper }) => {
-      const { keeper: book } = requireAccess(platform)
+      const { keeper: book, hasForeignRoles } = requireAccess(platform)
       const { grants } = platform.catalog
       const role = param('role')
       if (!isRoleName(role)) {
@@ -85,7 +85,8 @@ const changeMembers = (platform: AccessPlatform) =>
         platform,
         add.filter((each) => each !== `role:${role}`),
       )
-      const change = { role, add, remove, roles: named, ...administrators(platform) }
+      const members = { role, add, remove, roles: named }
+      const change = { ...members, hasForeignRoles, ...administrators(platform) }
       const outcome = await grants.changeRole(change, keeper.withEffect({ status: 200 }))
       if (outcome === 'role-gone') throw roleGone()
       if (outcome === 'last-admin') throw lastAdmin()

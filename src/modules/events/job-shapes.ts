@@ -29,7 +29,8 @@ const Asker = z.string().min(1).max(200).optional()
 export const JobQuery = z.strictObject({
   wait: Wait,
   asker: Asker.meta({
-    description: 'As in a `job_url`, which is for `DELETE` as well. It makes no difference here.',
+    description:
+      'As in a `job_url`: by it, who asked for the job reads it without `describe` on the catalog.',
   }),
 })
 

@@ -23,16 +23,17 @@ export async function listRoles(connection: Connection): Promise<readonly Role[]
 /** Throws `Refusal`. */
 export async function changeRole(
   transaction: SqlTransaction,
-  { role, add, remove, roles = [], ...who }: RoleChange,
+  { role, add, remove, roles = [], hasForeignRoles = false, ...who }: RoleChange,
   raised: RaisedEvents,
 ): Promise<'changed'> {
   const named = [...new Set([...add, ...remove])]
-  const before = await keepingAdmin(transaction, who, async () => {
+  const { isNew, ...before } = await keepingAdmin(transaction, who, async () => {
     if ((await missingRoles(transaction, roles)).length > 0) throw new Refusal('role-gone')
-    await transaction
+    const made = await transaction
       .insertInto('roles')
       .values({ role, created_at_ms: BigInt(Math.ceil(who.nowMs)) })
       .onConflict((conflict) => conflict.doNothing())
+      .returning('role')
       .execute()
     const members = await membersAmong(transaction, role, named)
     for (const some of chunks(remove)) {
@@ -50,8 +51,10 @@ export async function changeRole(
         .execute()
     }
     if (isCyclic(await listRoles(transaction), role)) throw new Refusal('cyclic')
-    return { members }
+    return { members, isNew: made.length > 0 }
   })
+  // Policies may name one that was dropped before drops took the name out of them.
+  if (isNew && !hasForeignRoles) await forgetInPolicies(transaction, `role:${role}`, raised)
   raised.raise(roleChanged(role, { added: add, removed: remove, before }))
   return 'changed'
 }
