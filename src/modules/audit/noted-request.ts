@@ -54,8 +54,10 @@ function noted(
   }
 }
 
-function decisionOf({ status, refused }: EndedRequest): AuditDecision {
-  if (status === 404 && refused?.decision === 'hidden') return 'hidden'
+function decisionOf({ status, refused, asked }: EndedRequest): AuditDecision {
+  // Who grants is told which roles and keys are not there, and may be trying which are.
+  const isGranting = asked.some(({ privilege }) => privilege === 'manage_grants')
+  if (status === 404 && (isGranting || refused?.decision === 'hidden')) return 'hidden'
   if (!REFUSED.has(status)) return 'allowed'
   return UNAUTHENTICATED.has(status) ? 'unauthenticated' : 'denied'
 }

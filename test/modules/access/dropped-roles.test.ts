@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { must } from '../../http/client.ts'
+import { type Json, must } from '../../http/client.ts'
 import { writeParquet } from '../../parquet-files.ts'
 import { untilAudited } from '../audit/until-audited.ts'
 import { type Caller, type KeyedService, startKeyedService } from './keyed-service.ts'
@@ -83,6 +83,27 @@ test.each(MISTYPED)('%s is refused by name, wherever something is given', async 
     expect([path, status, problem.type]).toEqual([path, ...told])
     expect(text).toContain(told[0] === 404 ? name.slice(name.indexOf(':') + 1) : 'is no principal')
   }
+})
+
+test('whoever tries which roles and keys there are has a row in the audit each time', async () => {
+  const eve = await service.newCaller({ [TABLE]: ['own'] })
+  const grant = [{ principal: 'role:stuff', privilege: 'select' }]
+  const check = 'check?privilege=select&principal=key:nothing00000'
+  for (const [method, path, body] of [
+    ['put', POLICY, { except: ['role:stuff'] }],
+    ['post', `${TABLE}/permissions`, { grant }],
+    ['get', `${TABLE}/permissions/${check}`, undefined],
+  ] as const) {
+    expect((await eve.send(method, path, body)).status).toBe(404)
+  }
+  await untilAudited(service)
+  const logs = `/v1/audit-logs?principal=${eve.principal}&decision=hidden`
+  const { audit_logs: tried } = await must(admin.send('get', logs))
+  expect(tried.map(({ action, target, status }: Json) => [action, target.id, status])).toEqual([
+    ['checkTablePermission', tableId, 404],
+    ['changeTablePermissions', tableId, 404],
+    ['setTablePolicy', tableId, 404],
+  ])
 })
 
 test('users and groups of a provider are not known, and taken as they are', async () => {
