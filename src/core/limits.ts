@@ -20,6 +20,8 @@ export const COMMIT_BATCH_MAX = 64
 export const COMMIT_QUEUE_MAX = 1_000
 /** Size of a table's `metadata` as JSON. */
 export const TABLE_METADATA_CHARACTERS_MAX = 65_536
+/** Members of a snapshot's summary: engines may write one for each partition that they changed. */
+export const SUMMARY_MEMBERS_MAX = 100_000
 export const INSPECTIONS_AT_ONCE = 16
 /** Size of a manifest or manifest list, decompressed. */
 export const METADATA_FILE_BYTES_MAX = 512 * 1024 * 1024

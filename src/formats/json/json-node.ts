@@ -112,13 +112,18 @@ export class JsonNode {
     return found
   }
 
-  stringMap(): Readonly<Record<string, string>> {
-    return this.mapMembers((member) => member.string())
+  stringMap(membersMax?: number): Readonly<Record<string, string>> {
+    return this.mapMembers((member) => member.string(), membersMax)
   }
 
   /** Reads all members; keys of any name become own properties of the result. */
-  mapMembers<T>(read: (member: JsonNode) => T): Readonly<Record<string, T>> {
-    return Object.fromEntries(this.entries().map(([key, member]) => [key, read(member)]))
+  mapMembers<T>(read: (member: JsonNode) => T, membersMax?: number): Readonly<Record<string, T>> {
+    return Object.fromEntries(this.entries(membersMax).map(([key, member]) => [key, read(member)]))
+  }
+
+  /** The bound of a list of a request that may be longer than others; what is stored has none. */
+  atMost(lengthMax: number): number {
+    return Math.max(this.#lengthMax, lengthMax)
   }
 
   #requireWithin(count: number, countMax: number, what: string): void {

@@ -1,4 +1,5 @@
 import { CatalogError } from '../../core/errors.ts'
+import { SUMMARY_MEMBERS_MAX } from '../../core/limits.ts'
 import type { Snapshot, SnapshotLogEntry, SnapshotRef } from '../../core/table/snapshot.ts'
 import { JsonNode, type JsonObject, type JsonOrigin } from '../json/json-node.ts'
 
@@ -62,7 +63,8 @@ function findInline(node: JsonNode): JsonNode | undefined {
 
 function snapshotWith(node: JsonNode, defaultSchemaId: number, manifestList: string): Snapshot {
   const summaryNode = node.find('summary')
-  const { operation: _, ...summary } = summaryNode?.stringMap() ?? {}
+  const { operation: _, ...summary } =
+    summaryNode?.stringMap(summaryNode.atMost(SUMMARY_MEMBERS_MAX)) ?? {}
   const firstRowId = node.find('first-row-id')?.long()
   const addedRows = node.find('added-rows')?.long()
   return {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { SUMMARY_MEMBERS_MAX } from '../../../../core/limits.ts'
 import { REPRESENTATIONS_MAX } from '../../../../core/metadata/apply-view-updates.ts'
 import { FIELDS_MAX } from '../../../../core/metadata/schema-check.ts'
 import { SPEC_FIELDS_MAX } from '../../../../core/metadata/spec-check.ts'
@@ -17,6 +18,7 @@ import {
 import { Identifier, Namespace } from './rest-answer-shapes.ts'
 
 const Texts = boundedRecord({ key: z.string(), value: z.string() }, LIST_LENGTH_MAX)
+const Summary = boundedRecord({ key: z.string(), value: z.string() }, SUMMARY_MEMBERS_MAX)
 const Properties = Texts.optional()
 const Names = boundedArray(z.string(), { max: LIST_LENGTH_MAX })
 const Ids = boundedArray(z.int(), { max: LIST_LENGTH_MAX })
@@ -75,7 +77,7 @@ const TableUpdate = z
     ...commonMembers,
     spec: PartitionSpec.optional(),
     'sort-order': SortOrder.optional(),
-    snapshot: z.looseObject({ summary: Texts }).optional(),
+    snapshot: z.looseObject({ summary: Summary }).optional(),
     'snapshot-ids': boundedArray(z.int(), { max: SNAPSHOT_IDS_MAX }).optional(),
     'spec-ids': Ids.optional(),
     'schema-ids': Ids.optional(),
