@@ -40,8 +40,8 @@ export class PostgresSource implements RowSource {
 
   async open(task: string, signal: AbortSignal): Promise<SourceSession> {
     signal.throwIfAborted()
-    const client = this.#client()
-    const session = new PostgresSession(client, task, this.#options.newId, signal)
+    const client = newClient(this.#options)
+    const session = new PostgresSession(client, task, this.#options, signal)
     try {
       await asked(client.connect())
       await this.#lock(client, task, signal)
@@ -55,8 +55,8 @@ export class PostgresSource implements RowSource {
   /** Ends when the source has ended it, also where nobody waits any more. */
   async count(task: string, work: SourceWork, signal: AbortSignal): Promise<number> {
     signal.throwIfAborted()
-    const client = this.#client()
-    const session = new PostgresSession(client, task, this.#options.newId, NEVER)
+    const client = newClient(this.#options)
+    const session = new PostgresSession(client, task, this.#options, NEVER)
     let again: NodeJS.Timeout | undefined
     const cancel = () => {
       cancelStatement(client)
@@ -72,20 +72,6 @@ export class PostgresSource implements RowSource {
       clearInterval(again)
       await session.close()
     }
-  }
-
-  #client(): pg.Client {
-    const client = new pg.Client({
-      connectionString: this.#options.url,
-      application_name: 'moraine export',
-      connectionTimeoutMillis: CONNECT_MS_MAX,
-      // A network that falls silent is noticed by the system's probes.
-      keepAlive: true,
-      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    })
-    // Whoever queries next learns of a lost connection; unheard, it would end the process.
-    client.on('error', () => undefined)
-    return client
   }
 
   /**
@@ -107,6 +93,20 @@ export class PostgresSource implements RowSource {
   }
 }
 
+function newClient({ url }: PostgresSourceOptions): pg.Client {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'moraine export',
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    // A network that falls silent is noticed by the system's probes.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+  })
+  // Whoever queries next learns of a lost connection; unheard, it would end the process.
+  client.on('error', () => undefined)
+  return client
+}
+
 interface Place {
   readonly place: string
   readonly started_at: string
@@ -117,14 +117,19 @@ interface Place {
 class PostgresSession implements SourceSession {
   readonly #client: pg.Client
   readonly #task: string
-  readonly #newId: () => string
+  readonly #options: PostgresSourceOptions
   readonly #signal: AbortSignal
   readonly #cut: () => void
 
-  constructor(client: pg.Client, task: string, newId: () => string, signal: AbortSignal) {
+  constructor(
+    client: pg.Client,
+    task: string,
+    options: PostgresSourceOptions,
+    signal: AbortSignal,
+  ) {
     this.#client = client
     this.#task = task
-    this.#newId = newId
+    this.#options = options
     this.#signal = signal
     // Ends a statement that is waited for: nothing is committed without another message. The
     // source would go on with it, and keep its locks, for a connection that is gone.
@@ -182,12 +187,29 @@ class PostgresSession implements SourceSession {
     )
     const { rows } = await asked(client.query<{ id: string }>('select txid_current()::text as id'))
     const where = await this.#where(isWritten)
-    const mark = { id: this.#newId(), transactionId: rows[0]?.id ?? '', isWritten, ...where }
+    const mark = {
+      id: this.#options.newId(),
+      transactionId: rows[0]?.id ?? '',
+      isWritten,
+      ...where,
+    }
     return new PostgresTransaction(client, {
       ...{ work, mark, task: this.#task, partition },
       cut: this.#cut,
+      lookAnew: (look) => this.#lookAnew(look),
       beforeCommit: () => this.#signal.removeEventListener('abort', this.#cut),
     })
+  }
+
+  async #lookAnew(look: (client: pg.Client) => Promise<void>): Promise<void> {
+    const client = newClient(this.#options)
+    const session = new PostgresSession(client, this.#task, this.#options, this.#signal)
+    try {
+      await asked(client.connect())
+      await asked(look(client))
+    } finally {
+      await session.close()
+    }
   }
 
   async close(): Promise<void> {

@@ -48,6 +48,8 @@ interface TransactionOptions {
   readonly beforeCommit: () => void
   /** Ends the connection, and with it the transaction. */
   readonly cut: () => void
+  /** Asks over another connection: what was committed since the transaction began is seen there. */
+  readonly lookAnew: (look: (client: pg.Client) => Promise<void>) => Promise<void>
 }
 
 /** One transaction of a run, on a connection that the session closes. */
@@ -58,6 +60,7 @@ export class PostgresTransaction implements SourceTransaction {
   readonly #task: string
   readonly #beforeCommit: () => void
   readonly #cut: () => void
+  readonly #lookAnew: TransactionOptions['lookAnew']
   /** Whether rows are on their way that nobody reads any more: nothing else can be asked. */
   #isCopying = false
   #copied: number | undefined
@@ -67,7 +70,8 @@ export class PostgresTransaction implements SourceTransaction {
   readonly #partition: string | undefined
 
   constructor(client: pg.Client, options: TransactionOptions) {
-    const { work, mark, task, partition, beforeCommit, cut } = options
+    const { work, mark, task, partition, beforeCommit, cut, lookAnew } = options
+    this.#lookAnew = lookAnew
     this.#partition = partition
     this.#cut = cut
     this.#client = client
@@ -202,8 +206,13 @@ export class PostgresTransaction implements SourceTransaction {
         await requireAlone(client, partition)
         return partition
       }
-      case 'snapshot':
-        return tableDeletedFrom(client, deletionOf(work.remove))
+      case 'snapshot': {
+        // The plan locks the table against indexes and keys: not for as long as the copy takes.
+        await client.query('savepoint planned')
+        const table = await tableDeletedFrom(client, deletionOf(work.remove))
+        await client.query('rollback to savepoint planned')
+        return table
+      }
       default: {
         await requireTable(client, tableName(work.table))
         const deletion = work.mode === 'keys' ? deletionOfChosen(this.#keys ?? [], work) : query
@@ -241,6 +250,7 @@ export class PostgresTransaction implements SourceTransaction {
       return { copied, deleted, proof: 'keys' }
     }
     const remove = deletionOf(work.remove)
+    await asked(this.#requireStill(remove))
     if (this.#keys !== undefined) {
       const deleted = await asked(deleteByKeys(this.#client, this.#keys, remove))
       return { copied, deleted, proof: 'keys' }
@@ -251,6 +261,14 @@ export class PostgresTransaction implements SourceTransaction {
     }
     return { copied, deleted: rowCount ?? 0, proof: 'count' }
   }
+
+  /** Plans the deletion again, which locks the table, and looks what was added meanwhile. */
+  async #requireStill(remove: string): Promise<void> {
+    const table = await tableDeletedFrom(this.#client, remove)
+    if (table.oid !== this.#table?.oid) throw new SourceConflictError('another table has its name')
+    await this.#lookAnew((client) => requireAlone(client, table))
+  }
+
   /** Throws `source-refused` when rows are meant, and none was deleted: no run ever would. */
   async #requireNone(work: Extract<SourceWork, { mode: 'atomic' | 'batches' }>): Promise<void> {
     const table = this.#table

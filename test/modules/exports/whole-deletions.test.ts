@@ -335,4 +335,24 @@ describeWithPostgres('what a deletion deletes', () => {
     expect(ended).toEqual(thrown === null ? 0 : expect.any(thrown))
     expect(await run({ table: 't', where: 'true', mode: 'batches' })).toMatchObject({ rows: 10 })
   })
+
+  test.each([
+    ['an index is made beside the copy', 'create index on t (note)', 10],
+    ['a cascade that is added beside it is seen', cascade('t'), 'export-task-invalid'],
+  ])('snapshot: %s', async (_, beside, wanted) => {
+    const session = await sourceAt(opened.url).open('t', SIGNAL)
+    const transaction = await session.begin({ mode: 'snapshot', ...ROWS })
+    const ended = await (async () => {
+      for await (const _chunk of transaction.rows);
+      await opened.client.query(`begin; set local lock_timeout = '3s'; ${beside}; commit`)
+      return transaction.finish()
+    })().then(
+      ({ deleted }) => deleted,
+      ({ code }) => code,
+    )
+    await transaction.rollback()
+    await session.close()
+    expect(ended).toBe(wanted)
+    expect(await count('child')).toBe(10)
+  })
 })
