@@ -25,6 +25,11 @@ const BASE_MS = 5_000
 /** How many of a route's bodies are sent, evenly spread over all. */
 const BODIES_MAX = IS_QUICK ? 40 : Number.POSITIVE_INFINITY
 
+const READS = [
+  ...['', '/rows?limit=1', '/rows?limit=1&filter=id=1', '/columns/id/statistics'],
+  ...['csv', 'parquet', 'arrow'].map((format) => `/dump?format=${format}`),
+]
+
 const only = process.argv[2]
 const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
 const folder = join(home, 'files')
@@ -119,11 +124,6 @@ async function measureFiles(): Promise<void> {
   await measureAll('files by path', asked)
 }
 
-const READS = [
-  ...['', '/rows?limit=1', '/rows?limit=1&filter=id=1', '/columns/id/statistics'],
-  ...['csv', 'parquet', 'arrow'].map((format) => `/dump?format=${format}`),
-]
-
 interface Asked {
   readonly what: string
   /** Made when it is sent. */
@@ -165,7 +165,11 @@ async function holdOf({ what, ask }: Asked): Promise<Hold> {
 async function send(question: Question): Promise<void> {
   const connection = await HttpConnection.open(service.url)
   try {
-    const { status, body } = await connection.ask(question)
+    // A dump that fails after its first bytes ends by its connection.
+    const isDump = question.path.includes('/dump?')
+    const cut = { status: 200, body: Buffer.alloc(0) }
+    const asked = connection.ask(question)
+    const { status, body } = await (isDump ? asked.catch(() => cut) : asked)
     if (status < 500 || status === 501) return
     throw new Error(`${question.path}: ${status} ${body.toString()}`)
   } finally {
