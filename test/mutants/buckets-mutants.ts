@@ -108,10 +108,7 @@ export const BUCKETS: readonly MutantGroup[] = [
     edits: [
       ['  if (error instanceof CatalogError) return error\n', ''],
       ['return replacedFile(location, error)', 'return missingFile(location)'],
-      [
-        "'storage-unavailable',\n        `The store of",
-        "'storage-misconfigured',\n        `The store of",
-      ],
+      [`'storage-unavailable'`, `'storage-misconfigured'`],
     ],
   },
   {

@@ -121,8 +121,8 @@ export class JsonNode {
     return Object.fromEntries(this.entries(membersMax).map(([key, member]) => [key, read(member)]))
   }
 
-  /** The bound of a list of a request that may be longer than others; what is stored has none. */
-  atMost(lengthMax: number): number {
+  /** The bound of a list that may be longer than others; lists of what is stored have none. */
+  boundAtLeast(lengthMax: number): number {
     return Math.max(this.#lengthMax, lengthMax)
   }
 

@@ -64,7 +64,7 @@ function findInline(node: JsonNode): JsonNode | undefined {
 function snapshotWith(node: JsonNode, defaultSchemaId: number, manifestList: string): Snapshot {
   const summaryNode = node.find('summary')
   const { operation: _, ...summary } =
-    summaryNode?.stringMap(summaryNode.atMost(SUMMARY_MEMBERS_MAX)) ?? {}
+    summaryNode?.stringMap(summaryNode.boundAtLeast(SUMMARY_MEMBERS_MAX)) ?? {}
   const firstRowId = node.find('first-row-id')?.long()
   const addedRows = node.find('added-rows')?.long()
   return {

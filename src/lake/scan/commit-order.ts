@@ -4,8 +4,8 @@ import type { PlannedFile } from './plan-files.ts'
 
 type Ordered = Pick<PlannedFile, 'sequenceNumber' | 'dataFile'>
 
-/** A fraction of a millisecond's work. */
-const FILES_PER_TURN = 32
+/** Planned files after which others have a turn: a fraction of a millisecond's work. */
+export const FILES_PER_TURN = 32
 
 /**
  * Files in the order of their table's rows: by sequence number, then path. So a table that only

@@ -1,6 +1,5 @@
 import type { DataFile } from '../../core/file/data-file.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
-import { Turns } from '../../core/turns.ts'
 import type { ReadSnapshot } from '../../lake/deletion/file-holds.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import { toCommitOrder } from '../../lake/scan/commit-order.ts'
@@ -16,9 +15,6 @@ import {
   type FileIdentity,
   shardKey,
 } from './format/shard-key.ts'
-
-/** A fraction of a millisecond's work. */
-const FILES_PER_TURN = 32
 
 /** One data file of a dump, and the location of its converted rows. */
 export interface DumpSource {
@@ -47,26 +43,25 @@ export async function listDumpSources(
   const { restriction } = target
   const isFiltered = restriction !== 'unrestricted'
   const columns = columnsText(definition, schema) + (isFiltered ? restriction.text : '')
-  const sources: DumpSource[] = []
-  const turns = new Turns()
   const allowed = new AllowedFiles(deps.objects)
   const identities = new DeletesIdentities()
-  for (const { dataFile, sequenceNumber, deleteFiles } of plan.plannedFiles([])) {
-    allowed.require(dataFile.path)
-    const key = shardKey({
-      dataFile: { ...identityOf(dataFile), recordCount: dataFile.recordCount },
-      deleteFiles: identities.of(deleteFiles, allowed),
-      constants: partitionConstants(definition.partitionSpecs, dataFile),
-      schemaJson: columns,
-      format: target.format,
-      compression: target.compression,
-      dialectVersion: DIALECT_VERSION,
-    })
-    const shardLocation = `${shards}/${key}.${extensionOf(target)}`
-    sources.push({ dataFile, sequenceNumber, deleteFiles, shardLocation, isFiltered })
-    if (sources.length % FILES_PER_TURN === 0) await turns.take()
+  const sources = function* (): Iterable<DumpSource> {
+    for (const { dataFile, sequenceNumber, deleteFiles } of plan.plannedFiles([])) {
+      allowed.require(dataFile.path)
+      const key = shardKey({
+        dataFile: { ...identityOf(dataFile), recordCount: dataFile.recordCount },
+        deleteFiles: identities.of(deleteFiles, allowed),
+        constants: partitionConstants(definition.partitionSpecs, dataFile),
+        schemaJson: columns,
+        format: target.format,
+        compression: target.compression,
+        dialectVersion: DIALECT_VERSION,
+      })
+      const shardLocation = `${shards}/${key}.${extensionOf(target)}`
+      yield { dataFile, sequenceNumber, deleteFiles, shardLocation, isFiltered }
+    }
   }
-  return await toCommitOrder(sources)
+  return await toCommitOrder(sources())
 }
 
 /** What a dump reads; no snapshot if the table had none. */

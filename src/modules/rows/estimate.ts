@@ -7,6 +7,7 @@ import { childFields } from '../../core/schema/schema-lookup.ts'
 import { Turns } from '../../core/turns.ts'
 import type { Field } from '../../core/value/type.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
+import { FILES_PER_TURN } from '../../lake/scan/commit-order.ts'
 import { type PlannedFile, planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import { type QuerySource, type RowsDependencies, requireAllowed } from './query-source.ts'
@@ -24,8 +25,6 @@ export interface QueryEstimate {
 }
 
 const FILE_COST_BYTES = 1024 * 1024
-/** A fraction of a millisecond's work. */
-const FILES_PER_TURN = 32
 
 /** Reads no data. `location-not-allowed` where a file is not to be read. */
 export async function estimateQuery(

@@ -10,6 +10,7 @@ import { pageToken, parsePageToken } from '../../http/page-token.ts'
 import type { PolicyOn } from '../../http/permission.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
+import { FILES_PER_TURN } from '../../lake/scan/commit-order.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { CommitPlace } from '../../lake/scan/ordered-files.ts'
 import type { PlannedFile, ScanPlan } from '../../lake/scan/plan-files.ts'
@@ -283,7 +284,7 @@ class PageReader {
     const turns = new Turns(request.signal)
     let [looks, copies] = [0, 0]
     for (const file of plan.plannedFiles([])) {
-      if (looks++ % FILES_AT_ONCE_MAX === 0) await turns.take()
+      if (looks++ % FILES_PER_TURN === 0) await turns.take()
       if (sequenceNumber !== undefined && file.sequenceNumber !== sequenceNumber) continue
       const { path } = file.dataFile
       if (keyOf(path) !== key || copies++ < copy) continue

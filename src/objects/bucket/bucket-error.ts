@@ -41,24 +41,16 @@ export function bucketError(
       return replacedFile(location, error)
     case 'busy':
     case 'upload-gone':
-      return new CatalogError(
-        'storage-unavailable',
-        `The store of ${quoted(location)} does not respond, or is overloaded.`,
-        {
-          facts: { location: quoted(location), retryAfterSeconds: RETRY_AFTER_SECONDS },
-          cause: error,
-        },
-      )
+      return unavailable(error, location, (named) => {
+        return `The store of ${named} does not respond, or is overloaded.`
+      })
     case 'damaged':
-      return new CatalogError(
-        'storage-unavailable',
-        `What the store sent of ${quoted(location)} does not have the checksum that it keeps: it ` +
-          'was damaged on its way, or is damaged there.',
-        {
-          facts: { location: quoted(location), retryAfterSeconds: RETRY_AFTER_SECONDS },
-          cause: error,
-        },
-      )
+      return unavailable(error, location, (named) => {
+        return (
+          `What the store sent of ${named} does not have the checksum that it keeps: it was ` +
+          'damaged on its way, or is damaged there.'
+        )
+      })
     default: {
       const told = MISCONFIGURED[fault] + detailOf(error, fault, location)
       return new CatalogError(
@@ -68,6 +60,16 @@ export function bucketError(
       )
     }
   }
+}
+
+function unavailable(
+  cause: unknown,
+  location: string,
+  detailOf: (named: string) => string,
+): CatalogError {
+  const named = quoted(location)
+  const facts = { location: named, retryAfterSeconds: RETRY_AFTER_SECONDS }
+  return new CatalogError('storage-unavailable', detailOf(named), { facts, cause })
 }
 
 /** The setting that is missing, or the header that a store does not know, if it names it. */
