@@ -18,8 +18,10 @@ export interface StoreConfig {
     readonly publicEndpoint: string | undefined
   }
   readonly gcs: {
-    /** The address of an emulator; Google's own without. */
+    /** The address of an emulator, or a private one of Google; the public one without. */
     readonly endpoint: string | undefined
+    /** Whether that address is given tokens of the credentials, as the public one is. */
+    readonly sendsTokens: boolean
     /** Absolute paths of keys; the application's default credentials without. */
     readonly readKeyFile: string | undefined
     readonly writeKeyFile: string | undefined
@@ -49,6 +51,8 @@ interface ProfilePlace {
 
 export const Nothing = z.literal('').transform(() => undefined)
 
+const OnOff = z.enum(['on', 'off'])
+
 const KeyFile = z.union([Nothing, z.string().transform((text) => resolve(text))])
 
 const CredentialsFile = z.union([
@@ -64,7 +68,7 @@ const CREDENTIALS_FILE = 'a file of credentials like /etc/moraine/s3, or /etc/mo
 
 function readVending(read: Read, endpoint: (name: string) => string | undefined): VendingConfig {
   return {
-    isOn: read('MORAINE_VEND', 'off', 'on or off', z.enum(['on', 'off'])) === 'on',
+    isOn: read('MORAINE_VEND', 'off', 'on or off', OnOff) === 'on',
     s3Role: read(
       'MORAINE_S3_VEND_ROLE',
       '',
@@ -113,6 +117,7 @@ export function readStores(read: Read, Address: z.ZodType<string | undefined>): 
     },
     gcs: {
       endpoint: endpoint('MORAINE_GCS_ENDPOINT'),
+      sendsTokens: read('MORAINE_GCS_ENDPOINT_AUTH', 'off', 'on or off', OnOff) === 'on',
       readKeyFile: key('MORAINE_GCS_CREDENTIALS_RO') ?? writeKeyFile,
       writeKeyFile,
     },

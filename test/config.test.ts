@@ -40,7 +40,7 @@ test('without any variable, a laptop has all that it needs below one folder', ()
     diskReserveBytes: 512 * MIB,
     deleteGraceMs: 7 * 86_400_000,
     s3: { forcePathStyle: false },
-    gcs: {},
+    gcs: { sendsTokens: false },
     exportsFolder: `${home}/exports`,
     exportSources: new Map(),
     vending: { isOn: false },
@@ -122,6 +122,7 @@ test.each([
     '/a.json',
     { gcs: { readKeyFile: '/a.json', writeKeyFile: '/a.json' } },
   ],
+  ['MORAINE_GCS_ENDPOINT_AUTH', 'on', { gcs: { sendsTokens: true } }],
   ['MORAINE_GCS_CREDENTIALS_RO', '/a.json', { gcs: { readKeyFile: '/a.json' } }],
   [
     'MORAINE_ALLOWED_LOCATIONS',

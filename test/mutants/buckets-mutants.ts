@@ -10,6 +10,7 @@ const PAGES = ['test/objects/bucket/canned-pages.test.ts']
 const S3_STORE = ['test/objects/s3/s3-store.test.ts']
 const S3_FAULTS = ['test/objects/s3/s3-faults.test.ts']
 const GCS_STORE = ['test/objects/gcs/gcs-store.test.ts']
+const GCS_CREDENTIALS = ['test/objects/gcs/gcs-credentials.test.ts']
 const GCS_FAULTS = ['test/objects/gcs/gcs-faults.test.ts']
 
 /** Bugs in the stores of buckets; their tests need the servers of `make stores-all`. */
@@ -288,6 +289,25 @@ export const BUCKETS: readonly MutantGroup[] = [
     edits: [
       ['signal.throwIfAborted()', ''],
       ['addAbortSignal(options.signal, response)', 'response'],
+    ],
+  },
+  {
+    file: 'src/objects/gcs/gcs-client.ts',
+    tests: GCS_CREDENTIALS,
+    edits: [
+      ['fileOf(this.#reader, place).getMetadata', 'fileOf(this.#writer, place).getMetadata'],
+      ['this.#reader.bucket(bucket)', 'this.#writer.bucket(bucket)'],
+      ['this.#reader.authClient', 'this.#writer.authClient'],
+      ['fileOf(this.#uploader, place)', 'fileOf(this.#reader, place)'],
+      ['fileOf(this.#writer, place).delete', 'fileOf(this.#reader, place).delete'],
+    ],
+  },
+  {
+    file: 'src/objects/gcs/gcs-links.ts',
+    tests: GCS_CREDENTIALS,
+    edits: [
+      ['fileOf(this.#reader, place).getMetadata', 'fileOf(this.#writer, place).getMetadata'],
+      ['fileOf(this.#writer, place).request', 'fileOf(this.#reader, place).request'],
     ],
   },
   {

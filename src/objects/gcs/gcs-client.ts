@@ -41,13 +41,13 @@ export class GcsBucketClient implements BucketClient {
   /** Tries parts of uploads again by itself. */
   readonly #uploader: Storage
   readonly #downloads = new GcsDownloads()
-  readonly #isEmulated: boolean
+  readonly #sendsTokens: boolean
 
-  constructor({ endpoint, readKeyFile, writeKeyFile }: GcsOptions) {
-    this.#isEmulated = endpoint !== undefined
-    this.#reader = connectGcs({ endpoint, keyFile: readKeyFile, maxRetries: 0 })
-    this.#writer = connectGcs({ endpoint, keyFile: writeKeyFile, maxRetries: 0 })
-    this.#uploader = connectGcs({ endpoint, keyFile: writeKeyFile, maxRetries: PART_TRIES })
+  constructor({ readKeyFile, writeKeyFile, ...place }: GcsOptions) {
+    this.#sendsTokens = place.endpoint === undefined || place.sendsTokens === true
+    this.#reader = connectGcs({ ...place, keyFile: readKeyFile, maxRetries: 0 })
+    this.#writer = connectGcs({ ...place, keyFile: writeKeyFile, maxRetries: 0 })
+    this.#uploader = connectGcs({ ...place, keyFile: writeKeyFile, maxRetries: PART_TRIES })
   }
 
   async head(place: BucketPlace): Promise<ObjectState> {
@@ -101,7 +101,7 @@ export class GcsBucketClient implements BucketClient {
 
   /** An emulator asks for none. */
   async #authorization(url: URL): Promise<Record<string, string>> {
-    if (this.#isEmulated) return {}
+    if (!this.#sendsTokens) return {}
     return this.#reader.authClient.getRequestHeaders(url.href)
   }
 

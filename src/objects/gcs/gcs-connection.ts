@@ -5,8 +5,10 @@ import type { BucketPlace } from '../bucket/bucket-location.ts'
 const REQUEST_MS_MAX = 60_000
 
 export interface GcsOptions {
-  /** The address of an emulator; Google's own without. */
+  /** The address of an emulator, or a private one of Google; the public one without. */
   readonly endpoint: string | undefined
+  /** Whether that address is given tokens of the credentials, as Google's own is. */
+  readonly sendsTokens?: boolean
   /** Absolute paths of keys; the library looks for its own defaults without. */
   readonly readKeyFile: string | undefined
   readonly writeKeyFile: string | undefined
@@ -15,21 +17,21 @@ export interface GcsOptions {
 /** One user's part of the library. */
 export function connectGcs({
   endpoint,
+  sendsTokens = false,
   keyFile,
   maxRetries,
   ownLifeLeftMs,
-}: {
-  readonly endpoint: string | undefined
+}: Pick<GcsOptions, 'endpoint' | 'sendsTokens'> & {
   readonly keyFile: string | undefined
   readonly maxRetries: number
   /** How much of its life a token of the user has left at least, where it is not the usual. */
   readonly ownLifeLeftMs?: number
 }): Storage {
-  return new Storage({
+  const storage = new Storage({
     ...(endpoint !== undefined && {
       apiEndpoint: endpoint,
       projectId: 'moraine',
-      useAuthWithCustomEndpoint: false,
+      useAuthWithCustomEndpoint: sendsTokens,
     }),
     ...(keyFile !== undefined && { keyFilename: keyFile }),
     ...(ownLifeLeftMs !== undefined && {
@@ -42,6 +44,9 @@ export function connectGcs({
       idempotencyStrategy: IdempotencyStrategy.RetryConditional,
     },
   })
+  // Uploads in parts give tokens to addresses of this domain only, whatever else they are told.
+  if (endpoint !== undefined && sendsTokens) storage.universeDomain = new URL(endpoint).hostname
+  return storage
 }
 
 export function fileOf(storage: Storage, { bucket, key }: BucketPlace): File {

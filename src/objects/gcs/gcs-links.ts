@@ -41,9 +41,9 @@ class GcsLinkClient implements LinkClient {
   readonly #reader: Storage
   readonly #writer: Storage
 
-  constructor({ endpoint, readKeyFile, writeKeyFile }: GcsOptions) {
-    this.#reader = connectGcs({ endpoint, keyFile: readKeyFile, maxRetries: TRIES_MORE })
-    this.#writer = connectGcs({ endpoint, keyFile: writeKeyFile, maxRetries: TRIES_MORE })
+  constructor({ readKeyFile, writeKeyFile, ...place }: GcsOptions) {
+    this.#reader = connectGcs({ ...place, keyFile: readKeyFile, maxRetries: TRIES_MORE })
+    this.#writer = connectGcs({ ...place, keyFile: writeKeyFile, maxRetries: TRIES_MORE })
   }
 
   async sign(place: BucketPlace, wish: LinkWish): Promise<string> {

@@ -43,7 +43,7 @@ export class GcsVending implements ObjectVending {
   readonly #stsUrl: URL | undefined
 
   constructor(options: GcsVendingOptions) {
-    const { endpoint, writeKeyFile, stsEndpoint, nowMs } = options
+    const { endpoint, sendsTokens, writeKeyFile, stsEndpoint, nowMs } = options
     this.#options = options
     this.#rights = new FolderRights(GCS_LOCATIONS, options)
     this.#settings = endpoint === undefined ? {} : { 'gcs.service.host': endpoint }
@@ -52,7 +52,8 @@ export class GcsVending implements ObjectVending {
       ...{ endpoint: undefined, keyFile: writeKeyFile, maxRetries: 0 },
       ownLifeLeftMs: OWN_LIFE_LEFT_MS_MIN,
     })
-    const sts = stsEndpoint ?? (endpoint === undefined ? GOOGLE_STS : undefined)
+    const isGoogle = endpoint === undefined || sendsTokens === true
+    const sts = stsEndpoint ?? (isGoogle ? GOOGLE_STS : undefined)
     this.#stsUrl = sts === undefined ? undefined : new URL('/v1/token', sts)
   }
 

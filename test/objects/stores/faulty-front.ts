@@ -18,7 +18,7 @@ export type Fault =
 export interface SeenRequest {
   readonly method: string
   readonly path: string
-  /** The one that signed it. */
+  /** Who signed it, or whose token it has. */
   readonly accessKey: string | undefined
   readonly authorization: string | undefined
 }
@@ -65,7 +65,13 @@ export async function openFaultyFront(store: string): Promise<FaultyFront> {
 function seenOf({ method = '', url = '', headers }: IncomingMessage): SeenRequest {
   const { authorization } = headers
   const accessKey = /Credential=([^/]+)\//.exec(authorization ?? '')?.[1]
-  return { method, path: url, accessKey, authorization }
+  return { method, path: url, accessKey: accessKey ?? issuerOf(authorization), authorization }
+}
+
+/** Whose own token it is. */
+function issuerOf(authorization = ''): string | undefined {
+  const payload = /^Bearer [\w-]+\.([\w-]+)\./.exec(authorization)?.[1]
+  return payload && JSON.parse(Buffer.from(payload, 'base64url').toString()).iss
 }
 
 interface Passage {

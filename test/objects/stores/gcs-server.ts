@@ -13,10 +13,13 @@ const PROGRAM = 'fake-gcs-server'
 const READY_ATTEMPTS_MAX = 300
 
 const EMAIL = 'moraine@example.iam.gserviceaccount.com'
+const READER = 'moraine-reader@example.iam.gserviceaccount.com'
+/** Keys of another universe than Google's own: their tokens are made without asking Google. */
+const UNIVERSE = 'universe.test'
 
 /**
  * A stand-in for Google's own service, which cannot be had: it checks no credentials. Behind its
- * front it checks signatures and generations.
+ * front it checks signatures and generations, and tokens if that is wished for.
  */
 export interface FakeGcsServer {
   readonly endpoint: string
@@ -26,10 +29,18 @@ export interface FakeGcsServer {
   readonly bucket: string
   /** The path of a key that signs, as those of Google do. */
   readonly keyFile: string
+  /** Where tokens are checked, the key that may read, and nothing else; else the same. */
+  readonly readKeyFile: string
+  /** Whose keys these are. */
+  readonly accounts: { readonly reads: string; readonly writes: string }
   stop(): Promise<void>
 }
 
-export async function startFakeGcs(): Promise<FakeGcsServer> {
+export async function startFakeGcs({
+  checksTokens = false,
+}: {
+  readonly checksTokens?: boolean
+} = {}): Promise<FakeGcsServer> {
   const program = findStoreProgram(PROGRAM)
   if (program === undefined) throw new Error(whyNoStore(PROGRAM))
   const port = await freePort()
@@ -46,19 +57,19 @@ export async function startFakeGcs(): Promise<FakeGcsServer> {
   process.once('exit', killAtExit)
   const bucket = 'moraine-tests'
   await untilCreated(endpoint, bucket)
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
-  const keys = new Map([[EMAIL, publicKey.export({ type: 'spki', format: 'pem' }).toString()]])
-  const front = await openStrictGcsFront(endpoint, { keys })
   const folder = mkdtempSync(join(tmpdir(), 'moraine-gcs-'))
-  const keyFile = join(folder, 'key.json')
-  const key = {
-    type: 'service_account',
-    client_email: EMAIL,
-    private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
-  }
-  writeFileSync(keyFile, JSON.stringify(key))
+  const writer = makeAccount(folder, EMAIL, checksTokens)
+  const reader = checksTokens ? makeAccount(folder, READER, checksTokens) : writer
+  const keys = new Map([writer, reader].map(({ email, publicKey }) => [email, publicKey]))
+  const rights = new Map([
+    [EMAIL, 'write'],
+    [READER, 'read'],
+  ] as const)
+  const front = await openStrictGcsFront(endpoint, { keys, ...(checksTokens && { rights }) })
   return {
-    ...{ endpoint: front.endpoint, keys, bucket, keyFile },
+    ...{ endpoint: front.endpoint, keys, bucket },
+    ...{ keyFile: writer.keyFile, readKeyFile: reader.keyFile },
+    accounts: { reads: reader.email, writes: writer.email },
     stop: async () => {
       await front.close()
       process.off('exit', killAtExit)
@@ -66,6 +77,19 @@ export async function startFakeGcs(): Promise<FakeGcsServer> {
       rmSync(folder, { recursive: true })
     },
   }
+}
+
+/** A service account with a key as Google gives them. */
+function makeAccount(folder: string, email: string, isOfUniverse: boolean) {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  const key = {
+    ...{ type: 'service_account', client_email: email },
+    private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    ...(isOfUniverse && { universe_domain: UNIVERSE }),
+  }
+  const keyFile = join(folder, `${email}.json`)
+  writeFileSync(keyFile, JSON.stringify(key))
+  return { email, keyFile, publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString() }
 }
 
 async function untilCreated(endpoint: string, bucket: string): Promise<void> {

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { findSignatureFault, isSigned, type PublicKeys } from './gcs-signature.ts'
+import { type AccountRights, findTokenFault } from './gcs-tokens.ts'
 
 const BODY_BYTES_MAX = 64 * 1024 * 1024
 
@@ -15,19 +16,19 @@ export interface StrictGcsFront {
  * What Google Cloud Storage checks and its stand-in does not: signatures of links and their life,
  * and the generations that writes expect (`ifGenerationMatch` of put, copy, compose and delete, and
  * of each source of a copy or a compose). Of the writes of one object only one is under way at a
- * time, so no two of them see the same generation. Faults of the network are those of
- * `faulty-front.ts`.
+ * time, so no two of them see the same generation. With `rights`, each other request needs a token
+ * of an account that may do it. Faults of the network are those of `faulty-front.ts`.
  */
 export async function openStrictGcsFront(
   store: string,
-  { keys, nowMs = Date.now }: { readonly keys: PublicKeys; readonly nowMs?: () => number },
+  { keys, rights, nowMs = Date.now }: Partial<Rules> & Pick<Rules, 'keys'>,
 ): Promise<StrictGcsFront> {
   const turns = new Map<string, Promise<unknown>>()
   const uploads = new Map<string, Wish>()
   const server = createServer((incoming, response) => {
     const front = `http://${incoming.headers.host}`
     const exchange = { store, front, incoming, response, uploads }
-    answer(exchange, { keys, nowMs, turns }).catch(() => response.destroy())
+    answer(exchange, { keys, rights, nowMs, turns }).catch(() => response.destroy())
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -53,6 +54,8 @@ interface Exchange {
 
 interface Rules {
   readonly keys: PublicKeys
+  /** Tokens are not asked for without. */
+  readonly rights: AccountRights | undefined
   readonly nowMs: () => number
   readonly turns: Map<string, Promise<unknown>>
 }
@@ -66,7 +69,8 @@ interface Wish {
   readonly generation: string | undefined
 }
 
-async function answer(exchange: Exchange, { keys, nowMs, turns }: Rules): Promise<void> {
+async function answer(exchange: Exchange, rules: Rules): Promise<void> {
+  const { keys, rights, nowMs, turns } = rules
   const { incoming, response } = exchange
   const { method = '', url: target = '/', headers } = incoming
   if (!target.startsWith('/storage/') && !target.startsWith('/upload/')) {
@@ -74,6 +78,14 @@ async function answer(exchange: Exchange, { keys, nowMs, turns }: Rules): Promis
     const fault = isSigned(target) ? findSignatureFault(signed, keys) : 'it is not signed'
     if (fault !== undefined) return refuse(response, 403, fault)
     return pass(exchange, await bodyOf(incoming))
+  }
+  if (rights !== undefined) {
+    const judged = { method, authorization: headers.authorization, nowMs: nowMs() }
+    const fault = findTokenFault(judged, { keys, rights })
+    if (fault !== undefined) {
+      await bodyOf(incoming)
+      return refuse(response, fault.status, fault.message)
+    }
   }
   const body = method === 'GET' || method === 'HEAD' ? undefined : await bodyOf(incoming)
   const wish = wishOf(exchange)
@@ -195,7 +207,7 @@ async function bodyOf(incoming: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-function refuse(response: ServerResponse, status: 403 | 404 | 412, message: string): void {
+function refuse(response: ServerResponse, status: number, message: string): void {
   const body = JSON.stringify({ error: { code: status, message } })
   response.writeHead(status, { 'content-type': 'application/json' }).end(body)
 }
