@@ -24,6 +24,11 @@ export interface DatasetStore {
   listVersions(name: string, limit: number): Promise<readonly DatasetRecord[]>
   /** Gives a dataset that was queued its hidden table, or the reason why it has none. */
   finish(finish: DatasetFinish, options?: MutationOptions): Promise<'finished' | 'not-queued'>
+  /**
+   * Names formats to be made before it counts as ready, unless it does already, and others that
+   * need not be any more. `undefined` if there is no such dataset.
+   */
+  prepare(preparation: DatasetPreparation): Promise<DatasetRecord | undefined>
   /** Lets it live for ever, with privileges of its own, which the principal who asks owns. */
   publish(publication: DatasetPublication, options?: MutationOptions): Promise<DatasetOutcome>
   /** Replaces members of its card, whether its rows are left or not. */
@@ -76,6 +81,8 @@ export interface DatasetFacts {
   /** The schema of the source by which it is read. */
   readonly schemaId: number
   readonly columns: readonly DatasetColumn[]
+  /** Formats that are still to be made before it counts as ready. */
+  readonly preparing?: readonly string[]
 }
 
 export interface DatasetColumn {
@@ -165,6 +172,17 @@ export type DatasetFinish = { readonly tableUuid: string } & (
   | { readonly table: NewTable; readonly facts: DatasetFacts }
   | { readonly problem: JobProblem; readonly nowMs: number }
 )
+
+export interface DatasetPreparation {
+  readonly tableUuid: string
+  readonly add?: readonly string[]
+  readonly remove?: readonly string[]
+}
+
+/** Whether a job still has something to do for it. */
+export function isUnfinished({ state, facts }: Pick<DatasetRecord, 'state' | 'facts'>): boolean {
+  return state === 'queued' || (state === 'ready' && (facts.preparing ?? []).length > 0)
+}
 
 export interface DatasetCorrection {
   readonly tableUuid: string

@@ -41,6 +41,26 @@ export function describeDatasets(catalog: () => Catalog): void {
   }
 
   describe('datasets', () => {
+    test('formats are to be made until it is ready, and none is added then', async () => {
+      const source = await sourceOf('planets')
+      const facts = { ...FACTS, preparing: ['csv'] }
+      const { dataset } = await datasets().create(wish(source, { facts, table: undefined }))
+      const { tableUuid } = dataset
+      const preparing = async (change: object) =>
+        (await datasets().prepare({ tableUuid, ...change }))?.facts.preparing
+      expect(await preparing({ add: ['arrow', 'csv'] })).toEqual(['csv', 'arrow'])
+      await datasets().finish({ tableUuid, table: cloneOf(source, tableUuid), facts: FACTS })
+      expect(await datasets().find({ tableUuid })).toMatchObject({
+        state: 'ready',
+        facts: { ...FACTS, preparing: ['csv', 'arrow'] },
+      })
+      expect(await preparing({ remove: ['csv'], add: ['xml'] })).toEqual(['arrow', 'xml'])
+      expect(await preparing({ remove: ['xml', 'arrow', 'json'] })).toBeUndefined()
+      expect(await preparing({ add: ['csv'] })).toBeUndefined()
+      expect(await datasets().find({ tableUuid })).toMatchObject({ facts: FACTS })
+      expect(await datasets().prepare({ tableUuid: randomUUID() })).toBeUndefined()
+    })
+
     test('one that is made has a hidden table, which no list shows', async () => {
       const source = await sourceOf('planets')
       const { outcome, dataset } = await datasets().create(wish(source))

@@ -13,7 +13,7 @@ export const DATASETS: readonly MutantGroup[] = [
     file: 'src/modules/datasets/tell-cancelled.ts',
     tests: ['test/modules/datasets/cancelled-datasets.test.ts'],
     edits: [
-      ["  if (dataset?.state !== 'queued') return\n", ''],
+      ['  if (dataset === undefined || !isUnfinished(dataset)) return\n', ''],
       ['>= sinceMs', '< sinceMs'],
     ],
   },
@@ -195,8 +195,26 @@ export const DATASETS: readonly MutantGroup[] = [
     file: 'src/modules/datasets/query-dataset.ts',
     tests: [QUERIES],
     edits: [
-      [`if (dataset?.state !== 'queued')`, 'if (true)'],
+      ['dataset === undefined || !isUnfinished(dataset)', 'true'],
+      ['      await makeNoFormats(deps, tableUuid)\n', ''],
       ['await datasets.finish({ tableUuid, problem,', 'void ({ tableUuid, problem,'],
+    ],
+  },
+  {
+    file: 'src/modules/datasets/prepare-formats.ts',
+    tests: ['test/modules/datasets/prepared-formats.test.ts'],
+    edits: [
+      ['if (signal.aborted || !isLasting(error)) throw error', 'throw error'],
+      ['!isMade', 'false'],
+      ['prepare({ tableUuid, add: formats })', 'prepare({ tableUuid })'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/mutation/dataset-preparation.ts',
+    tests: [STORE],
+    edits: [
+      ['  if (!isUnfinished(dataset)) return dataset\n', ''],
+      ['...(preparing !== undefined && { preparing })', ''],
     ],
   },
   {

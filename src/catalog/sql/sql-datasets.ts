@@ -9,6 +9,7 @@ import type {
   DatasetFinish,
   DatasetKey,
   DatasetOutcome,
+  DatasetPreparation,
   DatasetPublication,
   DatasetRecord,
   DatasetStore,
@@ -22,6 +23,7 @@ import { Refusal, read, type SqlEngine, type SqlTransaction } from './engine/sql
 import type { DatasetRow } from './engine/sql-schema.ts'
 import { findDataset, listDatasets } from './find/dataset-queries.ts'
 import { findTableVersion } from './find/find-table.ts'
+import { keepPreparing, prepareDataset } from './mutation/dataset-preparation.ts'
 import type { RaisedEvents } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
 import { type Create, createNamedAhead } from './paths-ahead.ts'
@@ -92,6 +94,10 @@ export class SqlDatasets implements DatasetStore {
   #createAhead<T>(table: NewTable | undefined, create: Create<T>): Promise<T> {
     if (table === undefined) return create(undefined, false)
     return createNamedAhead(this.#engine, { table }, create)
+  }
+
+  prepare(preparation: DatasetPreparation): Promise<DatasetRecord | undefined> {
+    return mutate(this.#engine, {}, (transaction) => prepareDataset(transaction, preparation))
   }
 
   publish(publication: DatasetPublication, options: MutationOptions = {}): Promise<DatasetOutcome> {
@@ -256,11 +262,12 @@ async function finishDataset(
   context: NewDatasetContext,
 ): Promise<'finished' | 'not-queued'> {
   const isReady = 'table' in finish
+  const facts = isReady ? await keepPreparing(transaction, finish) : undefined
   const row = await transaction
     .updateTable('datasets')
     .set(
       isReady
-        ? { state: 'ready', facts: encodeExact(finish.facts) }
+        ? { state: 'ready', facts: encodeExact(facts) }
         : {
             state: 'failed',
             problem: encodeExact(finish.problem),

@@ -76,6 +76,7 @@ function followedDatasets(datasets: DatasetStore, changes: NameChanges): Dataset
     listVersions: (name, limit) => datasets.listVersions(name, limit),
     listDue: (query) => datasets.listDue(query),
     finish: (finish, options) => telling(changes, datasets.finish(finish, options)),
+    prepare: (preparation) => datasets.prepare(preparation),
     describe: (correction, options) => datasets.describe(correction, options),
     publish: (publication, options) => telling(changes, datasets.publish(publication, options)),
     end: (ending, options) => telling(changes, datasets.end(ending, options)),

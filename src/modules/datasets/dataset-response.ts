@@ -1,12 +1,11 @@
-import type { DatasetRecord } from '../../catalog/dataset-store.ts'
+import { type DatasetRecord, isUnfinished } from '../../catalog/dataset-store.ts'
 import type { JobProblem, JobRecord } from '../../catalog/job-store.ts'
 import { DATASETS_NAMESPACE, hiddenTableName } from '../../core/table/reserved-namespace.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import { timeOrNull, timeText } from '../../http/common-shapes.ts'
 import { isOrcid, licenseUrl } from './documents/cited-data.ts'
 import { DOCUMENT_KINDS } from './documents/document-kinds.ts'
-import { isLiving } from './end-dataset.ts'
-import { CANCELLED } from './query-dataset.ts'
+import { CANCELLED, isLiving } from './end-dataset.ts'
 
 /** Signposts for programs that land on the page of a dataset (signposting.org). */
 export function signposts(dataset: DatasetRecord): string {
@@ -45,7 +44,7 @@ export function hiddenNameOf({ name, version }: DatasetRecord): string {
 export function stateOf(dataset: DatasetRecord, nowMs: number): Shown {
   const mayExpire = dataset.state === 'ready' || dataset.state === 'queued'
   if (mayExpire && !isLiving(dataset, nowMs)) return 'expired'
-  return dataset.state
+  return dataset.state === 'ready' && isUnfinished(dataset) ? 'building' : dataset.state
 }
 
 export function datasetToJson(dataset: DatasetRecord, nowMs: number) {

@@ -9,6 +9,7 @@ import {
   PageQuery,
   Time,
 } from '../../http/common-shapes.ts'
+import { DUMP_FORMATS } from '../dumps/format/dump-index.ts'
 import { QuerySourceShape, SqlText, StructuredQueryShape } from '../rows/query-shapes.ts'
 import { isAutomaticName } from './dataset-identity.ts'
 
@@ -67,6 +68,14 @@ export const MakeDatasetRequest = z
       description: 'Instead of both: the rows of a SELECT, as `POST /v1/query` takes it.',
       example: 'SELECT origin, count(*) AS flights FROM aviation.flights GROUP BY origin',
     }),
+    formats: boundedArray(z.enum(DUMP_FORMATS), { max: DUMP_FORMATS.length })
+      .optional()
+      .meta({
+        description:
+          'Downloads to be made before it is `ready`, so that these begin at once. They do not ' +
+          'decide which dataset it is: of one that is there already they are made, too.',
+        example: ['csv', 'parquet'],
+      }),
     title: TITLE.optional(),
     description: DESCRIPTION.optional(),
     creators: boundedArray(Creator, { max: CREATORS_MAX }).optional(),

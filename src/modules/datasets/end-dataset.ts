@@ -11,6 +11,12 @@ const HOUR_MS = 3_600_000
 const DOWNLOAD_MS_MAX = 24 * HOUR_MS
 const DUE_AT_ONCE = 100
 
+/** Why a dataset has failed whose job was cancelled. */
+export const CANCELLED = {
+  code: 'dataset-cancelled',
+  detail: 'making its rows was cancelled: ask for it again if you want them',
+}
+
 export type EndDependencies = PurgeDependencies &
   Stores<'datasets' | 'tables'> &
   Pick<LakeServices, 'log'> & { readonly objects: LakeServices['objects'] }

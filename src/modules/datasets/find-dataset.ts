@@ -111,13 +111,14 @@ export async function getReadyDataset(
 ): Promise<DatasetRecord> {
   const found = await findDataset(deps, named, asking)
   requireNotGone(found, deps.ambient.nowMs())
-  if (found.state === 'ready') return found
+  const state = stateOf(found, deps.ambient.nowMs())
+  if (state === 'ready') return found
   const detail =
-    found.state === 'failed'
+    state === 'failed'
       ? `Making ${pathOf(found)} failed: ${found.problem?.detail ?? ''}`
       : `${pathOf(found)} is being made: its status tells how far it is`
   throw new ProblemError('dataset-not-ready', detail, {
-    facts: { state: found.state, statusUrl: `${pathOf(found)}/status` },
+    facts: { state, statusUrl: `${pathOf(found)}/status` },
   })
 }
 

@@ -1,9 +1,10 @@
 import type { Stores } from '../../catalog/catalog.ts'
-import type {
-  CreatedDataset,
-  DatasetCard,
-  DatasetRecord,
-  NewDataset,
+import {
+  type CreatedDataset,
+  type DatasetCard,
+  type DatasetRecord,
+  isUnfinished,
+  type NewDataset,
 } from '../../catalog/dataset-store.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { bindQuery, canonicalQuery } from '../../core/query/bind-query.ts'
@@ -16,6 +17,7 @@ import { formatTableName } from '../../core/table/table-name.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import { makeTableFolders } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
+import type { DumpFormat } from '../dumps/format/dump-index.ts'
 import { requestOf } from '../rows/run-query.ts'
 import { newClone } from '../tables/clone-table.ts'
 import type { NewTableDependencies } from '../tables/tables.ts'
@@ -41,6 +43,8 @@ export interface DatasetWish {
   readonly query: DatasetQuery | undefined
   readonly card: DatasetCard
   readonly ttlMs: number
+  /** To be made before it counts as ready. */
+  readonly formats?: readonly DumpFormat[] | undefined
   /** Who asks for the rows of a query. */
   readonly asked?: AskedRows | undefined
 }
@@ -58,7 +62,7 @@ export const UNDESCRIBED: Pick<DatasetWish, 'name' | 'card' | 'ttlMs'> = {
  */
 export async function makeDataset(
   deps: MakeDependencies,
-  { name, asker, source: table, selector, query, card, ttlMs, asked }: DatasetWish,
+  { name, asker, source: table, selector, query, card, ttlMs, asked, formats = [] }: DatasetWish,
   kept: (called: string) => KeptWithEffect,
 ): Promise<CreatedDataset> {
   const source = await getTable(deps.catalog, table)
@@ -91,7 +95,8 @@ export async function makeDataset(
         : undefined,
   }
   const isNamed = name !== undefined
-  return await makeQueued(deps, { ...wished, ttlMs, asked, asker, isNamed }, kept(called))
+  const more = { ttlMs, asked, asker, isNamed, formats }
+  return await makeQueued(deps, { ...wished, ...more }, kept(called))
 }
 
 /**
@@ -121,17 +126,26 @@ function mayShow(same: DatasetRecord, { authorize }: Asker): Promise<boolean> {
 
 const NOBODY: AskedRows = { asker: '', costBytes: 0 }
 
-/** Asks for the rows, if they are not there yet. */
+/** Asks for the rows and formats, if they are not there yet. */
 export async function makeQueued(
   deps: MakeDependencies,
-  { asked = NOBODY, ...wished }: Wished & { readonly asked: AskedRows | undefined },
+  {
+    asked = NOBODY,
+    formats,
+    ...wished
+  }: Wished & {
+    readonly asked: AskedRows | undefined
+    readonly formats: readonly DumpFormat[]
+  },
   kept: KeptWithEffect,
 ): Promise<CreatedDataset> {
-  const created = await keep(deps, wished, kept)
-  const { state } = created.dataset
+  const facts = formats.length === 0 ? wished.facts : { ...wished.facts, preparing: formats }
+  const created = await keep(deps, { ...wished, facts }, kept)
+  const { outcome, dataset } = created
   // Again, if whoever asked first was interrupted here.
-  if (state === 'queued') await askForRows(deps.jobs, created.dataset, asked)
-  else if (created.outcome === 'created') deps.publisher.schedule(wished.tableUuid)
+  if (isUnfinished(dataset)) await askForRows(deps.jobs, dataset, asked)
+  const hasTable = dataset.state !== 'queued'
+  if (hasTable && outcome === 'created') deps.publisher.schedule(wished.tableUuid)
   return created
 }
 

@@ -1,5 +1,5 @@
 import type { Stores } from '../../catalog/catalog.ts'
-import type { DatasetFacts, DatasetRecord } from '../../catalog/dataset-store.ts'
+import { type DatasetFacts, type DatasetRecord, isUnfinished } from '../../catalog/dataset-store.ts'
 import type { JobRecord } from '../../catalog/job-store.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
 import { CatalogError, CodedError } from '../../core/errors.ts'
@@ -21,7 +21,12 @@ import {
   PendingUploads,
 } from '../../lake/deletion/pending-uploads.ts'
 import { inspectPart } from '../../lake/file/inspect-file.ts'
-import { type JobKind, JobNotYet } from '../../lake/jobs/job-kind.ts'
+import {
+  type JobFence,
+  type JobKind,
+  JobNotYet,
+  type RunningJob,
+} from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import { writeSnapshot } from '../../lake/snapshot/snapshot-writer.ts'
 import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
@@ -32,7 +37,8 @@ import { asCostly, planSources, type RowsDependencies } from '../rows/query-sour
 import { requestOf } from '../rows/run-query.ts'
 import { type NewTableDependencies, newState } from '../tables/tables.ts'
 import { factsOf } from './dataset-facts.ts'
-import { isLiving } from './end-dataset.ts'
+import { CANCELLED, isLiving } from './end-dataset.ts'
+import { type FormatDependencies, makeFormats, makeNoFormats } from './prepare-formats.ts'
 import { sqlOf, sqlQueryOfDataset } from './sql-query.ts'
 
 export const KIND = 'dataset'
@@ -42,12 +48,6 @@ const ATTEMPTS_MAX = 5
 const SQL_MS_MAX = 60_000
 /** How long a job waits while its caller has enough queries running. */
 const NOT_YET_MS = 2_000
-
-/** Why a dataset has failed whose job was cancelled. */
-export const CANCELLED = {
-  code: 'dataset-cancelled',
-  detail: 'making its rows was cancelled: ask for it again if you want them',
-}
 
 /** What a query asks for, without what it asks. */
 export type DatasetQuery = Omit<StructuredQuery, 'source'>
@@ -89,45 +89,73 @@ export function findRowsJob(
   return jobs.findByKey({ kind: KIND, key: tableUuid })
 }
 
-/** Runs the query of a dataset, and gives the dataset its hidden table. */
-export function datasetJob(deps: QueryDatasetDependencies): JobKind<JobInput> {
+/**
+ * Runs the query of a dataset, gives the dataset its hidden table, and makes the formats that it is
+ * to be ready in.
+ */
+export function datasetJob(deps: QueryDatasetDependencies & FormatDependencies): JobKind<JobInput> {
   return {
     kind: KIND,
     // The last one only says that there are no more.
     attemptsMax: ATTEMPTS_MAX + 1,
     input: inputOf,
-    async run({ input, attempt }, fence, signal) {
-      const { datasets } = deps.catalog
-      const dataset = await datasets.find({ tableUuid: input.tableUuid })
-      if (dataset?.state !== 'queued') return { state: dataset?.state ?? 'expired' }
+    async run(job, fence, signal) {
+      const { input, attempt, report } = job
+      const { tableUuid } = input
+      const dataset = await deps.catalog.datasets.find({ tableUuid })
+      if (dataset === undefined || !isUnfinished(dataset))
+        return { state: dataset?.state ?? 'expired' }
       // Nobody will read them.
       if (!isLiving(dataset, deps.ambient.nowMs())) return { state: 'expired' }
-      const { tableUuid } = dataset
-      try {
-        if (attempt > ATTEMPTS_MAX) throw gaveUp()
-        const query = { ...input, key: tableUuid }
-        const ran = await deps.limits.ifRoom(query, (onRead) =>
-          makeRows(deps, dataset, { signal, onRead }),
-        )
-        if (ran === undefined) throw new JobNotYet(NOT_YET_MS)
-        const made = ran.value
-        await fence.confirm()
-        await datasets.finish({ tableUuid, ...made })
-        deps.publisher.schedule(tableUuid)
-        return { rows: made.facts.rows, bytes: made.facts.bytes }
-      } catch (error) {
-        if (error instanceof CodedError && error.code !== 'overloaded') {
-          const { code, message: detail, facts } = error
-          const problem = { code, detail, facts }
-          await datasets.finish({ tableUuid, problem, nowMs: deps.ambient.nowMs() })
-        }
-        throw error
-      }
+      const isQueued = dataset.state === 'queued'
+      const { rows, bytes } = isQueued
+        ? await finishRows(deps, dataset, { job, fence, signal })
+        : dataset.facts
+      if (attempt > ATTEMPTS_MAX) await makeNoFormats(deps, tableUuid)
+      await makeFormats(deps, tableUuid, { signal, report })
+      return { rows, bytes }
     },
     async cancelled({ tableUuid }) {
       const nowMs = deps.ambient.nowMs()
       await deps.catalog.datasets.finish({ tableUuid, problem: CANCELLED, nowMs })
+      await makeNoFormats(deps, tableUuid)
     },
+  }
+}
+
+interface Attempt {
+  readonly job: RunningJob<JobInput>
+  readonly fence: JobFence
+  readonly signal: AbortSignal
+}
+
+/** Makes the rows of a dataset that is queued, or says why there are none. */
+async function finishRows(
+  deps: QueryDatasetDependencies,
+  dataset: DatasetRecord,
+  { job: { input, attempt }, fence, signal }: Attempt,
+): Promise<DatasetFacts> {
+  const { datasets } = deps.catalog
+  const { tableUuid } = dataset
+  try {
+    if (attempt > ATTEMPTS_MAX) throw gaveUp()
+    const query = { ...input, key: tableUuid }
+    const ran = await deps.limits.ifRoom(query, (onRead) =>
+      makeRows(deps, dataset, { signal, onRead }),
+    )
+    if (ran === undefined) throw new JobNotYet(NOT_YET_MS)
+    const made = ran.value
+    await fence.confirm()
+    await datasets.finish({ tableUuid, ...made })
+    deps.publisher.schedule(tableUuid)
+    return made.facts
+  } catch (error) {
+    if (error instanceof CodedError && error.code !== 'overloaded') {
+      const { code, message: detail, facts } = error
+      const problem = { code, detail, facts }
+      await datasets.finish({ tableUuid, problem, nowMs: deps.ambient.nowMs() })
+    }
+    throw error
   }
 }
 

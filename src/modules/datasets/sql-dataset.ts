@@ -14,14 +14,17 @@ import {
 } from './make-dataset.ts'
 import type { SqlQueryOfDataset, SqlSource } from './sql-query.ts'
 
-export type SqlWish = Pick<DatasetWish, 'name' | 'asker' | 'card' | 'ttlMs' | 'asked'> & {
+export type SqlWish = Pick<
+  DatasetWish,
+  'name' | 'asker' | 'card' | 'ttlMs' | 'asked' | 'formats'
+> & {
   readonly sql: PreparedSql
 }
 
 /** The dataset of a text over pinned snapshots is queued, and a job makes its rows. */
 export async function makeSqlDataset(
   deps: MakeDependencies,
-  { name: given, asker, card, ttlMs, asked, sql: prepared }: SqlWish,
+  { name: given, asker, card, ttlMs, asked, formats = [], sql: prepared }: SqlWish,
   kept: (called: string) => KeptWithEffect,
 ): Promise<CreatedDataset> {
   const sources = prepared.tables.map(({ source }) => pinned(source))
@@ -39,7 +42,8 @@ export async function makeSqlDataset(
     facts: { ...none, snapshotAtMs, schemaId },
   }
   const isNamed = given !== undefined
-  return await makeQueued(deps, { ...wished, ttlMs, asked, asker, isNamed }, kept(name))
+  const more = { ttlMs, asked, asker, isNamed, formats }
+  return await makeQueued(deps, { ...wished, ...more }, kept(name))
 }
 
 /** Throws `snapshot-not-found` for a table that has none yet. */

@@ -1,8 +1,11 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import { isUnfinished } from '../../catalog/dataset-store.ts'
 import type { JobRecord } from '../../catalog/job-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import type { Task } from '../../lake/jobs/task.ts'
-import { CANCELLED, inputOf, KIND } from './query-dataset.ts'
+import { CANCELLED } from './end-dataset.ts'
+import { makeNoFormats } from './prepare-formats.ts'
+import { inputOf, KIND } from './query-dataset.ts'
 
 const MINUTE_MS = 60_000
 /** Cancelled jobs that are looked at: with more, the oldest are not. */
@@ -35,9 +38,10 @@ async function tell({ catalog, ambient }: CancelledDependencies, job: JobRecord)
   const { kind, key, jobId, input } = job
   const { tableUuid } = inputOf(input)
   const dataset = await catalog.datasets.find({ tableUuid })
-  if (dataset?.state !== 'queued') return
+  if (dataset === undefined || !isUnfinished(dataset)) return
   // Somebody may have asked for it again.
   const newest = await catalog.jobs.findByKey({ kind, key })
   if (newest?.jobId !== jobId) return
   await catalog.datasets.finish({ tableUuid, problem: CANCELLED, nowMs: ambient.nowMs() })
+  await makeNoFormats({ catalog }, tableUuid)
 }

@@ -1,4 +1,4 @@
-import type { DatasetRecord } from '../../catalog/dataset-store.ts'
+import { type DatasetRecord, isUnfinished } from '../../catalog/dataset-store.ts'
 import { CodedError } from '../../core/errors.ts'
 import type { Preferences, Wait } from '../../http/prefer.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
@@ -15,7 +15,7 @@ export const RETRY_AFTER_SECONDS = 2
 
 type WaitDependencies = FindDependencies & { readonly jobs: Jobs }
 
-/** The dataset once its rows are there, or as it is when the client waits no longer. */
+/** The dataset once its rows and formats are there, or as it is when the client waits no longer. */
 export async function waitForRows(
   { catalog, jobs }: WaitDependencies,
   dataset: DatasetRecord,
@@ -29,7 +29,7 @@ export async function waitForRows(
     readonly closed: AbortSignal
   },
 ): Promise<DatasetRecord> {
-  if (dataset.state !== 'queued') return dataset
+  if (!isUnfinished(dataset)) return dataset
   const seconds = Math.min(waitSeconds ?? (isAsync ? 0 : WAIT_SECONDS_MAX), WAIT_SECONDS_MAX)
   const job = await findRowsJob(jobs, dataset)
   const waitMs = wait.leftMs(seconds)
@@ -76,6 +76,6 @@ export async function statusReply(
   call: Pick<Call<unknown, unknown>, 'authorize'>,
 ): Promise<Reply> {
   const dataset = await findDataset(deps, named, call)
-  const job = dataset.state === 'queued' ? await findRowsJob(deps.jobs, dataset) : undefined
+  const job = isUnfinished(dataset) ? await findRowsJob(deps.jobs, dataset) : undefined
   return jsonReply(statusToJson(dataset, deps.ambient.nowMs(), job))
 }

@@ -1,4 +1,4 @@
-import type { DatasetRecord } from '../../catalog/dataset-store.ts'
+import { type DatasetRecord, isUnfinished } from '../../catalog/dataset-store.ts'
 import { CodedError } from '../../core/errors.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import { type AskingCall, askerOf } from '../rows/limits/query-limits.ts'
@@ -20,7 +20,7 @@ export async function withdrawDataset(
   const isDenied = refusal instanceof CodedError && refusal.code === 'permission-denied'
   if (!isDenied || call.principal.kind === 'anonymous') throw refusal
   const dataset = await findDataset(deps, named, call)
-  const open = dataset.state === 'queued' ? await findRowsJob(deps.jobs, dataset) : undefined
+  const open = isUnfinished(dataset) ? await findRowsJob(deps.jobs, dataset) : undefined
   if (open === undefined || open.endedAtMs !== undefined) throw refusal
   const asker = askerOf(call)
   // Changes nothing for who has not asked.

@@ -19,7 +19,7 @@ afterAll(async () => {
   await service.close()
 })
 
-test('five hundred generated texts over changed tables see the rows that were written', async () => {
+test('five hundred generated texts of changed tables see the rows that were written', async () => {
   const author = new SqlAuthor(new Dice(23), CHANGED_SQL)
   for (let i = 0; i < QUERIES; i++) {
     const sql = author.query()
@@ -116,7 +116,7 @@ function mapOf(value: unknown): unknown {
   return Object.fromEntries(value.map((entry) => [entry.key, entry.value]))
 }
 
-test('two hundred structured queries of changed tables keep the rows that were written', async () => {
+test('two hundred structured queries of changed tables see the rows written', async () => {
   const dice = new Dice(5)
   for (let i = 0; i < QUERIES / 2.5; i++) {
     const table = dice.pick(['asked', 'others'])

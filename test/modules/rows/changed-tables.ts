@@ -59,9 +59,12 @@ const VALUES = {
   ok: 'CASE i % 3 WHEN 0 THEN true WHEN 1 THEN false END',
   zip: 'CASE WHEN i % 9 > 0 THEN CAST(i % 5 AS BIGINT) END',
   city: "CASE WHEN i % 6 > 0 THEN 't' || (i % 4) END",
-  tags: "CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN []::VARCHAR[] ELSE ['x' || (i % 3), NULL, 'y'] END",
+  tags:
+    'CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN []::VARCHAR[] ' +
+    "ELSE ['x' || (i % 3), NULL, 'y'] END",
   scores:
-    "CASE i % 4 WHEN 0 THEN NULL WHEN 1 THEN MAP {} ELSE MAP {'a': (i % 6)::INTEGER, 'b': NULL} END",
+    'CASE i % 4 WHEN 0 THEN NULL WHEN 1 THEN MAP {} ' +
+    "ELSE MAP {'a': (i % 6)::INTEGER, 'b': NULL} END",
 }
 const HAS_PLACE = 'i % 11 > 0'
 

@@ -1,5 +1,9 @@
 import type { z } from 'zod'
-import type { DatasetCard, DatasetRecord } from '../../../catalog/dataset-store.ts'
+import {
+  type DatasetCard,
+  type DatasetRecord,
+  isUnfinished,
+} from '../../../catalog/dataset-store.ts'
 import type { KeptWithEffect } from '../../../core/replay.ts'
 import type { Reply } from '../../../http/reply.ts'
 import {
@@ -64,7 +68,7 @@ function changingRoutes(service: DatasetService, form: DatasetForm): readonly Ro
       requireNotGone(dataset, service.ambient.nowMs())
       requireConfirmed(dataset, call.query.confirm)
       await endDataset(service, dataset, { keep: keepOf(call, dataset) })
-      if (dataset.state === 'queued') await stopRows(service, dataset)
+      if (isUnfinished(dataset)) await stopRows(service, dataset)
       return againReply(service, dataset)
     },
     changedAgain(service),

@@ -1,5 +1,10 @@
 import type { z } from 'zod'
-import type { CreatedDataset, DatasetCard, DatasetRecord } from '../../../catalog/dataset-store.ts'
+import {
+  type CreatedDataset,
+  type DatasetCard,
+  type DatasetRecord,
+  isUnfinished,
+} from '../../../catalog/dataset-store.ts'
 import type { KeptWithEffect } from '../../../core/replay.ts'
 import { selectorOf } from '../../../http/common-shapes.ts'
 import { cutPage, parsePageToken } from '../../../http/page-token.ts'
@@ -13,6 +18,7 @@ import {
   type Route,
 } from '../../../http/route.ts'
 import { FINDING_PROBLEMS } from '../../dumps/http/dump-docs.ts'
+import { askerOf } from '../../rows/limits/query-limits.ts'
 import {
   type AskOptions,
   prepareInTime,
@@ -34,6 +40,7 @@ import {
 import { findDataset, isVisible, notFound, requireNotGone } from '../find-dataset.ts'
 import { makeDataset } from '../make-dataset.ts'
 import { makeInTurn } from '../make-in-turn.ts'
+import { askForFormats, type FormatDependencies } from '../prepare-formats.ts'
 import { makeSqlDataset } from '../sql-dataset.ts'
 import { acceptedReply, requireMade, statusReply, waitForRows } from '../wait-for-rows.ts'
 import { datasetChangeRoutes } from './dataset-change-routes.ts'
@@ -50,7 +57,9 @@ import {
   OF_DATASET,
 } from './dataset-forms.ts'
 
-const make = (service: DatasetService) =>
+type MakingService = DatasetService & FormatDependencies
+
+const make = (service: MakingService) =>
   defineRoute(
     {
       method: 'post',
@@ -72,7 +81,7 @@ const make = (service: DatasetService) =>
         { status: 200, description: 'It was there.', shape: DatasetAnswer, headers: HEADERS },
         {
           status: 202,
-          description: 'Its rows are being made.',
+          description: 'Its rows or formats are being made.',
           shape: DatasetAnswer,
           headers: { Location: 'Its status.', 'Retry-After': 'Seconds to wait.' },
         },
@@ -104,8 +113,11 @@ const make = (service: DatasetService) =>
       const kept = (called: string) =>
         keeper.withEffect({ status: 201, from: { dataset: called }, isProvisional: true })
       const { outcome, dataset } = await makeAsked(service, call, { kept, waiting })
-      const made = await waitForRows(service, dataset, { preferences, wait, closed })
-      if (made.state === 'queued') return acceptedReply(service, made, preferences)
+      const { formats = [] } = call.body
+      const asking = { formats, asker: askerOf(call) }
+      const wished = outcome === 'exists' ? await askForFormats(service, dataset, asking) : dataset
+      const made = await waitForRows(service, wished, { preferences, wait, closed })
+      if (isUnfinished(made)) return acceptedReply(service, made, preferences)
       requireMade(made)
       return datasetReply(service, made, outcome === 'created' ? 201 : 200)
     },
@@ -125,12 +137,13 @@ async function makeAsked(
     prepareInTime({ ...waiting, authorize, policyOn, closed }, (asking) =>
       service.limits.prepare({ principal, request, closed: asking.closed }, () => prepare(asking)),
     )
-  const { name, ttl_seconds: ttlSeconds, sql, query } = body
+  const { name, ttl_seconds: ttlSeconds, sql, query, formats } = body
   const described = {
     name,
     asker: { authorize, principal },
     card: cardOf(body),
     ttlMs: ttlSeconds * 1000,
+    formats,
   }
   if (sql !== undefined) {
     const prepared = await preparing((asking) => prepareSql(service, sql, asking))
@@ -153,7 +166,10 @@ async function makeAsked(
   if (source === undefined) throw new Error('a dataset without a source')
   await authorize('select', [{ on: 'table', name: source.table }])
   const wish = { ...described, source: source.table, selector: selectorOf(source) }
-  return makeDataset(service, { ...wish, query: undefined }, kept)
+  if (formats === undefined) return makeDataset(service, { ...wish, query: undefined }, kept)
+  return makeInTurn(service, { call, costBytes: 0 }, (asked) =>
+    makeDataset(service, { ...wish, asked, query: undefined }, kept),
+  )
 }
 
 const list = (service: DatasetService) =>
@@ -276,7 +292,7 @@ function madeAgain(service: DatasetService) {
   }
 }
 
-export function datasetRoutes(service: DatasetService): readonly Route[] {
+export function datasetRoutes(service: MakingService): readonly Route[] {
   return [
     ...[make(service), list(service), versions(service)],
     ...DATASET_FORMS.flatMap((form) => readingRoutes(service, form)),
