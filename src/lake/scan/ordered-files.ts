@@ -55,6 +55,24 @@ export async function* inCommitOrder(
   }
 }
 
+/** Entries of one commit, by its sequence number, else all of them, as they lie in manifests. */
+export async function* placesOf(
+  entries: readonly KeptEntries[],
+  { of, turns }: { readonly of: bigint | undefined; readonly turns: Turns },
+): AsyncGenerator<FilePlace> {
+  let looks = 0
+  for (const { manifest, kept } of entries) {
+    for (const index of kept) {
+      const turn = isTurnDue(looks++) ? turns.take() : undefined
+      if (turn !== undefined) await turn
+      const sequenceNumber = manifest.sequenceNumber(index) ?? 0n
+      // The paths of most are never made.
+      if (of !== undefined && sequenceNumber !== of) continue
+      yield { sequenceNumber, path: manifest.path(index), nth: looks, manifest, index }
+    }
+  }
+}
+
 async function firstAfter(
   entries: readonly KeptEntries[],
   after: CommitPlace | undefined,

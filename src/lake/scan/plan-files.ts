@@ -14,7 +14,7 @@ import { DeleteFileIndex } from './delete-file-index.ts'
 import { liveRows } from './live-rows.ts'
 import type { ManifestCache } from './manifest-cache.ts'
 import { matchingRows } from './matching-rows.ts'
-import { type CommitPlace, inCommitOrder } from './ordered-files.ts'
+import { type CommitPlace, inCommitOrder, placesOf } from './ordered-files.ts'
 
 /** Manifests that one plan reads at once: a disk or a store serves several as fast as one. */
 const MANIFESTS_AT_ONCE = 4
@@ -60,6 +60,11 @@ export interface ScanPlan {
     readonly after?: CommitPlace | undefined
     readonly signal?: AbortSignal | undefined
   }): AsyncIterable<PlannedFile>
+  /** Places of the files of one commit, or of all, to find one of them again: in any order. */
+  placesOf(
+    sequenceNumber: bigint | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<CommitPlace & { plan(): PlannedFile }>
 }
 
 interface KeptManifest {
@@ -154,6 +159,8 @@ function assemble({
     plannedFiles: (metrics) => eachPlannedFile(kept, deletes, metrics),
     inCommitOrder: ({ after, signal } = {}) =>
       eachInCommitOrder(kept, deletes, { after, turns: new Turns(signal) }),
+    placesOf: (sequenceNumber, signal) =>
+      eachPlace(kept, deletes, { of: sequenceNumber, turns: new Turns(signal) }),
   }
 }
 
@@ -218,6 +225,16 @@ async function* eachInCommitOrder(
 ): AsyncGenerator<PlannedFile> {
   for await (const { manifest, index } of inCommitOrder(kept, reading)) {
     yield plannedFile(manifest.entry(index, []), deletes)
+  }
+}
+
+async function* eachPlace(
+  kept: readonly KeptManifest[],
+  deletes: DeleteFileIndex,
+  reading: Parameters<typeof placesOf>[1],
+): AsyncGenerator<CommitPlace & { plan(): PlannedFile }> {
+  for await (const { manifest, index, ...place } of placesOf(kept, reading)) {
+    yield { ...place, plan: () => plannedFile(manifest.entry(index, []), deletes) }
   }
 }
 

@@ -4,13 +4,11 @@ import { bindQuery, canonicalQuery, fieldsOfQuery } from '../../core/query/bind-
 import type { BoundQuery, OrderRequest } from '../../core/query/bound-query.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { getSchema } from '../../core/table/table.ts'
-import { Turns } from '../../core/turns.ts'
 import type { ResultPart } from '../../engine/engine.ts'
 import { pageToken, parsePageToken } from '../../http/page-token.ts'
 import type { PolicyOn } from '../../http/permission.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
-import { FILES_PER_TURN } from '../../lake/scan/commit-order.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { CommitPlace } from '../../lake/scan/ordered-files.ts'
 import type { PlannedFile, ScanPlan } from '../../lake/scan/plan-files.ts'
@@ -280,16 +278,11 @@ class PageReader {
     if (typeof position.after === 'number') throw tokenInvalid('it is of a page of other rows')
     const [key, row, text, copy = 0] = position.after
     const { plan, request } = this.#reading
-    const sequenceNumber = text === undefined ? undefined : BigInt(text)
-    const turns = new Turns(request.signal)
-    let [looks, copies] = [0, 0]
-    for (const file of plan.plannedFiles([])) {
-      if (looks++ % FILES_PER_TURN === 0) await turns.take()
-      if (sequenceNumber !== undefined && file.sequenceNumber !== sequenceNumber) continue
-      const { path } = file.dataFile
-      if (keyOf(path) !== key || copies++ < copy) continue
-      const after = { sequenceNumber: file.sequenceNumber, path, nth: looks }
-      return { after, row, before: [file], copy }
+    let copies = 0
+    const commit = text === undefined ? undefined : BigInt(text)
+    for await (const { plan: planned, ...place } of plan.placesOf(commit, request.signal)) {
+      if (keyOf(place.path) !== key || copies++ < copy) continue
+      return { after: place, row, before: [planned()], copy }
     }
     throw tokenInvalid('the snapshot has not the file of its last row')
   }

@@ -77,16 +77,63 @@ export async function diffSnapshots(
   ]
   const before = await planSource(deps, from, { signal })
   const after = await planSource(deps, to, { signal })
-  const partitions = new PartitionCounts(state)
   const allowed = new AllowedFiles(deps.objects)
-  const files = { added: [] as PlannedFile[], removed: [] as PlannedFile[] }
-  for await (const { file, side } of differingFiles(before, after, signal)) {
-    partitions.count(file, side)
-    if (!keepsFiles) continue
-    requireAllowed(allowed, file)
-    files[side].push(file)
+  const differing = () => differingFiles(before, after, signal)
+  const count = async (found: AsyncIterable<DifferingFile>) => {
+    const partitions = new PartitionCounts(state)
+    const files = { added: [] as PlannedFile[], removed: [] as PlannedFile[] }
+    for await (const { file, side } of found) {
+      partitions.count(file, side)
+      if (!keepsFiles) continue
+      requireAllowed(allowed, file)
+      files[side].push(file)
+    }
+    return { ...partitions.result(), ...files }
   }
-  return { from, to, ...partitions.result(), ...files }
+  const counted = await count(differing())
+  const { filesAdded, filesRemoved } = counted.total
+  // After appends no file can have come again.
+  if (filesAdded === 0 || filesRemoved === 0) return { from, to, ...counted }
+  const again = await committedAgain(differing)
+  return { from, to, ...(again.size === 0 ? counted : await count(without(differing(), again))) }
+}
+
+/**
+ * Files of both snapshots with the same rows, of different commits, as after a cherry-pick: how
+ * often each is on both sides.
+ */
+async function committedAgain(
+  differing: () => AsyncIterable<DifferingFile>,
+): Promise<ReadonlyMap<string, number>> {
+  const removed = new Map<string, number>()
+  for await (const { file, side } of differing()) {
+    if (side === 'removed') removed.set(rowsKey(file), (removed.get(rowsKey(file)) ?? 0) + 1)
+  }
+  const again = new Map<string, number>()
+  for await (const { file, side } of differing()) {
+    const key = rowsKey(file)
+    const times = again.get(key) ?? 0
+    if (side === 'added' && times < (removed.get(key) ?? 0)) again.set(key, times + 1)
+  }
+  return again
+}
+
+async function* without(
+  differing: AsyncIterable<DifferingFile>,
+  again: ReadonlyMap<string, number>,
+): AsyncGenerator<DifferingFile> {
+  const left = { added: new Map(again), removed: new Map(again) }
+  for await (const each of differing) {
+    const key = rowsKey(each.file)
+    const times = left[each.side].get(key) ?? 0
+    if (times > 0) left[each.side].set(key, times - 1)
+    else yield each
+  }
+}
+
+/** Equal for files with the same rows. */
+function rowsKey(file: PlannedFile): string {
+  return `${file.dataFile.path}\0${deletesKey(file)}`
 }
 
 function momentOf(state: TableState, text: string): SnapshotSelector {

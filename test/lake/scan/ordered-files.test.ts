@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { Turns } from '../../../src/core/turns.ts'
 import type { DecodedManifest } from '../../../src/formats/manifest/manifest-reader.ts'
-import { byPlace, type CommitPlace, inCommitOrder } from '../../../src/lake/scan/ordered-files.ts'
+import {
+  byPlace,
+  type CommitPlace,
+  inCommitOrder,
+  placesOf,
+} from '../../../src/lake/scan/ordered-files.ts'
 
 /** What the order reads of a manifest, and how many paths it has made texts of. */
 function manifestOf(places: readonly CommitPlace[]) {
@@ -57,4 +62,23 @@ test('who takes the first file of a hundred thousand makes few texts', async () 
   const entries = [manifestOf(places)]
   expect(await taken(entries, { most: 1 })).toEqual([places[0]])
   expect(entries[0]?.made.paths).toBeLessThan(2_000)
+})
+
+test('a file is found again by the number of its commit, with few texts of others', async () => {
+  const places = Array.from({ length: 100_000 }, (_, i) => {
+    return { sequenceNumber: BigInt(1 + (i % 1_000)), path: `file-${i}` }
+  })
+  const entries = [manifestOf(places.slice(0, 50_000)), manifestOf(places.slice(50_000))]
+  const found: CommitPlace[] = []
+  for await (const place of placesOf(entries, { of: 7n, turns: new Turns() })) found.push(place)
+  expect(found.map(({ path }) => path)).toEqual(
+    places.filter(({ sequenceNumber }) => sequenceNumber === 7n).map(({ path }) => path),
+  )
+  expect((entries[0]?.made.paths ?? 0) + (entries[1]?.made.paths ?? 0)).toBe(100)
+  // What comes after it is the rest of the order.
+  const [after] = found
+  const [next] = await taken(entries, { ...(after !== undefined && { after }), most: 1 })
+  const sorted = [...places].sort(byPlace)
+  const at = sorted.findIndex(({ path }) => path === after?.path)
+  expect(next).toEqual(sorted[at + 1])
 })

@@ -1,9 +1,12 @@
 import { once } from 'node:events'
-import { readdir, readlink } from 'node:fs/promises'
+import { readdir, readlink, stat } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { readTable } from '../../../src/modules/tables/tables.ts'
 import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
+import { commitForeign } from '../../lake/commit/commit-deletes.ts'
+import type { Workshop } from '../../lake/workshop.ts'
 import { writeParquet } from '../../parquet-files.ts'
 import { eventually } from '../dumps/http/dump-lab.ts'
 
@@ -205,6 +208,30 @@ test('deletes, other columns and partitions are as rows have them', async () => 
     schema: { removed: ['tags'] },
     partitions: [{ partition: { day: 1 }, rows_removed: 5 }],
   })
+})
+
+test('a file that is committed again, as by a cherry-pick, is no change', async () => {
+  await create('picked')
+  const [first, path] = [await write('picked-1.parquet'), await write('picked-2.parquet')]
+  const from = await add('picked', first, path)
+  await must(post(service, '/v1/tables/picked/files/remove', { files: [{ path }] }))
+  const without = (await must(ask(service, '/v1/tables/picked'))).snapshot.snapshot_id
+  await add('picked', path, await write('picked-3.parquet', { from: 10, to: 13 }))
+  const counts = { files_added: 1, files_removed: 0, rows_added: 3, rows_removed: 0 }
+  expect(await diffOf('picked', { from })).toMatchObject({ ...counts, partitions: [counts] })
+  expect((await diffOf('picked', { from, rows: 'true' })).rows).toHaveLength(3)
+  const gone = { files_added: 0, files_removed: 1, rows_added: 0, rows_removed: 10 }
+  expect(await diffOf('picked', { from, to: without })).toMatchObject(gone)
+  // Listed once more than before, its rows are there once more.
+  const { state } = await readTable(service.deps, { table: 'picked' })
+  const file = { path: `file://${path}`, fileSizeBytes: (await stat(path)).size, recordCount: 10 }
+  const again = { ...file, content: 'data', format: 'parquet', partition: [1] } as const
+  const specId = state.definition.defaultSpecId
+  const shop = { deps: service.deps } as unknown as Workshop
+  await commitForeign(shop, 'picked', { content: 'data', files: [{ ...again, specId }] })
+  const twice = { files_added: 2, files_removed: 0, rows_added: 13, rows_removed: 0 }
+  expect(await diffOf('picked', { from })).toMatchObject(twice)
+  expect((await diffOf('picked', { from, rows: 'true' })).rows).toHaveLength(13)
 })
 
 test('a snapshot that is not there is said', async () => {
