@@ -25,6 +25,8 @@ export interface SourceFile {
   readonly constants?: ConstantColumns
   /** Ids in the file of nested fields that have others in the schema. */
   readonly idsInFile?: ReadonlyMap<number, number>
+  /** Whether the columns have statistics by which rows would be left out that are there. */
+  readonly hasUnsureBounds?: boolean
   /**
    * Deleted rows (a deletion vector), one bit each: the first row is the highest bit of the first
    * byte. Rows beyond the last byte are not deleted.

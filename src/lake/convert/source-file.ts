@@ -14,6 +14,7 @@ import { withLocalMomentsSteps } from '../../formats/parquet/footer/early-moment
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import { namesInFile } from '../../formats/parquet/schema/names-in-file.ts'
 import { requireSupportedPagesSteps } from '../../formats/parquet/statistics/supported-file.ts'
+import { hasUnsureBoundsSteps } from '../../formats/parquet/statistics/trusted-bounds.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { columnNames } from '../file/column-names.ts'
 import { type FooterOfFile, overChunks, readFooterOf } from '../file/read-footer.ts'
@@ -71,6 +72,9 @@ export async function describeSource(
     path: await pathOf(dataFile.path, { seen, end: await newEndOf(footer) }),
     columns: schema.fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
     ...known,
+    ...((await overChunks(footer, hasUnsureBoundsSteps(footer, new Set(namesById.values())))) && {
+      hasUnsureBounds: true,
+    }),
     ...(vector !== undefined && {
       // The manifest's word alone would let a few bytes stand for any number of rows.
       deletedRows: await ofDelete(vector, () => readVector(objects, vector, footer.rowCount)),

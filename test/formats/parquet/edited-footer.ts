@@ -20,6 +20,7 @@ const ROW_GROUPS = 4
 const COLUMNS = 1
 const META_DATA = 3
 const PATH_IN_SCHEMA = 3
+const STATISTICS = 12
 
 /** Changes the footer of a file, and leaves its pages. */
 export function editFooter(path: string, edit: (footer: ThriftStruct) => ThriftStruct): void {
@@ -54,6 +55,26 @@ export function editColumns(
       }),
     ),
   )
+}
+
+/**
+ * The first column's statistics in the deprecated fields, as old writers compared values: of each
+ * row group in turn.
+ */
+export function oldBounds(path: string, bounds: readonly (readonly [Buffer, Buffer])[]): void {
+  let group = 0
+  editColumns(path, (column, index) => {
+    if (index > 0) return column
+    const [min, max] = bounds[group++ % bounds.length] as readonly [Buffer, Buffer]
+    const value = {
+      fields: [
+        { id: 1, type: THRIFT.BINARY, value: max },
+        { id: 2, type: THRIFT.BINARY, value: min },
+        { id: 3, type: THRIFT.I64, value: 0 },
+      ],
+    }
+    return withFields(column, [{ id: STATISTICS, type: THRIFT.STRUCT, value }])
+  })
 }
 
 /** A column of numbers becomes one of the converted type, such as TIME_MICROS. */

@@ -39,7 +39,8 @@ export async function runExport(job: ExportRequest, place: TaskPlace): Promise<J
           deletedRows(connection, { source, linked }),
         )
       : undefined
-    return await withSession({ ...options, trust: 'statistics' }, async (connection) => {
+    const trust = source.hasUnsureBounds === true ? 'values' : 'statistics'
+    return await withSession({ ...options, trust }, async (connection) => {
       const file = await openParquetFile(connection, linked.source)
       const from = { file, deleted: deleted?.isEmpty === false ? deleted : undefined }
       const copying = { job, from, copyName: copyNameOf(target) }

@@ -23,6 +23,11 @@ export async function linkTables(
   return found
 }
 
+/** Whether DuckDB would leave out rows of a table for its files' statistics, which are wrong. */
+export function isUnsure({ sources }: QueryTable): boolean {
+  return sources.some(({ hasUnsureBounds }) => hasUnsureBounds === true)
+}
+
 async function deletedOf(
   { sources, linked }: Omit<LinkedTable, 'deleted'>,
   options: TaskPlace & { readonly linkedPaths: readonly string[] },

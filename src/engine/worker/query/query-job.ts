@@ -6,7 +6,7 @@ import type { QueryJob, QueryResult, RowPosition } from '../../engine.ts'
 import type { TaskPlace } from '../export/export-job.ts'
 import { withAnyMaps } from '../sql/failure.ts'
 import { type SessionOptions, withSession } from '../sql/session.ts'
-import { linkTables } from './link-tables.ts'
+import { isUnsure, linkTables } from './link-tables.ts'
 import { querySql } from './query-sql.ts'
 import { type LinkedTable, tableRows } from './table-rows.ts'
 import { finishResult, queryFailure, RESULT, writeResult } from './write-result.ts'
@@ -35,7 +35,8 @@ export async function runQuery(job: QueryJob, place: TaskPlace): Promise<QueryRe
 const DISTRUSTED = new Set(['float', 'double', 'binary', 'fixed', 'uuid'])
 
 function trustOf(job: QueryJob): SessionOptions['trust'] {
-  if (job.table.restriction !== undefined) return 'shown'
+  // Values that are withheld from who asks may not be told by how much is read.
+  if (job.table.restriction !== undefined || isUnsure(job.table)) return 'nothing'
   return isTrusting(job) ? 'statistics' : 'values'
 }
 

@@ -9,7 +9,7 @@ import { isFaultOfQuery, withAnyMaps } from '../sql/failure.ts'
 import { withSession } from '../sql/session.ts'
 import { quoteName } from '../sql/sql-text.ts'
 import { typeSql } from '../sql/type-sql.ts'
-import { linkTables } from './link-tables.ts'
+import { isUnsure, linkTables } from './link-tables.ts'
 import { checkSql, type SqlNode } from './sql-check.ts'
 import { withTypedConstants } from './sql-constants.ts'
 import { resultSchema } from './sql-types.ts'
@@ -39,7 +39,8 @@ export async function runSql(job: SqlJob, place: TaskPlace): Promise<SqlResult> 
   const linkedPaths: string[] = []
   try {
     const tables = await linkTables(job.tables, place, linkedPaths)
-    const options = { ...place, linkedPaths, trust: 'values' } as const
+    const trust = tables.some(isUnsure) ? 'nothing' : 'values'
+    const options = { ...place, linkedPaths, trust } as const
     return await withSession(options, async (connection) => {
       const running = { job, tables, ...(await ownSql(connection, job)) }
       return await withAnyMaps((hasRepeatedKeys) => query(connection, running, hasRepeatedKeys))

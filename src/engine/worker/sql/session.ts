@@ -9,10 +9,11 @@ export interface SessionOptions {
   /** Files outside the folder to which links in it lead. */
   readonly linkedPaths: readonly string[]
   /**
-   * With `values`, queries use only values, and no statistics or filters of foreign files; with
-   * `shown` they read as much, whatever values are withheld from who asks.
+   * With `values`, queries use only values, and no statistics or filters of foreign files, but to
+   * find the first rows of an order; with `nothing` not for that either, so that they read as much
+   * whatever the statistics are.
    */
-  readonly trust: 'statistics' | 'values' | 'shown'
+  readonly trust: 'statistics' | 'values' | 'nothing'
 }
 
 /**
@@ -51,7 +52,7 @@ function lockDown({ folder, linkedPaths, trust }: SessionOptions): readonly stri
   const distrusted = 'filter_pushdown,join_filter_pushdown,statistics_propagation'
   // The first rows of an order leave out row groups by their statistics, as they are found.
   const telling = `${distrusted},top_n,row_group_pruner,late_materialization`
-  const disabled = { statistics: undefined, values: distrusted, shown: telling }[trust]
+  const disabled = { statistics: undefined, values: distrusted, nothing: telling }[trust]
   return [
     `SET TimeZone = 'UTC'`,
     // A column that the key `geo` of a file calls a geometry is binary in the table.

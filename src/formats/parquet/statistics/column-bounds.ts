@@ -1,10 +1,11 @@
 import { isTurnDue } from '../../../core/turns.ts'
 import { encodeSingleValue } from '../../../core/value/single-value.ts'
 import type { PrimitiveType } from '../../../core/value/type.ts'
-import { compareBytes, compareValues, type Value } from '../../../core/value/value.ts'
-import type { ColumnChunk, ColumnStatistics, ParquetLeaf } from '../footer/footer-model.ts'
-import type { LeafType, StatisticForm } from '../schema/leaf-type.ts'
+import { compareValues, type Value } from '../../../core/value/value.ts'
+import type { ColumnChunk, ParquetFooter, ParquetLeaf } from '../footer/footer-model.ts'
+import type { LeafType } from '../schema/leaf-type.ts'
 import { type Precision, type Side, statisticValue } from './statistic-value.ts'
+import { trustedBound } from './trusted-bounds.ts'
 
 /** Bounds in binary single-value form of the table's type. */
 export interface ColumnBounds {
@@ -18,19 +19,8 @@ export interface BoundedColumn {
   readonly tableType: PrimitiveType
   /** One chunk for each row group. */
   readonly chunks: readonly ColumnChunk[]
+  readonly createdBy: ParquetFooter['createdBy']
 }
-
-/** Forms that old writers compared as signed values, which is right for them. */
-const SIGNED_FORMS: ReadonlySet<StatisticForm> = new Set<StatisticForm>([
-  'boolean',
-  'int32',
-  'int64',
-  'float',
-  'double',
-  'time-millis',
-  'millis',
-  'nanos',
-])
 
 /**
  * Bounds over all row groups. A side is missing if any row group with values lacks it. A NaN among
@@ -74,9 +64,9 @@ function chunkBound(
   precision: Precision,
 ): Value | undefined {
   if (statistics === undefined) return undefined
-  const bytes = trustedBytes(statistics, column, side)
+  const { leaf, leafType, tableType, createdBy } = column
+  const bytes = trustedBound(statistics, { leaf, form: leafType.form, createdBy }, side)
   if (bytes === undefined) return undefined
-  const { leafType, tableType } = column
   const isExact = side === 'lower' ? statistics.isMinValueExact : statistics.isMaxValueExact
   // What the writer cut is no value, but still a bound.
   const kind = { leafType, tableType, side, precision: isExact === false ? 'bound' : precision }
@@ -110,19 +100,4 @@ class Widest {
     const isWider = this.#side === 'lower' ? order < 0 : order > 0
     if (widest === undefined || isWider) this.#widest = value
   }
-}
-
-function trustedBytes(
-  statistics: ColumnStatistics,
-  { leaf, leafType }: BoundedColumn,
-  side: Side,
-): Uint8Array | undefined {
-  const { min, max, minValue, maxValue } = statistics
-  const ordered = side === 'lower' ? minValue : maxValue
-  if (ordered !== undefined && leaf.hasTypeOrder) return ordered
-  if (min === undefined || max === undefined) return undefined
-  // Writers of the deprecated pair compared signed bytes; a single value needs no order.
-  const isTrusted = SIGNED_FORMS.has(leafType.form) || compareBytes(min, max) === 0
-  if (!isTrusted) return undefined
-  return side === 'lower' ? min : max
 }

@@ -19,7 +19,7 @@ const SPEC = {
  * In steps, with pauses for others.
  */
 export function* constantLeafSteps(
-  { rowCount, rowGroups }: ParquetFooter,
+  { rowCount, rowGroups, createdBy }: ParquetFooter,
   { leaf, type }: { readonly leaf: ParquetLeaf; readonly type: PrimitiveType },
   value: Value | null,
 ): Generator<void, boolean> {
@@ -27,7 +27,8 @@ export function* constantLeafSteps(
   if (rowCount === 0) return true
   if ('unsupported' in leafType) return false
   const chunks = rowGroups.map((group) => group.columns[leaf.leafIndex] as ColumnChunk)
-  const { lower, upper } = yield* columnBoundsSteps({ leaf, leafType, tableType: type, chunks })
+  const column = { leaf, leafType, tableType: type, chunks, createdBy }
+  const { lower, upper } = yield* columnBoundsSteps(column)
   const nulls = nullCountOf(chunks)
   const statistics: FileStatistics = {
     recordCount: rowCount,

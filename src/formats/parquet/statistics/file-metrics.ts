@@ -100,7 +100,7 @@ function* matchedColumns(
       throw new Error(`column ${leaf.path.join('.')} is not matched to the schema`)
     }
     const chunks = footer.rowGroups.map((group) => group.columns[leaf.leafIndex] as ColumnChunk)
-    yield { fieldId, leaf, leafType, tableType, chunks }
+    yield { fieldId, leaf, leafType, tableType, chunks, createdBy: footer.createdBy }
   }
 }
 

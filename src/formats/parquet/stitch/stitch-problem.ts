@@ -1,6 +1,7 @@
 import { isTurnDue, sortSteps } from '../../../core/turns.ts'
 import type { ColumnChunk, ParquetFooter } from '../footer/footer-model.ts'
 import { shownPath } from '../footer/shown-path.ts'
+import { hasReusedBounds } from '../footer/writer.ts'
 import { findField } from '../thrift/thrift.ts'
 
 /**
@@ -10,7 +11,7 @@ import { findField } from '../thrift/thrift.ts'
  */
 export function* stitchProblemSteps(footer: ParquetFooter): Generator<void, string | undefined> {
   if (findField(footer.thrift, 9) !== undefined) return 'its footer is signed'
-  if (isWriterBefore(footer.createdBy, 'parquet-mr', [1, 8])) {
+  if (hasReusedBounds(footer.createdBy)) {
     return `readers must know that ${footer.createdBy} wrote it`
   }
   const pages: Pages[] = []
@@ -29,31 +30,6 @@ export function* stitchProblemSteps(footer: ParquetFooter): Generator<void, stri
 function* doOverlapSteps(pages: readonly Pages[]): Generator<void, boolean> {
   const sorted = yield* sortSteps(pages, (a, b) => a.offset - b.offset)
   return sorted.some(({ end }, i) => end > (sorted[i + 1]?.offset ?? end))
-}
-
-/**
- * Whether bounds of binary columns in the old fields are wrong. Readers check the writer's name,
- * which a stitched file no longer has (PARQUET-251, and Arrow's
- * ApplicationVersion::HasCorrectStatistics).
- */
-export function areOldBinaryBoundsWrong({ createdBy }: ParquetFooter): boolean {
-  return (
-    createdBy === undefined ||
-    isWriterBefore(createdBy, 'parquet-mr', [1, 10]) ||
-    isWriterBefore(createdBy, 'parquet-cpp', [1, 3])
-  )
-}
-
-/** Parquet-MR's "parquet-mr version 1.8.1 (build ...)". An unreadable version counts as old. */
-function isWriterBefore(
-  createdBy: string | undefined,
-  application: string,
-  [major, minor]: readonly [number, number],
-): boolean {
-  const [name, version = ''] = createdBy?.split(' version ') ?? []
-  if (name !== application) return false
-  const [, writerMajor = 0, writerMinor = 0] = /^\s*(\d+)\.(\d+)/.exec(version)?.map(Number) ?? []
-  return writerMajor < major || (writerMajor === major && writerMinor < minor)
 }
 
 function arePagesInPlace(column: ColumnChunk): boolean {

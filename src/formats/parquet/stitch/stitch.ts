@@ -2,6 +2,7 @@ import { CatalogError } from '../../../core/errors.ts'
 import { runSteps } from '../../../core/steps.ts'
 import { compareBytes } from '../../../core/value/value.ts'
 import type { ParquetFooter } from '../footer/footer-model.ts'
+import { areOldBinaryBoundsWrong } from '../footer/writer.ts'
 import {
   THRIFT,
   type ThriftField,
@@ -11,7 +12,7 @@ import {
 } from '../thrift/thrift.ts'
 import { findNumber, getStructs } from '../thrift/thrift-fields.ts'
 import { CopyLayout, type CopyRange } from './stitch-layout.ts'
-import { areOldBinaryBoundsWrong, stitchProblemSteps } from './stitch-problem.ts'
+import { stitchProblemSteps } from './stitch-problem.ts'
 import { EXTENSION_FIELD, type MovedColumn, moveRowGroup } from './stitch-row-group.ts'
 import {
   isTypeOrder,
