@@ -1,7 +1,7 @@
 /** `<version>-<uuid>.metadata.json` in the metadata folder of a table, and the version. */
 export const METADATA_FILE = /^(.+)\/(\d{5,15})-[^/]+\.metadata\.json$/
-/** `<snapshot id>-<attempt>` in the folder of snapshots: the metadata folder, and the attempt. */
-export const SNAPSHOT_FILE = /^(.+)\/snapshots\/snapshot-\d+(?:-(\d+))?\.json$/
+/** `<snapshot id>-<attempt>` in the folder of snapshots: the metadata folder, and both. */
+export const SNAPSHOT_FILE = /^(.+)\/snapshots\/snapshot-(\d+)(?:-(\d+))?\.json$/
 export const METADATA_JSON = /\.metadata\.json(?:\.gz)?$/
 /** Higher ones are no numbers of versions: the next would be too long for a name. */
 const VERSION_MAX = 10 ** 12

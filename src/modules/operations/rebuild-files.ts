@@ -1,3 +1,5 @@
+import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
+import { parseExactJson } from '../../formats/json/exact-json.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { droppedBy, isDropMark } from '../../lake/table/drop-mark.ts'
 import { METADATA_FILE, SNAPSHOT_FILE } from '../../lake/table/metadata-file-name.ts'
@@ -32,6 +34,7 @@ export interface MetadataFile {
 
 export interface SnapshotFile {
   readonly location: string
+  readonly snapshotId: bigint
   readonly attempt: number
 }
 
@@ -83,9 +86,10 @@ async function addFolders(
   for await (const { location } of objects.list(root)) {
     const [, table, version] = METADATA_FILE.exec(location) ?? []
     if (table !== undefined) at(table).metadata.push({ location, version: Number(version) })
-    const [, ofTable, attempt] = SNAPSHOT_FILE.exec(location) ?? []
-    if (ofTable !== undefined) {
-      at(ofTable).snapshots.push({ location, attempt: Number(attempt ?? 0) })
+    const [, ofTable, id, attempt] = SNAPSHOT_FILE.exec(location) ?? []
+    if (ofTable !== undefined && id !== undefined) {
+      const snapshotId = BigInt(id)
+      at(ofTable).snapshots.push({ location, snapshotId, attempt: Number(attempt ?? 0) })
     }
     const kind = kindOfMark(location)
     const [, marked] = kind === undefined ? [] : (MARKED_FOLDER.exec(location) ?? [])
@@ -180,4 +184,13 @@ function newestOf(found: readonly TableFiles[]): TableFiles {
     snapshots: found.flatMap(({ snapshots }) => snapshots),
     earlierLocations: earlier.map(({ location }) => location),
   }
+}
+
+/** Throws a `SyntaxError` if the file is no JSON. */
+export async function readJson(
+  { objects }: Pick<LakeServices, 'objects'>,
+  location: string,
+): Promise<unknown> {
+  const bytes = await objects.read(location, { bytesMax: METADATA_FILE_BYTES_MAX })
+  return parseExactJson(new TextDecoder().decode(bytes))
 }

@@ -1,28 +1,22 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { liveFilesCount, type ManifestFile } from '../../core/file/data-file.ts'
-import { METADATA_FILE_BYTES_MAX } from '../../core/limits.ts'
 import { foldersOf } from '../../core/table/metadata-folder.ts'
 import { isReserved } from '../../core/table/reserved-namespace.ts'
-import { MAIN_BRANCH, type Snapshot } from '../../core/table/snapshot.ts'
+import { MAIN_BRANCH } from '../../core/table/snapshot.ts'
 import { earliestMsOf } from '../../core/table/snapshot-log.ts'
 import type { TableMetadata, TableState } from '../../core/table/table.ts'
 import { formatTableName, type NamespacedName } from '../../core/table/table-name.ts'
 import { withKeptFiles } from '../../core/table-properties.ts'
-import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
-import { snapshotFromJson } from '../../formats/metadata/snapshot-json.ts'
+import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { tableMetadataFromJson } from '../../formats/metadata/table-metadata-json.ts'
 import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/view-metadata-json.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { TABLE_NAME_KEY } from '../../lake/publish/publisher.ts'
 import { makeManifestLists, writeManifestLists } from '../../lake/table/inline-manifests.ts'
 import type { NameMark } from '../../lake/table/name-mark.ts'
-import {
-  findTables,
-  type MetadataFile,
-  type SnapshotFile,
-  type TableFiles,
-} from './rebuild-files.ts'
+import { type WithLater, withLaterSnapshots } from './later-snapshots.ts'
+import { findTables, type MetadataFile, readJson, type TableFiles } from './rebuild-files.ts'
+import { pathsOf } from './whole-snapshots.ts'
 
 /** Digits of its id in the name of a table whose own name another has. */
 const OTHER_NAME_DIGITS = 8
@@ -32,7 +26,7 @@ export interface RebuiltTable {
   readonly location: string
   /** Dotted; `undefined` if the files do not say. */
   readonly table: string | undefined
-  /** `incomplete`: registered, but some of its older snapshots cannot be read. */
+  /** `incomplete`: registered, but some of its snapshots cannot be read. */
   readonly outcome: 'registered' | 'incomplete' | 'already-there' | 'dropped' | 'unreadable'
   readonly detail?: string
 }
@@ -89,7 +83,8 @@ async function rebuildTable(
     return await tellDataset(deps, tableUuid, { location, namespace, name })
   const listed = await makeManifestLists(deps, tableMetadataFromJson(json))
   await writeManifestLists(deps, listed.lists)
-  const metadata = await withLaterSnapshots(deps, listed.metadata, found.snapshots)
+  const later = await withLaterSnapshots(deps, listed.metadata, found.snapshots)
+  const { metadata } = later
   const state = stateOf(metadata, {
     ...{ namespace, name },
     version: Math.max(file.version, named?.version ?? 0),
@@ -111,8 +106,7 @@ async function rebuildTable(
       return outcome === 'created'
     },
   })
-  if (lost.size === 0 || back.outcome !== 'registered') return back
-  return { ...back, outcome: 'incomplete', detail: tellLost(back, metadata, lost) }
+  return withNotes(back, { later, lost })
 }
 
 /** What a dataset is of, and whom it was published for, is in no file. */
@@ -136,18 +130,26 @@ function keepingFiles(state: TableState): TableState {
   return { ...state, definition: { ...definition, properties } }
 }
 
-function tellLost(
-  { detail }: RebuiltTable,
-  { refs }: TableMetadata,
-  lost: ReadonlyMap<bigint, string>,
-): string {
+/** What of a table that comes back is missing, or in doubt. */
+function withNotes(
+  back: RebuiltTable,
+  { later, lost }: { readonly later: WithLater; readonly lost: ReadonlyMap<bigint, string> },
+): RebuiltTable {
+  if (back.outcome !== 'registered') return back
+  const outcome = lost.size > 0 || later.isLess ? 'incomplete' : back.outcome
+  const notes = [back.detail, ...tellLost(later.metadata, lost), ...later.notes]
+  const told = notes.filter((note) => note !== undefined)
+  return { ...back, outcome, ...(told.length > 0 && { detail: told.join('; ') }) }
+}
+
+function tellLost({ refs }: TableMetadata, lost: ReadonlyMap<bigint, string>): readonly string[] {
+  if (lost.size === 0) return []
   const each = Array.from(lost, ([snapshotId, file]) => {
     const names = Object.keys(refs).filter((ref) => refs[ref]?.snapshotId === snapshotId)
     const named = names.length === 0 ? '' : ` (${names.join(', ')})`
     return `snapshot ${snapshotId}${named} cannot be read: ${file}`
   })
-  const kept = 'the table keeps its files (gc.enabled is false) until these are expired'
-  return [...(detail === undefined ? [] : [detail]), ...each, kept].join('; ')
+  return [...each, 'the table keeps its files (gc.enabled is false) until these are expired']
 }
 
 /**
@@ -212,46 +214,6 @@ async function rebuildView(
   })
 }
 
-/** Commits in order, by parent and sequence number; the last of several attempts at one counts. */
-async function withLaterSnapshots(
-  deps: Pick<LakeServices, 'objects'>,
-  metadata: TableMetadata,
-  files: readonly SnapshotFile[],
-): Promise<TableMetadata> {
-  const { tableUuid } = metadata.definition
-  const later = new Map<string, Snapshot>()
-  for (const { location } of files.toSorted((a, b) => a.attempt - b.attempt)) {
-    const json = (await readJson(deps, location)) as Readonly<Record<string, unknown>>
-    if ((json['table-uuid'] ?? tableUuid) !== tableUuid) continue
-    const snapshot = snapshotFromJson(json['snapshot'])
-    if (snapshot.sequenceNumber > metadata.lastSequenceNumber) {
-      later.set(followerKey(snapshot.parentSnapshotId, snapshot.sequenceNumber), snapshot)
-    }
-  }
-  let rebuilt = metadata
-  for (;;) {
-    const next = later.get(
-      followerKey(rebuilt.currentSnapshotId ?? null, rebuilt.lastSequenceNumber + 1n),
-    )
-    if (next === undefined) return rebuilt
-    rebuilt = {
-      ...rebuilt,
-      lastSequenceNumber: next.sequenceNumber,
-      lastUpdatedMs: next.timestampMs,
-      currentSnapshotId: next.snapshotId,
-      snapshots: [...rebuilt.snapshots, next],
-      snapshotLog: [
-        ...rebuilt.snapshotLog,
-        { timestampMs: next.timestampMs, snapshotId: next.snapshotId },
-      ],
-    }
-  }
-}
-
-function followerKey(parentSnapshotId: bigint | null, sequenceNumber: bigint): string {
-  return `${parentSnapshotId}/${sequenceNumber}`
-}
-
 function stateOf(
   metadata: TableMetadata,
   { namespace, name, version }: Pick<TableState, 'namespace' | 'name' | 'version'>,
@@ -271,58 +233,6 @@ function stateOf(
     metadataLocation: undefined,
     publishedVersion: -1,
   }
-}
-
-/**
- * Every data file, manifest and manifest list, as commits would have recorded them; and snapshots
- * that name more than can be read, with the file that is missing or corrupt. The current snapshot
- * must be whole.
- */
-async function pathsOf(
-  { manifests }: Pick<LakeServices, 'manifests'>,
-  { snapshots, currentSnapshotId }: Pick<TableMetadata, 'snapshots' | 'currentSnapshotId'>,
-): Promise<{
-  readonly paths: ReadonlySet<string>
-  readonly lost: ReadonlyMap<bigint, string>
-}> {
-  const paths = new Set<string>()
-  const lost = new Map<bigint, string>()
-  const whole = new Set<string>()
-  for (const { snapshotId, manifestList } of snapshots) {
-    const readOrLose = <T>(path: string, read: () => Promise<T>): Promise<T | undefined> =>
-      read().catch((error: unknown) => {
-        if (snapshotId === currentSnapshotId || !isLost(error)) throw error
-        lost.set(snapshotId, path)
-        return undefined
-      })
-    paths.add(manifestList)
-    const files = await readOrLose(manifestList, () => manifests.getManifestList(manifestList))
-    for (const file of files ?? []) {
-      if (whole.has(file.path)) continue
-      paths.add(file.path)
-      const found = await readOrLose(file.path, () => pathsIn(manifests, file))
-      if (found !== undefined) whole.add(file.path)
-      for (const path of found ?? []) paths.add(path)
-    }
-  }
-  return { paths, lost }
-}
-
-async function pathsIn(
-  manifests: LakeServices['manifests'],
-  file: ManifestFile,
-): Promise<readonly string[]> {
-  if (liveFilesCount(file) === 0) return []
-  const manifest = await manifests.getManifest(file)
-  return Array.from({ length: manifest.entryCount }, (_, i) => manifest.path(i))
-}
-
-/** Not those of a store that does not answer: it may have the file. */
-function isLost(error: unknown): boolean {
-  return (
-    error instanceof CatalogError &&
-    (error.code === 'file-not-found' || error.code === 'metadata-corrupt')
-  )
 }
 
 /** The name in the newest metadata file, or that of a renaming after it. */
@@ -358,9 +268,4 @@ async function readObject(
   })
   if (typeof json === 'object' && json !== null) return json as Record<string, unknown>
   throw new CatalogError('metadata-corrupt', 'the metadata file is no JSON object')
-}
-
-async function readJson(deps: Pick<LakeServices, 'objects'>, location: string): Promise<unknown> {
-  const bytes = await deps.objects.read(location, { bytesMax: METADATA_FILE_BYTES_MAX })
-  return parseExactJson(new TextDecoder().decode(bytes))
 }
