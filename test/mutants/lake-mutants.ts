@@ -65,8 +65,18 @@ export const LAKE: readonly MutantGroup[] = [
       [`file.content !== 'deletes' || `, ''],
       ['&& unpartitionedSpecIds.has(file.specId)', ''],
       ['const key = `${sequenceNumber} ${partition}`', 'const key = partition'],
-      ['`${typeof value}:${value}`', 'String(value)'],
-      ['[file.specId, ...values]', 'values'],
+    ],
+  },
+  {
+    file: 'src/core/partition/partition-key.ts',
+    tests: ['test/core/partition/partition-key.test.ts'],
+    edits: [
+      ['`boolean:${value}`', 'String(value)'],
+      ['[specId, ...values]', 'values'],
+      ["Object.is(value, -0) ? '-0' : value", 'value'],
+      ['`number:${', '`${typeof value}:${'],
+      ['return `text:${UTF_8.decode(bytes)}`', 'return `bytes:${hexText(bytes)}`'],
+      [', ignoreBOM: true', ''],
     ],
   },
   {
@@ -144,7 +154,6 @@ export const LAKE: readonly MutantGroup[] = [
       ['Number.NaN)', '0)'],
       ['if (Object.values(totals).every(Number.isSafeInteger)) return totals\n', 'return totals\n'],
       ['[...change.added, ...change.removed].map', 'change.added.map'],
-      ['`${typeof value}:${value}`', 'String(value)'],
       [`    totals['total-records'] += file.recordCount\n`, `    totals['total-records'] += 1\n`],
     ],
   },

@@ -1,8 +1,9 @@
+import { arePartitionsKept } from '../partition/kept-partitions.ts'
 import { isPromotion } from '../schema/promotion.ts'
 import { allFields, fieldsById, highestFieldId } from '../schema/schema-lookup.ts'
 import { ID_MAX } from '../table/number-room.ts'
 import { currentSchema, type TableDefinition, type TableState } from '../table/table.ts'
-import { type Schema, typeName } from '../value/type.ts'
+import { type Field, type Schema, typeName } from '../value/type.ts'
 import { checkDistinctNames, checkSchema, checkSchemaVersion, schemaKey } from './schema-check.ts'
 import type { TableDraft } from './table-draft.ts'
 import { LAST_ADDED, type TableUpdate } from './table-update.ts'
@@ -91,14 +92,31 @@ export function checkPromotions(
   for (const field of fields) {
     // One that was dropped is as in the latest schema that has it.
     const old = known.get(field.id) ?? earlier?.get(field.id)?.at(-1)
-    if (old === undefined || isPromotion(old, field, definition.formatVersion)) continue
+    if (old === undefined) continue
+    const problem = promotionProblem(old, field, definition)
+    if (problem === undefined) continue
     const names = `${shortened(typeName(old.type))} -> ${shortened(typeName(field.type))}`
     throw invalidUpdate(
-      `Cannot change column type: ${shortened(field.name)}: ${names}: its data files could not ` +
-        'be read, so add a column of that type',
+      `Cannot change column type: ${shortened(field.name)}: ${names}: ${problem}, so add a ` +
+        'column of that type',
       { column: shortened(field.name), fieldId: field.id },
     )
   }
+}
+
+function promotionProblem(
+  old: Field,
+  field: Field,
+  { formatVersion, partitionSpecs }: TableDefinition,
+): string | undefined {
+  if (!isPromotion(old, field, formatVersion)) return 'its data files could not be read'
+  const isKept = partitionSpecs.every(({ fields }) =>
+    fields.every(
+      ({ sourceId, transform }) =>
+        sourceId !== field.id || arePartitionsKept(transform, old.type, field.type),
+    ),
+  )
+  return isKept ? undefined : 'its data files would be in other partitions'
 }
 
 function removesMain(update: TableUpdate): boolean {

@@ -135,7 +135,9 @@ export function isSamePartition(
 }
 
 function isSame(type: PrimitiveType, left: Value, right: Value): boolean {
-  return typeof left === 'number' ? Object.is(left, right) : compareValues(type, left, right) === 0
+  // Of a widened column one may be a number, and the other a bigint.
+  const areNumbers = typeof left === 'number' && typeof right === 'number'
+  return areNumbers ? Object.is(left, right) : compareValues(type, left, right) === 0
 }
 
 const FOLDER_PART_LENGTH_MAX = 100

@@ -1,5 +1,6 @@
 import type { DataFile, ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
+import { partitionKey } from '../../core/partition/partition-key.ts'
 import { Turns } from '../../core/turns.ts'
 import { forEachLiveEntry } from './live-entries.ts'
 import { onlyDataFile } from './live-rows.ts'
@@ -109,12 +110,4 @@ function append(map: Map<string, DeleteEntry[]>, key: string, entry: DeleteEntry
   const entries = map.get(key)
   if (entries === undefined) map.set(key, [entry])
   else entries.push(entry)
-}
-
-/** Equal for files of one partition; typed, so that 1 and '1' differ. */
-export function partitionKey(file: Pick<DataFile, 'specId' | 'partition'>): string {
-  const values = file.partition.map((value) =>
-    value instanceof Uint8Array ? `bytes:${[...value].join('.')}` : `${typeof value}:${value}`,
-  )
-  return JSON.stringify([file.specId, ...values])
 }

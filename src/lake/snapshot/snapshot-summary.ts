@@ -1,4 +1,5 @@
 import type { DataFile, ManifestFile } from '../../core/file/data-file.ts'
+import { partitionKey } from '../../core/partition/partition-key.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import { Turns } from '../../core/turns.ts'
 import { forEachLiveEntry } from '../scan/live-entries.ts'
@@ -91,11 +92,7 @@ function addFile(totals: Totals, file: DataFile): void {
 }
 
 function countPartitions(change: SummaryChange): number {
-  const keys = [...change.added, ...change.removed].map(
-    (file) =>
-      `${file.specId}/${file.partition.map((value) => `${typeof value}:${value}`).join('/')}`,
-  )
-  return new Set(keys).size
+  return new Set([...change.added, ...change.removed].map(partitionKey)).size
 }
 
 function setIfAny(summary: Record<string, string>, name: string, value: number): void {

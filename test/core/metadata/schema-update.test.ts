@@ -1,4 +1,5 @@
 import type { TableUpdate } from '../../../src/core/metadata/table-update.ts'
+import type { Transform } from '../../../src/core/partition/transform.ts'
 import { currentSchema } from '../../../src/core/table/table.ts'
 import type { Field, Schema, Type } from '../../../src/core/value/type.ts'
 import { refusalOf } from '../../refusal.ts'
@@ -279,6 +280,23 @@ describe('a type that files cannot be read as', () => {
     expect([code, message.slice(0, 25)]).toEqual(['update-invalid', 'Cannot change column type'])
     expect([30, 31, 32]).toContain(facts['fieldId'])
     expect(currentSchema(model.state.definition).fields.at(-1)?.type).toEqual(from)
+  })
+
+  test.each<[Transform, Type, Type, boolean]>([
+    [{ kind: 'identity' }, kind('int'), kind('long'), true],
+    [{ kind: 'bucket', buckets: 4 }, kind('int'), kind('long'), true],
+    [{ kind: 'day' }, kind('date'), kind('timestamp'), true],
+    [{ kind: 'identity' }, kind('date'), kind('timestamp'), false],
+    [{ kind: 'bucket', buckets: 4 }, kind('date'), kind('timestamp_ns'), false],
+    [{ kind: 'identity' }, kind('string'), kind('binary'), true],
+    [{ kind: 'truncate', width: 4 }, kind('string'), kind('binary'), false],
+    [{ kind: 'truncate', width: 4 }, kind('int'), kind('long'), true],
+  ])('a column that partitions are made of stays in them: %j', (transform, from, to, isTaken) => {
+    const spec = { fields: [{ sourceId: 30, name: 'p', transform }] }
+    const model = filled(from, 3).apply([{ action: 'add-spec', spec }])
+    const widen = () => model.apply(becomes(to))
+    if (isTaken) expect(currentSchema(widen().state.definition).fields.at(-1)?.type).toEqual(to)
+    else expect(refusalOf(widen).message).toContain('its data files would be in other partitions')
   })
 
   test.each<[string, Type, Type, 1 | 2 | 3]>([

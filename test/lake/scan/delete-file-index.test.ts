@@ -78,3 +78,19 @@ test('deletes of a partition are for files of that partition and spec only', asy
   expect(found(1, 2)).toEqual(['4'])
   expect(found(0)).toEqual(['5', '4'])
 })
+
+test('deletes of a partition apply whether its column was widened before or after', async () => {
+  const of = (...partition: DataFile['partition']) => ({ specId: 1, partition })
+  const index = await load([
+    deleteOf(1, 9n, of(7n)),
+    deleteOf(2, 9n, of(8)),
+    deleteOf(3, 9n, of(-0)),
+  ])
+  const found = (...partition: DataFile['partition']) =>
+    index
+      .findFor({ ...dataFileOf('file:///d/data'), ...of(...partition) }, 1n)
+      .map(({ path }) => path.slice(-1))
+  expect(found(7)).toEqual(['1'])
+  expect(found(8n)).toEqual(['2'])
+  expect([found(0), found(-0)]).toEqual([[], ['3']])
+})

@@ -4,4 +4,4 @@
  * shard and in the edition of every dump: dumps of before are made again when they are asked for,
  * and no reader joins halves of both.
  */
-export const DIALECT_VERSION = 5
+export const DIALECT_VERSION = 6
