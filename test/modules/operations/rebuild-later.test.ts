@@ -125,7 +125,7 @@ test('a snapshot whose schema is in no metadata file stays away', async () => {
   expect(await namesIn(deps)).toEqual(['published'])
 })
 
-test('a damaged file of a snapshot of a published snapshot hinders nothing, another is told', async () => {
+test('a damaged file of a published snapshot hinders nothing, another is told', async () => {
   const { state } = await readTable(shop.deps, { table: 'a' })
   const folder = `${state.definition.location}/metadata/snapshots`
   const { snapshotId } = state.currentSnapshot ?? {}
