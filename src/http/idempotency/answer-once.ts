@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { CatalogError } from '../../core/errors.ts'
 import type { EventOrigin } from '../../core/event-origin.ts'
 import { type AnswerKeeper, keyInUse, type ReplayRecord } from '../../core/replay.ts'
+import { readAfter } from '../../core/unknown-state.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { Reply } from '../reply.ts'
 import { Keeper, type KeyedRequest } from './keeper.ts'
@@ -136,7 +137,7 @@ export class AnswerOnce {
       return reply
     } catch (error) {
       if (hasLeft(once.request)) throw error
-      const meanwhile = await this.#find(once.keyed)
+      const meanwhile = await readAfter(error, () => this.#find(once.keyed))
       if (meanwhile !== undefined) {
         if (isOtherBody(meanwhile, keeper.bodyHash)) throw reused(once.keyed)
         return replay(once, meanwhile)

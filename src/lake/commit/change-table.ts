@@ -6,13 +6,13 @@ import { requireBoundedDefinition } from '../../core/table/definition-size.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
+import { isUnknownState } from '../../core/unknown-state.ts'
 import { pastDeletions } from '../deletion/past-deletions.ts'
 import { deleteQuietly } from '../snapshot/orphans.ts'
 import type { PreparedSnapshot } from '../snapshot/snapshot-writer.ts'
 import { getTable, tableNotFound } from '../table/table-lookup.ts'
 import type { CommitDependencies, CommitServices } from './commit-dependencies.ts'
 import { LostRace, onNewest } from './on-newest.ts'
-import { isUnknownState } from './unknown-state.ts'
 
 /** What a change leaves different; nothing at all when it is empty. */
 export type TableDifference = Partial<

@@ -7,6 +7,7 @@ import { keyInUse } from '../../core/replay.ts'
 import type { TableDefinition } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { TableCommitResult } from '../../core/table/transaction.ts'
+import { isUnknownState, readAfter } from '../../core/unknown-state.ts'
 import { pastDeletions } from '../deletion/past-deletions.ts'
 import { deleteQuietly } from '../snapshot/orphans.ts'
 import { type PreparedSnapshot, writeSnapshot } from '../snapshot/snapshot-writer.ts'
@@ -19,7 +20,6 @@ import { LostRace, onNewest } from './on-newest.ts'
 import type { SharedTurn } from './shared-turns.ts'
 import { getTransaction, requireOpen } from './transaction-state.ts'
 import { transactionSummary } from './transaction-summary.ts'
-import { isUnknownState } from './unknown-state.ts'
 import { asError, type Outcomes, type TableBatch, validateBatch } from './validate-batch.ts'
 
 /**
@@ -205,9 +205,8 @@ async function commitPrepared(
       throw error
     }
     // The files stay: the catalog may name them. Its own word decides, when it can be had.
-    const stored = await deps.catalog.transactions.find(
-      accepted[0]?.transaction.transactionId ?? '',
-    )
+    const transactionId = accepted[0]?.transaction.transactionId ?? ''
+    const stored = await readAfter(error, () => deps.catalog.transactions.find(transactionId))
     if (stored?.state === 'committed') return { outcome: 'committed' }
     throw error
   }

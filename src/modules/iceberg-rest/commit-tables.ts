@@ -12,8 +12,8 @@ import { shownName } from '../../core/table/shown-name.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
+import { isUnknownState, readAfter } from '../../core/unknown-state.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
-import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import { statisticsPaths } from '../../lake/deletion/named-files.ts'
 import { pastDeletions } from '../../lake/deletion/past-deletions.ts'
 import { requireOwnNames } from '../../lake/file/own-names.ts'
@@ -294,7 +294,8 @@ async function tryCommit(
     )
     return outcome === 'committed'
   } catch (error) {
-    if (isUnknownState(error) && (await isThere(deps, tables))) return true
+    if (!isUnknownState(error)) throw error
+    if (await readAfter(error, () => isThere(deps, tables))) return true
     throw error
   }
 }

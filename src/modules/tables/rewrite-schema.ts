@@ -12,12 +12,12 @@ import {
   type TableState,
 } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
+import { isUnknownState } from '../../core/unknown-state.ts'
 import { typeName } from '../../core/value/type.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { schemaToJson } from '../../formats/metadata/schema-json.ts'
 import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetricsSteps } from '../../formats/parquet/statistics/file-metrics.ts'
-import { isUnknownState } from '../../lake/commit/unknown-state.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import {
