@@ -1,7 +1,6 @@
-import { CatalogError } from '../errors.ts'
 import type { PartitionSpec, SortOrder } from '../partition/partition-spec.ts'
 import { findField } from '../schema/schema-lookup.ts'
-import type { Schema } from '../value/type.ts'
+import type { Field, Schema } from '../value/type.ts'
 import type { Snapshot, SnapshotLogEntry, SnapshotRef } from './snapshot.ts'
 
 /**
@@ -89,21 +88,23 @@ export function getSchema(definition: TableDefinition, schemaId: number): Schema
 
 /**
  * The current schema, or the newest one with all source columns of the spec, since some may have
- * been dropped.
+ * been dropped. Where no schema has them all at once, as when one was dropped before another came,
+ * the current one with those that others have, under names of their own. Columns whose schemas were
+ * removed are in none.
  */
 export function schemaOfSpec(definition: TableDefinition, spec: PartitionSpec): Schema {
-  const candidates = [currentSchema(definition), ...definition.schemas.toReversed()]
-  const schema = candidates.find((candidate) =>
-    spec.fields.every((field) => findField(candidate, field.sourceId) !== undefined),
-  )
-  if (schema === undefined) {
-    throw new CatalogError(
-      'metadata-corrupt',
-      `table ${definition.tableUuid} has no schema with the columns ` +
-        `of partition spec ${spec.specId}`,
-    )
-  }
-  return schema
+  const schemas = definition.schemas.toReversed()
+  const current = currentSchema(definition)
+  const lackedBy = (schema: Schema) =>
+    spec.fields.filter(({ sourceId }) => findField(schema, sourceId) === undefined)
+  const whole = [current, ...schemas].find((schema) => lackedBy(schema).length === 0)
+  if (whole !== undefined) return whole
+  const ids = new Set(lackedBy(current).map(({ sourceId }) => sourceId))
+  const dropped = [...ids].flatMap((id): readonly Field[] => {
+    const field = schemas.map((schema) => findField(schema, id)).find((f) => f !== undefined)
+    return field === undefined ? [] : [{ ...field, name: `${field.name}_${id}`, required: false }]
+  })
+  return { ...current, fields: [...current.fields, ...dropped] }
 }
 
 export function defaultSpec(definition: TableDefinition): PartitionSpec {

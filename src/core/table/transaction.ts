@@ -63,6 +63,8 @@ export interface StagedFile {
   readonly dataFile: AddedFile
   /** The table's current schema and default spec when the footer was read. */
   readonly schemaId: number
+  /** Absent where a version before this fact staged it: then it is read again. */
+  readonly readAs?: ReadAs
   /** Whether the file has Parquet field ids; without them the table needs a name mapping. */
   readonly hasFieldIds: boolean
   /**
@@ -79,6 +81,17 @@ export interface StagedFile {
    * version before this fact staged it.
    */
   readonly isUploaded?: boolean
+}
+
+/**
+ * Stands for what of the table's definition decides how a file is read: ids of schemas and specs
+ * that were removed are given again.
+ */
+export interface ReadAs {
+  /** Of the current schema and the names by which its columns are found. */
+  readonly columns: string
+  /** Of the default spec. */
+  readonly spec: string
 }
 
 /** Tells whether a file is still the one whose footer was read; its size is in `dataFile`. */

@@ -1,3 +1,4 @@
+import { CatalogError } from '../../core/errors.ts'
 import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
 import { transformResultType } from '../../core/partition/transform.ts'
 import { isNested, type PrimitiveType, type Schema, type Type } from '../../core/value/type.ts'
@@ -28,7 +29,8 @@ export function partitionColumns(spec: PartitionSpec, schema: Schema): readonly 
     const source = types.get(sourceId)
     const avroName = uniqueName(sanitize(name), fieldId, taken)
     if (source === undefined && (transform.kind === 'identity' || transform.kind === 'truncate')) {
-      throw new Error(`partition field ${name}: schema ${schema.schemaId} lacks field ${sourceId}`)
+      const detail = `partition field ${name}: no schema of the table has its column ${sourceId}`
+      throw new CatalogError('metadata-corrupt', detail)
     }
     // For a dropped column, only transforms with a fixed result type are left, and void, whose
     // values are all null.

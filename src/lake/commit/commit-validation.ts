@@ -4,7 +4,7 @@ import { CatalogError } from '../../core/errors.ts'
 import type { AddedFile } from '../../core/file/data-file.ts'
 import { INSPECTIONS_AT_ONCE } from '../../core/limits.ts'
 import { requireBoundedDefinition } from '../../core/table/definition-size.ts'
-import { currentSchema, type TableState } from '../../core/table/table.ts'
+import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type {
   StagedChange,
@@ -13,6 +13,7 @@ import type {
   UnmappedName,
 } from '../../core/table/transaction.ts'
 import { Turns } from '../../core/turns.ts'
+import { readAsOf } from '../file/definition-keys.ts'
 import { inspectAgain } from '../file/inspect-file.ts'
 import type { CommitServices } from './commit-dependencies.ts'
 import { withNames } from './name-mapping-update.ts'
@@ -84,9 +85,12 @@ async function bringUpToDate(
   { definition }: TableState,
   files: readonly StagedFile[],
 ): Promise<readonly StagedFile[]> {
-  const { schemaId } = currentSchema(definition)
-  const isCurrent = (file: StagedFile) =>
-    file.schemaId === schemaId && file.dataFile.specId === definition.defaultSpecId
+  const { columns, spec } = readAsOf(definition)
+  const isCurrent = ({ schemaId, dataFile, readAs }: StagedFile) =>
+    schemaId === definition.currentSchemaId &&
+    dataFile.specId === definition.defaultSpecId &&
+    readAs?.columns === columns &&
+    readAs.spec === spec
   if (files.every(isCurrent)) return files
   const turns = new Turns()
   return mapBounded(files, INSPECTIONS_AT_ONCE, async (file) => {

@@ -24,6 +24,7 @@ import { requireSupportedSteps } from '../../formats/parquet/statistics/supporte
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { columnNames } from './column-names.ts'
 import { withoutRequired } from './converted-file.ts'
+import { readAsOf } from './definition-keys.ts'
 import { leadsThroughLink } from './own-names.ts'
 import { columnsOfPath } from './path-columns.ts'
 import { type FooterOfFile, namingFile, overChunks, readFooterOf } from './read-footer.ts'
@@ -126,10 +127,10 @@ export function requireShortPartition({ fields }: PartitionSpec, partition: Part
 export async function inspectAgain(
   objects: ObjectStore,
   definition: TableDefinition,
-  { dataFile, isUploaded }: StagedFile,
+  { dataFile, isUploaded, readAs }: StagedFile,
 ): Promise<StagedFile> {
-  const { path, partition, specId } = dataFile
-  const isKept = isUploaded === true && specId === definition.defaultSpecId
+  const { path, partition } = dataFile
+  const isKept = isUploaded === true && readAs?.spec === readAsOf(definition).spec
   if (!isKept) return inspectFile(objects, definition, path)
   const { file } = await inspectSplittable(objects, definition, path, 'by-nobody')
   return { ...file, dataFile: { ...file.dataFile, partition } }
@@ -230,6 +231,7 @@ function* stagedFileSteps(
   const file = {
     dataFile: { ...unpartitioned, partition: isSingle ? result.values : [] },
     schemaId: schema.schemaId,
+    readAs: readAsOf(definition),
     hasFieldIds: match.hasFieldIds,
     unmappedNames: match.missingNames,
     ...(notes.length > 0 && { notes }),
