@@ -1,5 +1,6 @@
 import { requireBoundedSummary } from '../table/definition-size.ts'
 import { NUMBER_MAX, TIMESTAMP_MS_MAX } from '../table/number-room.ts'
+import { schemaIdAfterRollback } from '../table/schema-of-rollback.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../table/snapshot.ts'
 import type { RefRetention, TableState } from '../table/table.ts'
 import { hasSchema } from './schema-update.ts'
@@ -140,7 +141,16 @@ function checkRef(name: string, ref: SnapshotRef): void {
   }
 }
 
+/**
+ * A rollback to files with a column that was converted since takes the schema of then along, as
+ * that of `/v1` does: they have nothing under the column's new id.
+ */
 function setMain(draft: TableDraft, ref: SnapshotRef): void {
+  const snapshot = draft.snapshots.find(ref.snapshotId)
+  if (snapshot !== undefined && draft.mainSnapshotId !== ref.snapshotId) {
+    const currentSchemaId = schemaIdAfterRollback(draft.definition, snapshot.schemaId)
+    if (currentSchemaId !== draft.definition.currentSchemaId) draft.change({ currentSchemaId })
+  }
   draft.mainSnapshotId = ref.snapshotId
   const { type: _type, snapshotId: _snapshotId, ...retention } = ref
   const before = draft.definition.mainRetention ?? {}

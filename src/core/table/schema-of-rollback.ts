@@ -9,6 +9,7 @@ import { getSchema, type TableDefinition } from './table.ts'
  */
 export function schemaIdAfterRollback(definition: TableDefinition, schemaId: number): number {
   const { currentSchemaId } = definition
+  if (schemaId === currentSchemaId) return schemaId
   const [first, last] = [schemaId, currentSchemaId].sort((a, b) => a - b) as [number, number]
   const between = definition.schemas
     .filter((schema) => schema.schemaId >= first && schema.schemaId <= last)
@@ -20,13 +21,11 @@ export function schemaIdAfterRollback(definition: TableDefinition, schemaId: num
 }
 
 function hasConverted(earlier: Schema, later: Schema): boolean {
-  return later.fields.some((field) => {
-    const before = earlier.fields.find(({ id }) => id === field.id) ?? namesake(earlier, field)
-    return before !== undefined && classifyTypeChange(before.type, field.type) === 'rewrite'
+  const byId = new Map(earlier.fields.map((field): [number, Field] => [field.id, field]))
+  // A converted column usually has a new id, but always the same name.
+  const byName = new Map(earlier.fields.map((field): [string, Field] => [field.name, field]))
+  return later.fields.some(({ id, name, type }) => {
+    const before = byId.get(id) ?? byName.get(name)
+    return before !== undefined && classifyTypeChange(before.type, type) === 'rewrite'
   })
-}
-
-/** A converted column usually has a new id, but always the same name. */
-function namesake({ fields }: Schema, { name }: Field): Field | undefined {
-  return fields.find((field) => field.name === name)
 }

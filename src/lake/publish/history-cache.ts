@@ -80,7 +80,9 @@ export class HistoryCache {
     if (state.lastSequenceNumber === 0n) return
     for (const commit of missed) {
       const isKnown = commit.state.version <= state.version
-      if (!isKnown && !history.follow(commit)) return
+      if (isKnown) continue
+      // What the pages did not tell apart is in the history already, and would be there twice.
+      if (!isToldApart(commit, state) || !history.follow(commit)) return
     }
     const known = this.#byTable.get(tableUuid)
     if (known !== undefined && known.version > history.version) return
@@ -103,4 +105,15 @@ export class HistoryCache {
     this.#bytes -= this.#byTable.get(tableUuid)?.bytes ?? 0
     this.#byTable.delete(tableUuid)
   }
+}
+
+/** Whether `readHistory` leaves out what a later commit has added: one without a parent may be old. */
+function isToldApart(
+  { newSnapshots, newLogEntries }: TableCommit,
+  { lastSequenceNumber, lastUpdatedMs }: TableState,
+): boolean {
+  return (
+    newSnapshots.every(({ sequenceNumber }) => sequenceNumber > lastSequenceNumber) &&
+    newLogEntries.every(({ timestampMs }) => timestampMs > lastUpdatedMs)
+  )
 }

@@ -3,6 +3,7 @@ import type { TableKey } from '../../catalog/table-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { endingAdvice } from '../../core/table/file-endings.ts'
+import { schemaIdAfterRollback } from '../../core/table/schema-of-rollback.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotLogEntry } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { currentSchema, getSchema, type TableState } from '../../core/table/table.ts'
@@ -73,15 +74,18 @@ export function isCurrent({ asAtMs, snapshotIdentifier, ref }: SnapshotSelector)
 
 /**
  * The columns that a reading shows: the table's current ones where it moves with the table (now, or
- * a branch), else those of the snapshot, as in Iceberg's own readers.
+ * a branch), else those of the snapshot, as in Iceberg's own readers; those of the snapshot, too,
+ * where a column was converted since, which its files do not have.
  */
 export function schemaOfReading(
   { definition, refs }: TableState,
   selector: SnapshotSelector,
   snapshot: Snapshot | undefined,
 ): Schema {
-  if (movesWithTable(refs, selector) || snapshot === undefined) return currentSchema(definition)
-  return getSchema(definition, snapshot.schemaId)
+  if (isCurrent(selector) || snapshot === undefined) return currentSchema(definition)
+  const { schemaId } = snapshot
+  const isBranch = movesWithTable(refs, selector)
+  return getSchema(definition, isBranch ? schemaIdAfterRollback(definition, schemaId) : schemaId)
 }
 
 function movesWithTable(refs: TableState['refs'], selector: SnapshotSelector): boolean {

@@ -7,7 +7,9 @@ import {
   type SchemaChange,
   sameSchema,
 } from '../../core/schema/schema-evolution.ts'
+import { shown } from '../../core/table/shown-name.ts'
 import { currentSchema, type TableDefinition, type TableState } from '../../core/table/table.ts'
+import { formatTableName } from '../../core/table/table-name.ts'
 import {
   type AliasesById,
   changeAliases,
@@ -47,6 +49,7 @@ export async function evolveTable(
       const evolved = evolve(before.definition, request)
       if (evolved === undefined) return {}
       const { definition, rewrites } = evolved
+      if (rewrites.size > 0) requireNoBranch(before)
       const prepared = rewrites.size === 0 ? undefined : await rewrite.prepare(before, evolved)
       return { definition, ...(prepared !== undefined && { prepared }) }
     }
@@ -72,9 +75,21 @@ async function convertAhead(
     const state = await getTable(deps.catalog, table)
     const evolved = evolve(state.definition, request)
     if (evolved === undefined || evolved.rewrites.size === 0) return
+    requireNoBranch(state)
     const result = await rewrite.convert(state, evolved)
     if (result === undefined || result.converted <= deps.converter.atOnce) return
   }
+}
+
+/** The files of its snapshots would have nothing under the ids of converted columns. */
+function requireNoBranch({ namespace, name, refs }: TableState): void {
+  const branch = Object.entries(refs).find(([, { type }]) => type === 'branch')?.[0]
+  if (branch === undefined) return
+  const table = formatTableName(namespace, name)
+  const rule =
+    `the new type needs files to be written again, and only those of the main branch would be: ` +
+    `make a tag of the branch ${shown(branch)} of ${table}, or drop it, and try again`
+  throw new CatalogError('schema-change-invalid', rule, { facts: { rule, branch: shown(branch) } })
 }
 
 function evolve(definition: TableDefinition, request: EvolveRequest): EvolvedTable | undefined {

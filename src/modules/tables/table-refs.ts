@@ -1,8 +1,9 @@
 import { CatalogError } from '../../core/errors.ts'
 import { withRef } from '../../core/metadata/snapshot-update.ts'
 import type { Keep } from '../../core/replay.ts'
+import { schemaIdAfterRollback } from '../../core/table/schema-of-rollback.ts'
 import { shown } from '../../core/table/shown-name.ts'
-import { MAIN_BRANCH, type SnapshotRef } from '../../core/table/snapshot.ts'
+import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { changeTable } from '../../lake/commit/change-table.ts'
@@ -35,6 +36,7 @@ export function setRef(
         facts: { snapshot: 'latest', refs: [] },
       })
     }
+    requireReadable(state, snapshot, given.type)
     const ref: SnapshotRef = { ...given, snapshotId: snapshot.snapshotId }
     const refs = withRef(state.refs, name, ref)
     return refs === state.refs ? {} : { refs }
@@ -59,6 +61,20 @@ export function dropRef(
 
 export function findRef({ refs }: TableState, name: string): SnapshotRef | undefined {
   return Object.hasOwn(refs, name) ? refs[name] : undefined
+}
+
+/** A branch is read by the table's columns, a tag by those of its snapshot. */
+function requireReadable(
+  { definition }: TableState,
+  { snapshotId, schemaId }: Snapshot,
+  type: SnapshotRef['type'],
+): void {
+  if (type === 'tag') return
+  if (schemaIdAfterRollback(definition, schemaId) === definition.currentSchemaId) return
+  throw invalid(
+    `a column was converted to another type after snapshot ${snapshotId}, so engines would read ` +
+      'nulls on a branch of it: make a tag, or roll the table back to it first',
+  )
 }
 
 function requireFreeName(name: string): void {

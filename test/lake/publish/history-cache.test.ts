@@ -168,6 +168,34 @@ test('commits that come while a history is read are followed, not lost', async (
   expect(items).toHaveLength(4)
 })
 
+test('a snapshot without a parent that comes while a history is read is in it once', async () => {
+  const tableUuid = await newTable()
+  for (let i = 0; i < 3; i++) await append(deps)
+  const state = await deps.catalog.tables.find({ tableUuid })
+  if (state?.currentSnapshot === undefined) throw new Error('the table is gone')
+  // As an engine replaces a table that it read before: its number is not above the last one.
+  const late = { ...state.currentSnapshot, snapshotId: 5n, parentSnapshotId: null }
+  const { snapshots } = deps.catalog
+  async function* read(uuid: string) {
+    yield* snapshots.read(uuid)
+    yield [late]
+  }
+  const catalog = withStore(deps.catalog, 'snapshots', { read })
+  const histories = new HistoryCache(catalog, 1_000_000)
+  const reading = histories.read(state)
+  const next = { ...state, version: state.version + 1, currentSnapshot: late }
+  histories.committed({
+    ...{ expectedVersion: state.version, state: next, newSnapshots: [late], newLogEntries: [] },
+    ...{ addedPaths: [] },
+  })
+  await reading
+  const text = histories.find(next) ?? (await histories.read(next))
+  const items = JSON.parse(`[${Buffer.concat(text?.snapshots ?? []).toString()}]`)
+  const ids = items.map((item: { 'snapshot-id': number }) => item['snapshot-id'])
+  expect(ids).toEqual([...new Set(ids)])
+  expect(ids).toHaveLength(4)
+})
+
 test('histories stay within their bytes', async () => {
   const tableUuid = await newTable()
   for (let i = 0; i < 3; i++) await append(deps)
