@@ -159,14 +159,17 @@ export const LAKE: readonly MutantGroup[] = [
   },
   {
     file: 'src/lake/commit/commit-validation.ts',
-    tests: ['test/lake/commit/commit-validation.test.ts'],
+    tests: [
+      'test/lake/commit/commit-validation.test.ts',
+      'test/modules/iceberg-rest/http/columns-of-removed-schemas.test.ts',
+    ],
     edits: [
       ['change.truncate || change.removedPaths.length > 0', 'change.truncate'],
       ['change.truncate || change.removedPaths.length > 0', 'change.removedPaths.length > 0'],
       [`transaction.isolation === 'overwrite' || `, ''],
       [' || currentSnapshotId === change.baseSnapshotId', ''],
-      ['file.schemaId === schemaId && file.dataFile', 'file.dataFile'],
-      [' && file.dataFile.specId === definition.defaultSpecId', ''],
+      ['readAs?.columns === columns &&', 'readAs !== undefined &&'],
+      [' &&\n    readAs.spec === spec', ''],
       ['!file.hasFieldIds', 'file.hasFieldIds'],
     ],
   },

@@ -88,9 +88,9 @@ export interface StagedFile {
  * that were removed are given again.
  */
 export interface ReadAs {
-  /** Of the current schema and the names by which its columns are found. */
+  /** Stands for the current schema, and the names by which its columns are found. */
   readonly columns: string
-  /** Of the default spec. */
+  /** Stands for the default spec. */
   readonly spec: string
 }
 

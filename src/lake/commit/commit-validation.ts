@@ -86,8 +86,7 @@ async function bringUpToDate(
   files: readonly StagedFile[],
 ): Promise<readonly StagedFile[]> {
   const { columns, spec } = readAsOf(definition)
-  const isCurrent = ({ schemaId, dataFile, readAs }: StagedFile) =>
-    schemaId === definition.currentSchemaId &&
+  const isCurrent = ({ dataFile, readAs }: StagedFile) =>
     dataFile.specId === definition.defaultSpecId &&
     readAs?.columns === columns &&
     readAs.spec === spec

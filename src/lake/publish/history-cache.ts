@@ -107,7 +107,7 @@ export class HistoryCache {
   }
 }
 
-/** Whether `readHistory` leaves out what a later commit has added: one without a parent may be old. */
+/** Whether `readHistory` leaves out what a later commit added: one without a parent may be old. */
 function isToldApart(
   { newSnapshots, newLogEntries }: TableCommit,
   { lastSequenceNumber, lastUpdatedMs }: TableState,

@@ -78,7 +78,7 @@ test('a branch of files from before a conversion reads their values', async () =
   expect(await rowsOf('earlier')).toEqual(['{"n":7.0}'])
 })
 
-test('an engine’s rollback past a conversion takes the schema along, as that of /v1 does', async () => {
+test('an engine’s rollback past a conversion takes the schema along, as in /v1', async () => {
   const before = await make('back')
   await must(post(service, '/v1/tables/back/schemas', WIDENED))
   const { metadata } = await setRef('back', {
