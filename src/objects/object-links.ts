@@ -2,6 +2,8 @@
 export const LINK_SECONDS_MAX = 7 * 24 * 3_600
 
 export interface LinkWish {
+  /** A signature of S3 is for one of them only; one of Google for `GET` is for `HEAD`, too. */
+  readonly method: 'GET' | 'HEAD'
   /** Whole, from 1 to `LINK_SECONDS_MAX`. */
   readonly expiresInSeconds: number
   /** The header that the store answers with, which names the file. */
@@ -40,10 +42,9 @@ export interface ObjectLinks {
   /** Whether objects there may have links; asks no store. */
   canLink(location: string): boolean
   /**
-   * Makes an address that reads the object, and nothing else, until it expires: it is a secret. In
-   * S3 it is for `GET` alone, and `HEAD` is refused. Asks nobody whether there is an object. Throws
-   * `storage-misconfigured` if the credentials cannot sign, and `not-implemented` or
-   * `location-not-allowed` where `canLink` is false.
+   * Makes an address that reads the object, and nothing else, until it expires: it is a secret.
+   * Asks nobody whether there is an object. Throws `storage-misconfigured` if the credentials
+   * cannot sign, and `not-implemented` or `location-not-allowed` where `canLink` is false.
    */
   signedUrl(location: string, wish: LinkWish): Promise<string>
   /**

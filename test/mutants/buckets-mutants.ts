@@ -4,7 +4,7 @@ const LOCATION = ['test/objects/bucket/bucket-location.test.ts']
 const RANGE = ['test/objects/bucket/bucket-range.test.ts']
 const ERRORS = ['test/objects/bucket/store-errors.test.ts']
 const ANSWERED = ['test/objects/bucket/whole-for-range.test.ts']
-const DOWNLOAD = ['test/objects/gcs/gcs-download.test.ts']
+const GCS_HTTP = ['test/objects/gcs/gcs-http.test.ts']
 const STALLED = ['test/objects/bucket/stalled-readers.test.ts']
 const PAGES = ['test/objects/bucket/canned-pages.test.ts']
 const S3_STORE = ['test/objects/s3/s3-store.test.ts']
@@ -46,6 +46,27 @@ export const BUCKETS: readonly MutantGroup[] = [
     tests: S3_STORE,
     named: 'weed',
     edits: [[`folderKey === '' ? '' : \`\${folderKey}/\``, 'folderKey']],
+  },
+  {
+    file: 'src/objects/bucket/bucket-store.ts',
+    tests: GCS_FAULTS,
+    named: 'a move',
+    edits: [
+      [`found.mark === mark ? 'moved' : 'already-exists'`, `'moved'`],
+      [`found.mark === mark ? 'moved' : 'already-exists'`, `'already-exists'`],
+      ['    if (isRenamed) this.#canRename = false\n', ''],
+      ['this.#canRename && isNear &&', 'this.#canRename &&'],
+    ],
+  },
+  {
+    file: 'src/objects/gcs/gcs-account.ts',
+    tests: GCS_FAULTS,
+    edits: [
+      ['ifGenerationMatch: 0, ifSourceGenerationMatch: generation', 'ifGenerationMatch: 0'],
+      ['ifGenerationMatch: 0, ifSourceGenerationMatch', 'ifSourceGenerationMatch'],
+      ['ifGenerationMatch: 0, sourceGeneration: generation', 'ifGenerationMatch: 0'],
+      ['ifGenerationMatch: 0, sourceGeneration', 'sourceGeneration'],
+    ],
   },
   {
     file: 'src/objects/bucket/watched-upload.ts',
@@ -162,7 +183,7 @@ export const BUCKETS: readonly MutantGroup[] = [
         'if (!isSettled) throw bucketError(error, fault, location)',
         'if (fault === undefined) throw error',
       ],
-      [`    if (outcome === 'already-exists') return outcome\n    await this`, '    await this'],
+      [`    if (outcome === 'already-exists') return outcome\n    // Then`, '    // Then'],
       [` || fault === 'upload-gone'`, ''],
       [`found.mark === mark ? 'written' : 'already-exists'`, `'already-exists' as const`],
       [`found.mark === mark ? 'written' : 'already-exists'`, `'written' as const`],
@@ -211,8 +232,12 @@ export const BUCKETS: readonly MutantGroup[] = [
         '    metadata: { metadata',
       ],
       [`totalBytes(contentRange) ?? Number`, 'Number'],
-      ['encodeURIComponent(key)', 'key'],
     ],
+  },
+  {
+    file: 'src/objects/gcs/gcs-account.ts',
+    tests: GCS_STORE,
+    edits: [['encodeURIComponent(key)', 'key']],
   },
   {
     file: 'src/objects/gcs/gcs-client.ts',
@@ -220,8 +245,8 @@ export const BUCKETS: readonly MutantGroup[] = [
     edits: [
       [', preconditionOpts: { ifGenerationMatch: 0 } },', ' },'],
       ['    metadata: { metadata: { [MARK]: mark } },\n', ''],
-      [`if (version !== undefined) url.searchParams.set('generation', version)`, ''],
-      ['if (version !== undefined) await this.#requireVersion(place, version)', ''],
+      ['const query = { generation: version }', 'const query = {}'],
+      ['if (version !== undefined) await this.#requireVersion(place, version, signal)', ''],
     ],
   },
   {
@@ -284,22 +309,25 @@ export const BUCKETS: readonly MutantGroup[] = [
     ],
   },
   {
-    file: 'src/objects/gcs/gcs-download.ts',
-    tests: DOWNLOAD,
+    file: 'src/objects/gcs/gcs-http.ts',
+    tests: GCS_HTTP,
     edits: [
       ['signal.throwIfAborted()', ''],
-      ['addAbortSignal(options.signal, response)', 'response'],
+      ['startOf(addAbortSignal(request.signal, response))', 'startOf(response)'],
     ],
   },
   {
     file: 'src/objects/gcs/gcs-client.ts',
     tests: GCS_CREDENTIALS,
     edits: [
-      ['fileOf(this.#reader, place).getMetadata', 'fileOf(this.#writer, place).getMetadata'],
-      ['this.#reader.bucket(bucket)', 'this.#writer.bucket(bucket)'],
-      ['this.#reader.authClient', 'this.#writer.authClient'],
-      ['fileOf(this.#uploader, place)', 'fileOf(this.#reader, place)'],
-      ['fileOf(this.#writer, place).delete', 'fileOf(this.#reader, place).delete'],
+      ['this.#reader.head', 'this.#writer.head'],
+      ['this.#reader.list', 'this.#writer.list'],
+      ['await this.#reader\n      .open', 'await this.#writer\n      .open'],
+      ['keyFile: writeKeyFile, maxRetries', 'keyFile: readKeyFile, maxRetries'],
+      ['this.#writer.create', 'this.#reader.create'],
+      ['this.#writer.copy', 'this.#reader.copy'],
+      ['this.#writer.move', 'this.#reader.move'],
+      ['this.#writer.delete', 'this.#reader.delete'],
     ],
   },
   {

@@ -20,6 +20,7 @@ export interface OpenedLinks {
 }
 
 const WISH = {
+  method: 'GET' as const,
   expiresInSeconds: 60,
   contentDisposition: `attachment; filename="a b.csv"; filename*=UTF-8''%C3%A4.csv`,
   contentType: 'text/csv; charset=utf-8',
@@ -69,6 +70,20 @@ export function describeObjectLinks(
       expect(got.headers.get('content-type')).toBe(WISH.contentType)
       const part = await fetch(url, { headers: { range: 'bytes=2-4' } })
       expect([part.status, await part.text()]).toEqual([206, '234'])
+    })
+
+    test('one for HEAD tells what its object is like, and does no more', async () => {
+      await put('a', bytesOf('0123456789'))
+      const url = await links.signedUrl(`${root}/a`, { ...WISH, method: 'HEAD' })
+      const { status, headers } = await fetch(url, { method: 'HEAD' })
+      expect([status, headers.get('content-length')]).toEqual([200, '10'])
+      for (const method of ['PUT', 'POST', 'DELETE']) {
+        const refused = await fetch(url, { method })
+        expect([method, [403, 405].includes(refused.status)]).toEqual([method, true])
+      }
+      const other = new URL(url)
+      other.pathname = other.pathname.replace(/a$/, 'b')
+      expect((await fetch(other, { method: 'HEAD' })).status).toBe(403)
     })
 
     test('one serves nothing but reading that object', async () => {

@@ -123,6 +123,15 @@ export interface BucketClient {
   ): Promise<void>
   /** Long objects, in parts where a request copies no more; tried again by the library. */
   copyLong(from: BucketPlace, to: BucketPlace, copied: LongCopy): Promise<void>
+  /**
+   * Renames that version within its bucket, to a name that has no object; it keeps its mark. Stores
+   * without renaming have none.
+   */
+  move?(
+    from: BucketPlace,
+    to: BucketPlace,
+    attempt: Attempt & { readonly version: string },
+  ): Promise<void>
   /** Only that version, if given. */
   delete(
     place: BucketPlace,

@@ -11,7 +11,7 @@ import type {
 } from '../object-store.ts'
 import { keepingErrors, SourceError } from '../source-error.ts'
 import { isNotFound, isReplaced, replacedFile, tooLarge } from '../store-errors.ts'
-import type { BucketClient, StoreFault, UploadsPage } from './bucket-client.ts'
+import type { BucketClient, ObjectState, StoreFault, UploadsPage } from './bucket-client.ts'
 import { bucketError } from './bucket-error.ts'
 import {
   type BucketLocations,
@@ -56,11 +56,13 @@ export class BucketStore implements ObjectStore {
   readonly #writable: BucketRoots
   readonly #requests: BucketRequests
   readonly #options: BucketStoreOptions
+  #canRename: boolean
 
   constructor(options: BucketStoreOptions) {
     const { client, locations, writableRoots, readableRoots } = options
     this.#client = client
     this.#options = options
+    this.#canRename = client.move !== undefined
     this.#readable = new BucketRoots('read', locations, [...writableRoots, ...readableRoots])
     this.#writable = new BucketRoots('write', locations, writableRoots)
     this.#requests = new BucketRequests(client)
@@ -217,11 +219,14 @@ export class BucketStore implements ObjectStore {
     const source = this.#writable.placeOfObject(from)
     const target = this.#writable.placeOfObject(to)
     // Not every store knows conditional copies.
-    const [{ version, sizeBytes }, taken] = await Promise.all([
-      this.#requests.head(source, from),
-      this.find(to),
-    ])
+    const [state, taken] = await Promise.all([this.#requests.head(source, from), this.find(to)])
     if (taken !== undefined) return 'already-exists'
+    const { version, sizeBytes, mark: sourceMark } = state
+    const isNear = source.bucket === target.bucket
+    // Without a mark nobody could tell afterwards what was renamed.
+    const isRenamed = this.#canRename && isNear && sourceMark !== undefined
+    const renamed = isRenamed ? await this.#rename(source, target, { ...state, to }) : undefined
+    if (renamed !== undefined) return renamed
     const written = { place: target, location: to, from, missing: 'missing' as const }
     const partBytesMax = this.#options.copyBytesMax ?? COPY_BYTES_MAX
     const outcome = await this.#put(written, async (mark) => {
@@ -235,8 +240,34 @@ export class BucketStore implements ObjectStore {
       }
     })
     if (outcome === 'already-exists') return outcome
+    // Then the store does not know how to rename, or the account may not.
+    if (isRenamed) this.#canRename = false
     await this.delete(from, { version })
     return 'moved'
+  }
+
+  /** `undefined` where the object has to be copied, or where copying tells what is wrong. */
+  async #rename(
+    source: BucketPlace,
+    target: BucketPlace,
+    { version, mark, to }: ObjectState & { readonly to: string },
+  ): Promise<'moved' | 'already-exists' | undefined> {
+    try {
+      await this.#requests.askPlainly(async (signal) => {
+        await this.#client.move?.(source, target, { signal, version })
+      })
+      return 'moved'
+    } catch (error) {
+      const fault = this.#requests.explain(error)
+      if (fault === 'busy') throw bucketError(error, fault, to)
+      const found = await this.#requests.head(target, to).catch((missing: unknown) => {
+        if (isNotFound(missing)) return undefined
+        throw missing
+      })
+      // An earlier try may have renamed it, and its answer may have been lost.
+      if (found !== undefined) return found.mark === mark ? 'moved' : 'already-exists'
+      return undefined
+    }
   }
 
   async delete(location: string, { version }: Expected = {}): Promise<void> {

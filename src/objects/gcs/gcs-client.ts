@@ -7,7 +7,6 @@ import {
   type ListedPage,
   type LongCopy,
   MARK,
-  type Marked,
   type MarkedAttempt,
   type ObjectBody,
   type ObjectState,
@@ -16,60 +15,54 @@ import {
 } from '../bucket/bucket-client.ts'
 import type { BucketPlace } from '../bucket/bucket-location.ts'
 import { type ByteRange, rangeHeader, requireRange, totalBytes } from '../bucket/bucket-range.ts'
+import { GcsAccount } from './gcs-account.ts'
 import { connectGcs, fileOf, type GcsOptions, gcsStateOf } from './gcs-connection.ts'
-import { GcsDownloads } from './gcs-download.ts'
 import { explainGcsError, OTHER_CHECKSUM } from './gcs-error.ts'
+import { GcsHttp } from './gcs-http.ts'
 
 /** Kept in memory until the store has it; a multiple of 256 KiB. */
 const PART_BYTES = 16 * 1024 * 1024
 const PART_TRIES = 5
 const PAGE_OBJECTS = 1_000
+const LOOK_MS_MAX = 15_000
 const PRECONDITION_FAILED = 412
 const CRC32C_HASH = /crc32c=([^,]+)/
 
-interface Copy extends Marked {
-  readonly from: BucketPlace
-  readonly to: BucketPlace
-  /** The generation of the source. */
-  readonly version: string
-}
-
-/** Google Cloud Storage by its own library. */
+/**
+ * Google Cloud Storage: uploads in parts and long copies by its own library, which tries each part
+ * again; what is one request by its JSON API, since the library ends none.
+ */
 export class GcsBucketClient implements BucketClient {
-  readonly #reader: Storage
-  readonly #writer: Storage
-  /** Tries parts of uploads again by itself. */
+  readonly #http = new GcsHttp()
+  readonly #reader: GcsAccount
+  readonly #writer: GcsAccount
   readonly #uploader: Storage
-  readonly #downloads = new GcsDownloads()
-  readonly #sendsTokens: boolean
 
-  constructor({ readKeyFile, writeKeyFile, ...place }: GcsOptions) {
-    this.#sendsTokens = place.endpoint === undefined || place.sendsTokens === true
-    this.#reader = connectGcs({ ...place, keyFile: readKeyFile, maxRetries: 0 })
-    this.#writer = connectGcs({ ...place, keyFile: writeKeyFile, maxRetries: 0 })
+  constructor(options: GcsOptions) {
+    const { readKeyFile, writeKeyFile, ...place } = options
+    this.#reader = new GcsAccount(options, readKeyFile, this.#http)
+    this.#writer = new GcsAccount(options, writeKeyFile, this.#http)
     this.#uploader = connectGcs({ ...place, keyFile: writeKeyFile, maxRetries: PART_TRIES })
   }
 
-  async head(place: BucketPlace): Promise<ObjectState> {
-    const [found] = await fileOf(this.#reader, place).getMetadata()
-    return gcsStateOf(found)
+  async head(place: BucketPlace, attempt: Attempt): Promise<ObjectState> {
+    return gcsStateOf(await this.#reader.head(place, attempt))
   }
 
   async get(
     place: BucketPlace,
     { signal, range, version }: Attempt & { range?: ByteRange; version?: string },
   ): Promise<ObjectBody> {
-    const url = this.#addressOf(place, version)
     const headers = {
-      ...(await this.#authorization(url)),
       ...(range !== undefined && { range: rangeHeader(range) }),
       // Or the store decompresses what its writer has told to be gzip: other bytes, without ranges.
       'accept-encoding': 'gzip',
     }
-    const response = await this.#downloads
-      .get(url, { headers, signal })
+    const query = { generation: version }
+    const response = await this.#reader
+      .open(place, { query, headers, signal })
       .catch(async (error: unknown) => {
-        if (version !== undefined) await this.#requireVersion(place, version)
+        if (version !== undefined) await this.#requireVersion(place, version, signal)
         throw error
       })
     const told = response.headers as Readonly<Record<string, string | undefined>>
@@ -91,23 +84,9 @@ export class GcsBucketClient implements BucketClient {
     }
   }
 
-  #addressOf({ bucket, key }: BucketPlace, version: string | undefined): URL {
-    const url = new URL(`${this.#reader.apiEndpoint}/storage/v1/b/${bucket}/o/`)
-    url.pathname += encodeURIComponent(key)
-    url.searchParams.set('alt', 'media')
-    if (version !== undefined) url.searchParams.set('generation', version)
-    return url
-  }
-
-  /** An emulator asks for none. */
-  async #authorization(url: URL): Promise<Record<string, string>> {
-    if (!this.#sendsTokens) return {}
-    return this.#reader.authClient.getRequestHeaders(url.href)
-  }
-
   /** Asked for by its generation, an object that was replaced is not there. */
-  async #requireVersion(place: BucketPlace, version: string): Promise<void> {
-    const found = await this.head(place).catch(() => undefined)
+  async #requireVersion(place: BucketPlace, version: string, signal: AbortSignal): Promise<void> {
+    const found = await this.head(place, { signal }).catch(() => undefined)
     if (found === undefined || found.version === version) return
     throw Object.assign(new Error('the object was replaced'), { code: PRECONDITION_FAILED })
   }
@@ -115,22 +94,16 @@ export class GcsBucketClient implements BucketClient {
   async list(
     bucket: string,
     prefix: string,
-    { page }: Attempt & { page?: string },
+    { page, ...attempt }: Attempt & { page?: string },
   ): Promise<ListedPage> {
-    const [files, , answer] = await this.#reader.bucket(bucket).getFiles({
-      ...{ prefix, maxResults: PAGE_OBJECTS, autoPaginate: false },
-      ...(page !== undefined && { pageToken: page }),
-    })
-    const objects = files.map(({ name, metadata }) => ({ key: name, ...gcsStateOf(metadata) }))
-    const { nextPageToken } = answer as { readonly nextPageToken?: string }
+    const query = { prefix, maxResults: PAGE_OBJECTS, pageToken: page }
+    const { items = [], nextPageToken } = await this.#reader.list(bucket, query, attempt)
+    const objects = items.map((item) => ({ key: item.name, ...gcsStateOf(item) }))
     return { objects, next: nextPageToken }
   }
 
-  async put(place: BucketPlace, bytes: Uint8Array, { mark }: MarkedAttempt): Promise<void> {
-    await fileOf(this.#writer, place).save(Buffer.from(bytes), {
-      ...created(mark),
-      resumable: false,
-    })
+  put(place: BucketPlace, bytes: Uint8Array, attempt: MarkedAttempt): Promise<void> {
+    return this.#writer.create(place, bytes, attempt)
   }
 
   async putStream(
@@ -145,34 +118,52 @@ export class GcsBucketClient implements BucketClient {
     await pipeline(Readable.from(chunks, { objectMode: false }), upload, { signal })
   }
 
-  copy(
+  async copy(
     from: BucketPlace,
     to: BucketPlace,
-    { mark, version }: MarkedAttempt & { version: string },
+    { version, ...attempt }: MarkedAttempt & { version: string },
   ): Promise<void> {
-    return this.#copyBy(this.#writer, { from, to, mark, version })
+    try {
+      await this.#writer.copy(from, to, { ...attempt, generation: version })
+    } catch (error) {
+      await this.#requireSource(error, { from, version, signal: attempt.signal })
+      throw error
+    }
   }
 
   /** The library goes on until all of it is copied. */
-  copyLong(from: BucketPlace, to: BucketPlace, { mark, version }: LongCopy): Promise<void> {
-    return this.#copyBy(this.#uploader, { from, to, mark, version })
-  }
-
-  async #copyBy(storage: Storage, { from, to, mark, version }: Copy): Promise<void> {
+  async copyLong(from: BucketPlace, to: BucketPlace, { mark, version }: LongCopy): Promise<void> {
+    const storage = this.#uploader
     const source = storage.bucket(from.bucket).file(from.key, { generation: version })
     try {
       await source.copy(fileOf(storage, to), {
         ...{ metadata: { [MARK]: mark }, preconditionOpts: { ifGenerationMatch: 0 } },
       })
     } catch (error) {
-      if (explainGcsError(error) === 'missing') await this.#requireVersion(from, version)
+      const signal = AbortSignal.timeout(LOOK_MS_MAX)
+      await this.#requireSource(error, { from, version, signal })
       throw error
     }
   }
 
-  async delete(place: BucketPlace, { version }: Attempt & { version?: string }): Promise<void> {
-    const precondition = version === undefined ? {} : { ifGenerationMatch: version }
-    await fileOf(this.#writer, place).delete(precondition)
+  async #requireSource(
+    error: unknown,
+    { from, version, signal }: Attempt & { from: BucketPlace; version: string },
+  ): Promise<void> {
+    if (explainGcsError(error) === 'missing') await this.#requireVersion(from, version, signal)
+  }
+
+  /** The library's own way to move has no condition on the source. */
+  move(
+    from: BucketPlace,
+    { key }: BucketPlace,
+    { version, signal }: Attempt & { version: string },
+  ): Promise<void> {
+    return this.#writer.move(from, key, { generation: version, signal })
+  }
+
+  delete(place: BucketPlace, { version, signal }: Attempt & { version?: string }): Promise<void> {
+    return this.#writer.delete(place, { generation: version, signal })
   }
 
   /** The store gives them up by itself, after a week. */
@@ -189,7 +180,7 @@ export class GcsBucketClient implements BucketClient {
   }
 
   close(): void {
-    this.#downloads.close()
+    this.#http.close()
   }
 }
 

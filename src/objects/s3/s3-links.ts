@@ -3,6 +3,7 @@ import {
   type CompletedPart,
   DeleteObjectCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
@@ -62,11 +63,13 @@ class S3LinkClient implements LinkClient {
   }
 
   sign({ bucket, key }: BucketPlace, wish: LinkWish): Promise<string> {
-    const command = new GetObjectCommand({
+    const asked = {
       ...{ Bucket: bucket, Key: key },
       ResponseContentDisposition: wish.contentDisposition,
       ResponseContentType: wish.contentType,
-    })
+    }
+    const command =
+      wish.method === 'HEAD' ? new HeadObjectCommand(asked) : new GetObjectCommand(asked)
     return getSignedUrl(this.#signer, command, { expiresIn: wish.expiresInSeconds })
   }
 

@@ -1,7 +1,12 @@
 import { BucketLinks, type LinkClient } from '../../../src/objects/bucket/bucket-links.ts'
 import { BucketLocations } from '../../../src/objects/bucket/bucket-location.ts'
 
-const wish = { expiresInSeconds: 60, contentDisposition: 'inline', contentType: 'text/csv' }
+const wish = {
+  method: 'GET' as const,
+  expiresInSeconds: 60,
+  contentDisposition: 'inline',
+  contentType: 'text/csv',
+}
 
 /** A signer that has no answer for so many requests: real ones cannot be told to have none. */
 function linksOf(failures: number) {

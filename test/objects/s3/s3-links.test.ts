@@ -7,6 +7,8 @@ import { openFaultyFront } from '../stores/faulty-front.ts'
 import { type S3Server, startS3 } from '../stores/s3-server.ts'
 import { whyNoStore } from '../stores/store-program.ts'
 
+const WISH = { method: 'GET', expiresInSeconds: 60, contentDisposition: 'inline' } as const
+
 for (const name of ['weed', 'versitygw'] as const) {
   const why = whyNoStore(name)
   const describeHere = why === undefined ? describe : describe.skip
@@ -54,7 +56,7 @@ for (const name of ['weed', 'versitygw'] as const) {
       )
       const { accessKeyId: reader } = server.readCredentials
       const { accessKeyId: writer } = server.writeCredentials
-      const wish = { expiresInSeconds: 60, contentDisposition: 'inline', contentType: 'text/css' }
+      const wish = { ...WISH, contentType: 'text/css' }
       const url = new URL(await links.signedUrl(`${root}/a`, wish))
       expect(front.seen).toEqual([])
       expect(url.searchParams.get('X-Amz-Credential')).toMatch(new RegExp(`^${writer}/`))
@@ -82,7 +84,7 @@ for (const name of ['weed', 'versitygw'] as const) {
         ...{ endpoint: 'http://store.internal:9000', forcePathStyle: true },
         ...{ readCredentials: undefined, writeCredentials, publicEndpoint: server.endpoint },
       })
-      const wish = { expiresInSeconds: 60, contentDisposition: 'inline', contentType: 'text/css' }
+      const wish = { ...WISH, contentType: 'text/css' }
       const url = await links.signedUrl(`s3://${server.bucket}/a`, wish)
       expect(new URL(url).origin).toBe(server.endpoint)
       expect((await fetch(url)).status).toBe(404)

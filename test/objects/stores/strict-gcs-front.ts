@@ -14,10 +14,11 @@ export interface StrictGcsFront {
 
 /**
  * What Google Cloud Storage checks and its stand-in does not: signatures of links and their life,
- * and the generations that writes expect (`ifGenerationMatch` of put, copy, compose and delete, and
- * of each source of a copy or a compose). Of the writes of one object only one is under way at a
- * time, so no two of them see the same generation. With `rights`, each other request needs a token
- * of an account that may do it. Faults of the network are those of `faulty-front.ts`.
+ * and the generations that writes expect (`ifGenerationMatch` of put, copy, compose, move and
+ * delete, and of each source of a copy, a compose or a move). Of the writes of one object only one
+ * is under way at a time, so no two of them see the same generation. With `rights`, each other
+ * request needs a token of an account that may do it. Faults of the network are those of
+ * `faulty-front.ts`.
  */
 export async function openStrictGcsFront(
   store: string,
@@ -90,13 +91,40 @@ async function answer(exchange: Exchange, rules: Rules): Promise<void> {
   const body = method === 'GET' || method === 'HEAD' ? undefined : await bodyOf(incoming)
   const wish = wishOf(exchange)
   if (wish === undefined) return pass(exchange, body)
-  const before = turns.get(wish.object)
-  const work = (before ?? Promise.resolve()).then(() => write(exchange, wish, body))
-  turns.set(
-    wish.object,
-    work.catch(() => undefined),
+  // What is renamed is written as well.
+  const moved = movedOf(exchange)
+  const objects = moved === undefined ? [wish.object] : [moved, wish.object]
+  const work = Promise.all(objects.map((object) => turns.get(object))).then(() =>
+    moved === undefined ? write(exchange, wish, body) : move(exchange, wish, moved),
   )
+  const over = work.catch(() => undefined)
+  for (const object of objects) turns.set(object, over)
   await work
+}
+
+/** The object that a request renames. */
+function movedOf({ incoming }: Exchange): string | undefined {
+  const { pathname } = new URL(incoming.url ?? '/', 'http://store')
+  const [, bucket, key] = /\/b\/([^/]+)\/o\/([^/]+)\/moveTo\/o\/[^/]+$/.exec(pathname) ?? []
+  return key === undefined ? undefined : `${bucket}/o/${key}`
+}
+
+/** The stand-in knows no renaming: for whoever asks by the front, copy and delete are one. */
+async function move(exchange: Exchange, wish: Wish, moved: string): Promise<void> {
+  const { store, incoming, response } = exchange
+  const { searchParams } = new URL(incoming.url ?? '/', 'http://store')
+  const source = await generationOf(store, moved)
+  if (source === '0') return refuse(response, 404, `there is no ${moved}`)
+  const wished = searchParams.get('ifSourceGenerationMatch') ?? source
+  const isThere = wish.generation ?? (await generationOf(store, wish.object))
+  if (wished !== source || isThere !== (await generationOf(store, wish.object))) {
+    return refuse(response, 412, `${moved} or ${wish.object} has another generation`)
+  }
+  const from = `${store}/storage/v1/b/${moved}`
+  const copied = await fetch(`${from}/rewriteTo/b/${wish.object}`, { method: 'POST' })
+  const { resource } = (await copied.json()) as { readonly resource: unknown }
+  await fetch(from, { method: 'DELETE' })
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(resource))
 }
 
 /** What a request writes; `undefined` if it writes nothing yet. */
@@ -118,6 +146,8 @@ function wishOf({ incoming, uploads }: Exchange): Wish | undefined {
   if (method === 'DELETE') return { object: objectIn(bucket, rest), generation }
   const composed = /^([^/]+)\/compose$/.exec(rest)?.[1]
   if (composed !== undefined) return { object: objectIn(bucket, composed), generation }
+  const renamed = /^[^/]+\/moveTo\/o\/([^/]+)$/.exec(rest)?.[1]
+  if (renamed !== undefined) return { object: objectIn(bucket, renamed), generation }
   const [, to, key] = /^[^/]+\/(?:rewriteTo|copyTo)\/b\/([^/]+)\/o\/([^/]+)$/.exec(rest) ?? []
   if (to === undefined || key === undefined) return undefined
   return { object: objectIn(to, key), generation }

@@ -21,7 +21,7 @@ import {
   pinnedPath,
 } from './dump-resource.ts'
 import { answerAccepted } from './dump-status.ts'
-import { isLinkWanted, joinSoon, linkReply, requireLinks } from './link-answer.ts'
+import { headLinkReply, isLinkWanted, joinSoon, linkReply, requireLinks } from './link-answer.ts'
 import {
   forgetIfVanished,
   notReady,
@@ -110,6 +110,8 @@ async function answerHead(
     leftMs === undefined
       ? await dumps.find(resource.target)
       : await waitForIndex(await openDump(service, call, resource.target), leftMs, call.closed)
+  const link = index && (await headLinkReply(service, resource, index))
+  if (link !== undefined) return link
   const told = index === undefined ? fileHeaders(resource) : wholeHeaders(resource, index)
   // Readers by ranges take another tag, as the store's is, for another file.
   const { ETag: _, ...untagged } = told

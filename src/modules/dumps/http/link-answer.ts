@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { CatalogError } from '../../../core/errors.ts'
 import { contentDisposition, reprDigest } from '../../../http/http-fields.ts'
 import type { Reply } from '../../../http/reply.ts'
+import type { LinkWish } from '../../../objects/object-links.ts'
 import { fileNameOf } from '../dump-key.ts'
 import type { DumpIndex } from '../format/dump-index.ts'
 import type { LinkedDump } from '../link/dump-links.ts'
@@ -50,12 +51,29 @@ export async function linkReply(
     await service.links.requireRoom(dump)
     const location = await findOrJoin(service, call, resource, { ...dump, leftMs })
     if (location === undefined) return undefined
-    return await replyTo(service, resource, { ...dump, location })
+    return await replyTo(service, resource, { ...dump, location, method: 'GET' })
   } catch (error) {
     if (resource.redirect === 'always') throw error
     call.request.log.warn({ err: error }, 'a dump has no link; it is sent by the service')
     return undefined
   }
+}
+
+/**
+ * The same for HEAD, for which S3 needs a link of its own: for those who ask for links in any case,
+ * if the dump is one object there. Nothing is begun for it.
+ */
+export async function headLinkReply(
+  service: DumpService,
+  resource: DumpResource,
+  index: DumpIndex,
+): Promise<Reply | undefined> {
+  if (resource.redirect !== 'always') return undefined
+  const dump = { target: resource.target, index }
+  await service.links.requireRoom(dump)
+  const location = await service.links.find(dump)
+  if (location === undefined) return undefined
+  return replyTo(service, resource, { ...dump, location, method: 'HEAD' })
 }
 
 /** Makes a dump one object once it is made, for those who ask for it later. */
@@ -143,11 +161,15 @@ async function within<T>(work: Promise<T> | undefined, waitMs: number): Promise<
 async function replyTo(
   { links }: DumpService,
   resource: DumpResource,
-  { location, ...dump }: LinkedDump & { readonly location: string },
+  {
+    location,
+    method,
+    ...dump
+  }: LinkedDump & { readonly location: string; readonly method: LinkWish['method'] },
 ): Promise<Reply> {
   const { target, isMoving, asked } = resource
   const as = contentDisposition(fileNameOf(target))
-  const { url, expiresInSeconds } = await links.linkTo(location, dump, as)
+  const { url, expiresInSeconds } = await links.linkTo(location, dump, { as, method })
   const keptSeconds = Math.min(Math.floor(expiresInSeconds / 2), KEPT_SECONDS_MAX)
   const isSame = !isMoving && asked !== undefined
   return {

@@ -4,7 +4,7 @@ import { CatalogError } from '../../../core/errors.ts'
 import { deleteUnchanged } from '../../../lake/file/delete-unchanged.ts'
 import { newClosing } from '../../../lake/jobs/closing.ts'
 import { Lease } from '../../../lake/jobs/lease.ts'
-import type { ObjectLinks } from '../../../objects/object-links.ts'
+import type { LinkWish, ObjectLinks } from '../../../objects/object-links.ts'
 import type { DumpDependencies } from '../dump-dependencies.ts'
 import { readPieces } from '../dump-digest.ts'
 import {
@@ -127,7 +127,11 @@ export class DumpLinks {
   }
 
   /** A link to what `find` has found; the dump is kept until it expires. */
-  async linkTo(location: string, { target, index }: LinkedDump, as: string): Promise<DumpLink> {
+  async linkTo(
+    location: string,
+    { target, index }: LinkedDump,
+    { as, method }: { readonly as: string; readonly method: LinkWish['method'] },
+  ): Promise<DumpLink> {
     const { links, objects } = this.#deps
     const expiresInSeconds = this.#expiresInSeconds
     const mark = this.#markOf(target)
@@ -138,8 +142,9 @@ export class DumpLinks {
       await objects.putIfAbsent(mark, new Uint8Array())
       this.#marked.set(mark, true)
     }
-    const wish = { expiresInSeconds, contentDisposition: as, contentType: mediaTypeOf(index) }
-    return { url: await links.signedUrl(location, wish), expiresInSeconds }
+    const asFile = { contentDisposition: as, contentType: mediaTypeOf(index) }
+    const url = await links.signedUrl(location, { method, expiresInSeconds, ...asFile })
+    return { url, expiresInSeconds }
   }
 
   async close(): Promise<void> {

@@ -91,6 +91,14 @@ for (const { name, why } of storesHere()) {
       expect([head.status, head.headers['content-length']]).toEqual([200, `${whole.length}`])
       // DuckDB compares it with that of each range, which is the store's.
       expect(head.headers.etag).toBeUndefined()
+      // The signature of a link is for one method in S3.
+      const always = await download(address('&redirect=always'), { method: 'HEAD' })
+      expect([always.status, always.headers['repr-digest']]).toEqual([
+        302,
+        head.headers['repr-digest'],
+      ])
+      const there = await download(always.headers.location ?? '', { method: 'HEAD' })
+      expect([there.status, there.headers['content-length']]).toEqual([200, `${whole.length}`])
       const own = await download(address('&redirect=never'), { method: 'HEAD' })
       expect(own.headers.etag).toMatch(/^"/)
       const { headers } = await linked(address())

@@ -1,17 +1,17 @@
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { GcsDownloads } from '../../../src/objects/gcs/gcs-download.ts'
+import { GcsHttp } from '../../../src/objects/gcs/gcs-http.ts'
 
 /** A real store ends its answers, so this one does not. */
 let server: Server
 let answers: ServerResponse[]
-let downloads: GcsDownloads
+let http: GcsHttp
 let url: URL
 
 beforeEach(async () => {
   answers = []
-  downloads = new GcsDownloads()
+  http = new GcsHttp()
   server = createServer((_request, response) => {
     answers.push(response)
     response.writeHead(503).write('busy, becau')
@@ -22,20 +22,20 @@ beforeEach(async () => {
 })
 
 afterEach(() => {
-  downloads.close()
+  http.close()
   server.closeAllConnections()
   server.close()
 })
 
 test('nothing is sent once the time is over, as after a token that took too long', async () => {
-  const late = downloads.get(url, { headers: {}, signal: AbortSignal.abort(new Error('late')) })
+  const late = http.open(url, { headers: {}, signal: AbortSignal.abort(new Error('late')) })
   await expect(late).rejects.toThrow('late')
   expect(answers).toEqual([])
 })
 
 test('a refusal that never ends keeps no connection beyond its time', async () => {
   const stop = new AbortController()
-  const refused = downloads.get(url, { headers: {}, signal: stop.signal })
+  const refused = http.open(url, { headers: {}, signal: stop.signal })
   refused.catch(() => undefined)
   await once(server, 'request')
   const closed = once(answers[0] as ServerResponse, 'close')
