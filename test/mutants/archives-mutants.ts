@@ -73,11 +73,11 @@ export const OWN_TABLES: readonly MutantGroup[] = [
 /** Bugs by which a pause would not hold, or not end. */
 export const PAUSES: readonly MutantGroup[] = [
   {
-    file: 'src/modules/exports/export-files.ts',
+    file: 'src/modules/exports/export-pauses.ts',
     tests: PAUSE,
     edits: [
       ['    if (!paused.has(task)) return\n', ''],
-      ['    await this.#objects.delete(`${folder}/${task}.json`)\n', ''],
+      ['    await this.#objects.delete(`${this.#folder}/${task}.json`)\n', ''],
       [
         'resumedAtMs.set(task, Math.max(Number(atMs), resumedAtMs.get(task) ?? 0))',
         'resumedAtMs.set(task, 0)',
@@ -88,8 +88,8 @@ export const PAUSES: readonly MutantGroup[] = [
     file: 'src/modules/exports/http/schedule-routes.ts',
     tests: PAUSE,
     edits: [
-      ['if (isPaused) await files.pause(', 'if (!isPaused) await files.pause('],
-      ['files.resume(task, ambient.nowMs())', 'files.resume(task, 0)'],
+      ['if (isPaused) await files.pauses.begin(', 'if (!isPaused) await files.pauses.begin('],
+      ['files.pauses.end(task, ambient.nowMs())', 'files.pauses.end(task, 0)'],
       ['is_paused: isPaused }', 'is_paused: true }'],
     ],
   },

@@ -10,13 +10,13 @@ import {
   type PlacedFiles,
   Receipt,
 } from './export-note.ts'
+import { ExportPauses, putJson } from './export-pauses.ts'
 import { type NamedFile, readFileName } from './file-name.ts'
 
 /** Room for the columns of the widest table. */
 const NOTE_BYTES_MAX = 4 * 1024 * 1024
 /** No task's name begins with a dot. */
 const UNFINISHED = '.staged'
-const PAUSED = '.paused'
 const READS_AT_ONCE = 16
 const NAMELESS_READ_MAX = 2_000
 
@@ -34,21 +34,16 @@ export interface StagedExport {
   readonly modifiedAtMs: number
 }
 
-/** Whose schedules are left out, and were. */
-export interface Pauses {
-  readonly paused: ReadonlySet<string>
-  /** When the last pause of each task ended. */
-  readonly resumedAtMs: ReadonlyMap<string, number>
-}
-
 /** Archived files of all tasks, and those of runs that have not ended. */
 export class ExportFiles {
   readonly #objects: ObjectStore
   readonly #root: string
+  readonly pauses: ExportPauses
 
   constructor({ objects, warehouse }: ExportPlaces) {
     this.#objects = objects
     this.#root = `${warehouse}/.exports`
+    this.pauses = new ExportPauses(objects, this.#root)
   }
 
   /** Unique to one attempt. */
@@ -190,37 +185,6 @@ export class ExportFiles {
     }
   }
 
-  /** The schedule of the task is left out until it is resumed, by every process. */
-  async pause(task: string, at: string): Promise<void> {
-    await this.#put(`${this.#root}/${PAUSED}/${task}.json`, { task, paused_at: at })
-  }
-
-  /** Notes when, before the pause ends. One that is not paused is left as it is. */
-  async resume(task: string, nowMs: number): Promise<void> {
-    const { paused, resumedAtMs } = await this.readPauses()
-    if (!paused.has(task)) return
-    const folder = `${this.#root}/${PAUSED}`
-    await this.#put(`${folder}/${task}.${nowMs}${RESUMED_ENDING}`, { task })
-    const before = resumedAtMs.get(task)
-    if (before !== undefined && before < nowMs) {
-      await this.#objects.delete(`${folder}/${task}.${before}${RESUMED_ENDING}`)
-    }
-    await this.#objects.delete(`${folder}/${task}.json`)
-  }
-
-  async readPauses(): Promise<Pauses> {
-    const paused = new Set<string>()
-    const resumedAtMs = new Map<string, number>()
-    const folder = `${this.#root}/${PAUSED}`
-    for await (const { location } of this.#objects.list(folder)) {
-      const name = location.slice(folder.length + 1)
-      const [, task, atMs] = RESUMED_NAME.exec(name) ?? []
-      if (task === undefined) paused.add(name.replace(NOTE_ENDING, ''))
-      else resumedAtMs.set(task, Math.max(Number(atMs), resumedAtMs.get(task) ?? 0))
-    }
-    return { paused, resumedAtMs }
-  }
-
   /** Receipts of archived files by the times in their names, the last first. */
   async list(
     task: string,
@@ -353,19 +317,13 @@ export class ExportFiles {
   }
 
   #put(location: string, value: unknown): Promise<'written' | 'already-exists'> {
-    return this.#objects.putIfAbsent(
-      location,
-      new TextEncoder().encode(`${JSON.stringify(value, undefined, 2)}\n`),
-    )
+    return putJson(this.#objects, location, value)
   }
 }
 
 const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,250}$/
 
 const NOTE_ENDING = /\.json$/
-/** Its name has the time, so that one list tells all. */
-const RESUMED_ENDING = '.resumed'
-const RESUMED_NAME = /^([^.]+)\.(\d+)\.resumed$/
 /** What lies beside a staged file: its note, its rows as Parquet, where they were placed. */
 const BESIDE_STAGED = /\.csv\..+$/
 const STAGED_ENDING = '.csv'

@@ -5,7 +5,7 @@ import { mapBounded } from '../../core/bounded.ts'
 import { CodedError } from '../../core/errors.ts'
 import { timeText } from '../../http/common-shapes.ts'
 import type { Task } from '../../lake/jobs/task.ts'
-import type { Pauses } from './export-files.ts'
+import type { Pauses } from './export-pauses.ts'
 import { sourceOf } from './export-run.ts'
 import { overdueSinceMs } from './export-schedule.ts'
 import { EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
@@ -33,7 +33,7 @@ export interface ExportHealth {
 
 /** All tasks, each read once. Throws `exports-unreadable`. */
 export async function readHealth(deps: ExportJobDependencies): Promise<readonly ExportHealth[]> {
-  const pauses = await deps.files.readPauses()
+  const pauses = await deps.files.pauses.read()
   const tasks = (await deps.folder.list()).slice(0, TASKS_MAX)
   const found = await mapBounded(tasks, READS_AT_ONCE, (task) =>
     healthOf(deps, task, pauses).catch((error: unknown) => {

@@ -31,7 +31,7 @@ export function scheduleTask(deps: ExportJobDependencies): Task {
         told = new Map([[ALL, problem]])
       })
       if (names === undefined) return
-      const { paused, resumedAtMs } = await deps.files.readPauses()
+      const { paused, resumedAtMs } = await deps.files.pauses.read()
       const failed = new Map<string, string>()
       for (const name of names) {
         signal.throwIfAborted()

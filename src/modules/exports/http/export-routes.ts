@@ -7,10 +7,10 @@ import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { type Call, defineRoute, type Route, type Tag } from '../../../http/route.ts'
 import type { DumpStreams } from '../../dumps/http/dump-streams.ts'
-import type { DryRuns } from '../dry-runs.ts'
 import { countRows, sourceOf } from '../export-run.ts'
 import { EXPORT_KIND, type ExportJobDependencies } from '../run-job.ts'
 import { askForRun } from './asked-export.ts'
+import type { DryRuns } from './dry-runs.ts'
 import { fileReply, fileToJson, runToJson } from './export-answers.ts'
 import { FOR_SOME_TASKS, namedTasks, permittedTasks } from './export-permission.ts'
 import {
@@ -69,7 +69,7 @@ function taskRoutes(service: ExportService): readonly Route[] {
       const problem = await service.folder.problem()
       if (problem !== null) return jsonReply({ exports: [], problem })
       const names = await permittedTasks(service, call)
-      const { paused } = await service.files.readPauses()
+      const { paused } = await service.files.pauses.read()
       const described = (name: string) => describe(service, name, paused)
       const exports = await mapBounded(names, READS_AT_ONCE, described)
       const misnamed = await misnamedTasks(service, call)
@@ -309,7 +309,7 @@ async function describe(service: ExportService, name: string, paused?: ReadonlyS
     source: task?.source ?? null,
     mode: task?.work.mode ?? null,
     schedule: task?.schedule?.cron ?? null,
-    is_paused: (paused ?? (await files.readPauses()).paused).has(name),
+    is_paused: (paused ?? (await files.pauses.read()).paused).has(name),
     problem,
     last_run: last === undefined ? null : runToJson(last),
   }

@@ -82,8 +82,8 @@ async function change(
   for (const task of tasks) await folder.require(task)
   return mapBounded(tasks, WRITES_AT_ONCE, async (task) => {
     await noteAsked(service, call, { task, asked_for: isPaused ? 'pause' : 'resume' })
-    if (isPaused) await files.pause(task, timeText(ambient.nowMs()))
-    else await files.resume(task, ambient.nowMs())
+    if (isPaused) await files.pauses.begin(task, timeText(ambient.nowMs()))
+    else await files.pauses.end(task, ambient.nowMs())
     return { task, is_paused: isPaused }
   })
 }

@@ -1,7 +1,7 @@
-import { askedGauge, gaugeOf, type Meter } from '../../http/metrics.ts'
-import { type ExportHealth, readHealth } from './export-health.ts'
-import type { ExportJobDependencies } from './run-job.ts'
-import { isUnreadable } from './task-folder.ts'
+import { askedGauge, gaugeOf, type Meter } from '../../../http/metrics.ts'
+import { type ExportHealth, readHealth } from '../export-health.ts'
+import type { ExportJobDependencies } from '../run-job.ts'
+import { isUnreadable } from '../task-folder.ts'
 
 /** What an operator wants to be woken for; a scrape reads each task once. */
 export function exportMeters(deps: ExportJobDependencies): readonly Meter[] {

@@ -1,4 +1,4 @@
-import { CatalogError } from '../../core/errors.ts'
+import { CatalogError } from '../../../core/errors.ts'
 
 /** Counts at once in one process: each has a connection of a source, for up to ten minutes. */
 const COUNTS_MAX = 4
