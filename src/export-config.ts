@@ -8,6 +8,8 @@ export interface ExportConfig {
   readonly exportsFolder: string
   /** `postgres://` URLs by name. */
   readonly exportSources: ReadonlyMap<string, string>
+  /** Absolute path of the folder that files are archived to; to the warehouse without. */
+  readonly exportPath: string | undefined
 }
 
 /** Only before the name of the next source: passwords may have commas. */
@@ -31,9 +33,14 @@ const Sources = z.string().transform((text, context) => {
   return sources
 })
 
+const ArchiveFolder = z
+  .string()
+  .refine((text) => !/^(?!file:\/\/\/)[a-z][a-z0-9]*:/.test(text))
+  .transform((text) => (text === '' ? undefined : resolve(text.replace(/^file:\/\//, ''))))
+
 /**
  * An older service's variables stand for ours where these are not set: `DSL_PATH` for the folder,
- * `DATABASE_URL` for the source of tasks that name none.
+ * `DATABASE_URL` for the source of tasks that name none. `EXPORT_PATH` is its own.
  */
 export function readExports(
   read: Read,
@@ -48,11 +55,18 @@ export function readExports(
     Sources,
   )
   const url = environment['DATABASE_URL'] ?? ''
+  const exportPath = read(
+    'EXPORT_PATH',
+    '',
+    'a folder on this machine like /srv/archive; archives go to a bucket with the warehouse',
+    ArchiveFolder,
+  )
   const isGiven = sources.size === 0 && POSTGRES_URL.test(url) && URL.canParse(url)
   return {
     exportsFolder: resolve(
       environment['MORAINE_EXPORTS'] || environment['DSL_PATH'] || `${home}/exports`,
     ),
+    exportPath,
     exportSources: isGiven ? new Map([['default', url]]) : sources,
   }
 }

@@ -149,12 +149,34 @@ export async function requireWritableLocations(config: Config): Promise<void> {
       throw error instanceof ConfigError ? error : unusable(setting, error, advice)
     }
     const real = await realpath(path)
-    const isIn = (inner: string, folder: string) => `${inner}/`.startsWith(`${folder}/`)
     const other = taken.find((each) => isIn(real, each) || isIn(each, real))
     if (other !== undefined)
       throw unusable(setting, undefined, [`it is, has or is in ${other}`, APART])
     taken.push(real)
   }
+}
+
+/**
+ * Throws a `ConfigError` if the folder of archives, which need not be there, is one that the
+ * service has for other things, or has or is in one.
+ */
+export async function requireApart(config: Config, path: string): Promise<void> {
+  const { catalog, temporaryFolder, warehouse, writableLocations } = config
+  const ofCatalog = catalog.kind === 'sqlite' ? [catalog.path] : []
+  const taken = [...localPaths([warehouse, ...writableLocations]), temporaryFolder, ...ofCatalog]
+  const real = await realpath(path).catch(() => path)
+  for (const other of taken) {
+    const there = await realpath(other).catch(() => other)
+    if (!isIn(real, there) && !isIn(there, real)) continue
+    throw unusable({ name: 'EXPORT_PATH', value: path }, undefined, [
+      `it is, has or is in ${there}`,
+      'give a folder apart from what the service has',
+    ])
+  }
+}
+
+function isIn(inner: string, folder: string): boolean {
+  return `${inner}/`.startsWith(`${folder}/`)
 }
 
 /** A `ConfigError` for a folder whose store is away or refuses, or `error` itself. */

@@ -77,7 +77,6 @@ export async function startWarnings(config: Config, environment: Environment): P
     ...unusedProviders(config, environment),
     ...folders.flat(),
     ...(await missingExports(config, environment)),
-    ...unusedExportPath(environment),
   ]
 }
 
@@ -144,15 +143,6 @@ async function missingExports(
   if (found?.isDirectory() === true) return []
   const remedy = `make it, with a folder for each task, or correct ${named ?? 'MORAINE_EXPORTS'}`
   return [`there are no export tasks: ${shown(exportsFolder)} is not a folder; ${remedy}`]
-}
-
-/** That of an older service, whose other variables stand for ours. */
-function unusedExportPath({ EXPORT_PATH: path }: Environment): string[] {
-  if (!path) return []
-  return [
-    `EXPORT_PATH=${shown(path)} has no effect: exports archive to the folder .exports of the ` +
-      'warehouse, which a backup copies; leave it out',
-  ]
 }
 
 /** Levenshtein's distance. */

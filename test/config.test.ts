@@ -147,6 +147,8 @@ test.each([
   ['MORAINE_HOME', '/srv/moraine', { exportsFolder: '/srv/moraine/exports' }],
   ['MORAINE_EXPORTS', '/etc/moraine/exports', { exportsFolder: '/etc/moraine/exports' }],
   ['DSL_PATH', '/etc/dsl', { exportsFolder: '/etc/dsl' }],
+  ['EXPORT_PATH', '/srv/archive/', { exportPath: '/srv/archive' }],
+  ['EXPORT_PATH', 'file:///srv/archive', { exportPath: '/srv/archive' }],
   [
     'MORAINE_EXPORT_SOURCES',
     'crm=postgres://a:p,w@h/db,erp=postgresql://h2/db',

@@ -38,21 +38,12 @@ test('a folder of export tasks that is not there is told where it is wanted', as
   expect(await warningsOf({ MORAINE_HOME: '/no/such' })).toEqual([])
 })
 
-test('the folder of an older service, in which nothing is archived, is told', async () => {
-  expect(await warningsOf({ EXPORT_PATH: '/srv/archive' })).toEqual([
-    expect.stringMatching(
-      /^EXPORT_PATH=\/srv\/archive has no effect: .* \.exports of the warehouse/,
-    ),
-  ])
-  expect(await warningsOf({ EXPORT_PATH: '' })).toEqual([])
-})
-
 test('every variable is known that a configuration is read from, and no more', async () => {
   const read: string[] = []
   const spied = new Proxy({}, { get: (_, name) => void read.push(String(name)) })
   readConfig(spied)
   // Those of an older service are nobody's mistake.
-  const ofOthers = ['DATABASE_URL', 'DSL_PATH']
+  const ofOthers = ['DATABASE_URL', 'DSL_PATH', 'EXPORT_PATH']
   expect([...new Set(read)].sort()).toEqual([...VARIABLES, ...ofOthers].sort())
   expect(await startWarnings(readConfig({}), { HOME: '/', PATH: '/bin' })).toEqual([])
 })

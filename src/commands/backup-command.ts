@@ -16,12 +16,12 @@ const EXIT_NOTHING = 3
 const HELP = `
 Services may go on meanwhile: every change acknowledged before the start is in the backup, and no
 process deletes what it needs. Dumps are left out; files outside the warehouse, those of datasets
-too, are looked up and listed in registered-files.txt, not copied. Tasks of exports (task.json,
-select.sql, delete.sql) are in it, the addresses of their databases (MORAINE_EXPORT_SOURCES) are
-not. Nor is the key that signs the audit, which must not lie beside what it signs: keep a copy
-elsewhere. Exit code: 0 when it is whole, 1 when it could not be made, 2 when files of tables are
-gone, which missing-files.txt lists, or of tasks cannot be read, 3 when there is no catalog to back
-up.
+and archives in EXPORT_PATH too, are looked up and listed in registered-files.txt, not copied.
+Tasks of exports (task.json, select.sql, delete.sql) are in it, the addresses of their databases
+(MORAINE_EXPORT_SOURCES) are not. Nor is the key that signs the audit, which must not lie beside
+what it signs: keep a copy elsewhere. Exit code: 0 when it is whole, 1 when it could not be made, 2
+when files of tables or archives are gone, which missing-files.txt lists, or of tasks cannot be
+read, 3 when there is no catalog to back up.
 `
 
 export const addBackup: AddCommand = (program, shell) => {
@@ -43,12 +43,14 @@ async function backup(shell: Shell, folder: string): Promise<void> {
     throw new ConfigError(noCatalog(config))
   }
   await makeEmpty(config, folder)
-  const [{ openPlatform }, operations, claims, { copyTasks }] = await Promise.all([
-    import('../service.ts'),
-    import('../modules/operations/backup.ts'),
-    import('../modules/operations/warehouse-ids.ts'),
-    import('../modules/exports/copy-tasks.ts'),
-  ])
+  const [{ openPlatform }, operations, claims, { copyTasks }, { exportFilesOf }] =
+    await Promise.all([
+      import('../service.ts'),
+      import('../modules/operations/backup.ts'),
+      import('../modules/operations/warehouse-ids.ts'),
+      import('../modules/exports/copy-tasks.ts'),
+      import('../modules/exports/export-files.ts'),
+    ])
   const log = await openCommandLog(config)
   for (const warning of await startWarnings(config, environment)) log.warn(warning)
   const { signal } = stoppedBy(shell)
@@ -65,7 +67,8 @@ async function backup(shell: Shell, folder: string): Promise<void> {
     const about = { version: VERSION, warehouseId }
     const to = { objects: target.objects, root: `${target.root}/${EXPORTS_NAME}` }
     const exported = await copyTasks({ folder: config.exportsFolder, isCopy: false }, to)
-    const report = await operations.backUp(platform, target, about, signal)
+    const listOutside = () => exportFilesOf(platform).listOutside()
+    const report = await operations.backUp({ ...platform, listOutside }, target, about, signal)
     const { files, bytes, registeredFiles, missingFiles } = report
     print(`backed up  ${files} files  ${bytes} bytes  ${folder}`)
     if (registeredFiles > 0) print(`not copied  ${registeredFiles} files outside the warehouse`)
@@ -76,7 +79,7 @@ async function backup(shell: Shell, folder: string): Promise<void> {
     for (const line of taskLines(config, exported)) print(line)
     if (exported.notCopied.length > 0) process.exitCode = EXIT_MISSING
     if (missingFiles > 0) {
-      print(`missing  ${missingFiles} files of tables: see missing-files.txt`)
+      print(`missing  ${missingFiles} files of tables or archives: see missing-files.txt`)
       process.exitCode = EXIT_MISSING
     }
   } catch (error) {

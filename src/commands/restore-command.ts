@@ -113,12 +113,16 @@ function remarks({ warehouse, relocations }: Config, report: BackupReport): stri
   return [
     ...(isMoved && !isTold ? [`moved  start it with MORAINE_RELOCATED=${relocation}`] : []),
     ...(report.missingFiles > 0
-      ? [`missing  ${report.missingFiles} files of tables: see missing-files.txt of the backup`]
+      ? [
+          `missing  ${report.missingFiles} files of tables or archives: see missing-files.txt of ` +
+            'the backup',
+        ]
       : []),
     ...(report.registeredFiles > 0
       ? [
           `not restored  ${report.registeredFiles} files outside the warehouse: list their ` +
-            'folders in MORAINE_ALLOWED_LOCATIONS or MORAINE_WRITABLE_LOCATIONS, as before',
+            'folders in MORAINE_ALLOWED_LOCATIONS or MORAINE_WRITABLE_LOCATIONS, as before; ' +
+            'those of exports are read where they are, whatever EXPORT_PATH is',
         ]
       : []),
   ]

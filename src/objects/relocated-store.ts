@@ -114,7 +114,8 @@ export function oldLocation(location: string, relocations: readonly Relocation[]
   return moved === undefined ? location : replaced(location, moved.to, moved.from)
 }
 
-function newLocation(location: string, relocations: readonly Relocation[]): string {
+/** Where that place is now. */
+export function newLocation(location: string, relocations: readonly Relocation[]): string {
   const moved = relocations.find(({ from }) => isAtOrBelow(from, location))
   if (moved !== undefined) return replaced(location, moved.from, moved.to)
   const old = oldLocation(location, relocations)

@@ -73,7 +73,9 @@ export const SERVICE_PROBLEMS = {
     status: 503,
     iceberg: { status: 429, type: 'TooManyRequestsException' },
     title: 'Storage unavailable',
-    meaning: 'The store of a bucket does not respond, or is overloaded. Nothing was changed.',
+    meaning:
+      'The store of a bucket does not respond, or is overloaded, or the folder of `EXPORT_PATH` ' +
+      'is not there. Nothing was changed.',
     remedy: 'Repeat the request after the seconds of `Retry-After`.',
     retry: 'yes',
   },

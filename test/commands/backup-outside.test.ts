@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import { writeTask } from '../modules/exports/export-harness.ts'
 import { writeParquet } from '../parquet-files.ts'
 
 const JSON_TYPE = { 'Content-Type': 'application/json' }
@@ -41,7 +42,7 @@ test('a registered file that is gone is missing, and the backup is not whole', a
   const made = await runToEnd(['backup', join(base, 'backup')], home)
   expect(made).toMatchObject({ code: 2, stderr: '' })
   expect(made.stdout).toMatch(/^not copied {2}1 files outside the warehouse$/m)
-  expect(made.stdout).toMatch(/^missing {2}2 files of tables: see missing-files.txt$/m)
+  expect(made.stdout).toMatch(/^missing {2}2 files of tables or archives: see missing-files.txt$/m)
   const read = (name: string) => readFile(join(base, 'backup', name), 'utf8')
   expect(await read('registered-files.txt')).toBe(`file://${kept}\n`)
   expect(await read('missing-files.txt')).toBe(`file://${gone}\nfile://${staged}\n`)
@@ -50,4 +51,39 @@ test('a registered file that is gone is missing, and the backup is not whole', a
   const without = { MORAINE_HOME: home.MORAINE_HOME }
   const blind = await runToEnd(['backup', join(base, 'blind')], without)
   expect([blind.code, blind.stdout]).toEqual([2, expect.stringMatching(/^missing {2}3 files/m)])
+}, 60_000)
+
+test('archives in EXPORT_PATH are looked up and listed, and found after a restore', async () => {
+  const archive = join(base, 'archive')
+  await mkdir(archive)
+  const home = { MORAINE_HOME: join(base, 'old'), EXPORT_PATH: archive }
+  const service = await KillableService.start(home)
+  const { url } = service
+  await createTable(url, 'a')
+  const csv = { method: 'POST', headers: { 'Content-Type': 'text/csv' }, body: 'n\n1\n2\n' }
+  expect((await fetch(`${url}/v1/tables/a/files`, csv)).status).toBe(201)
+  const task = { source: 'moraine', table: 'a', where: 'true', compression: 'none' }
+  await writeTask(join(base, 'old/exports'), 't', { 'task.json': task })
+  expect((await fetch(`${url}/exports/t`, { method: 'POST' })).status).toBe(200)
+  await service.kill('SIGTERM')
+  const [file] = await readdir(join(archive, 't'))
+  const made = await runToEnd(['backup', join(base, 'backup')], home)
+  expect(made).toMatchObject({ code: 0, stderr: '' })
+  expect(made.stdout).toMatch(/^not copied {2}1 files outside the warehouse$/m)
+  const read = (name: string) => readFile(join(base, 'backup', name), 'utf8')
+  expect(await read('registered-files.txt')).toBe(`file://${archive}/t/${file}\n`)
+
+  const place = { MORAINE_HOME: join(base, 'new') }
+  const back = await runToEnd(['restore', join(base, 'backup')], place)
+  expect(back).toMatchObject({ code: 0, stderr: '' })
+  expect(back.stdout).toMatch(/^not restored {2}1 files outside.* whatever EXPORT_PATH is$/m)
+  const relocated = /MORAINE_RELOCATED=(\S+)/.exec(back.stdout)?.[1] ?? ''
+  const again = await KillableService.start({ ...place, MORAINE_RELOCATED: relocated })
+  const sent = await fetch(`${again.url}/v1/exports/t/files/${file}`)
+  expect(await sent.text()).toBe('n\n1\n2\n')
+  await again.kill('SIGTERM')
+
+  await rename(archive, join(base, 'away'))
+  const lost = await runToEnd(['backup', join(base, 'lost')], { MORAINE_HOME: home.MORAINE_HOME })
+  expect([lost.code, lost.stdout]).toEqual([2, expect.stringMatching(/^missing {2}1 files/m)])
 }, 60_000)

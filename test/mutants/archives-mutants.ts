@@ -60,12 +60,49 @@ export const OWN_TABLES: readonly MutantGroup[] = [
     ],
   },
   {
-    file: 'src/modules/exports/export-files.ts',
+    file: 'src/modules/exports/export-receipts.ts',
     tests: ['test/modules/exports/export-files.test.ts'],
     edits: [
-      ['if (runs.has(run_id)) found.add(file)', 'found.add(file)'],
+      ['if (runs.has(receipt.run_id) && !', 'if (!'],
       ['receipts.filter((file) => !nameless.has(file))', 'receipts'],
       ['isThere && !(await this.#nameless(task, [file])).has(file)', 'isThere'],
+    ],
+  },
+]
+
+const PLACES = ['test/modules/exports/archive-places.test.ts']
+
+/** Bugs by which rows would be archived where nobody looks, or not be found outside. */
+export const ARCHIVE_PLACES: readonly MutantGroup[] = [
+  {
+    file: 'src/modules/exports/archive-places.ts',
+    tests: PLACES,
+    edits: [
+      ['    await this.open(place)\n    return place\n', '    return place\n'],
+      ['if (!(await this.#isRecorded(place))) await', 'await'],
+      ['    await putJson(this.#deps.objects, this.#record(place), { place })\n', ''],
+      ['if (marker.place === place) return', 'return'],
+      ['if (place === archiveTo) continue', 'if (true) continue'],
+    ],
+  },
+  {
+    file: 'src/modules/exports/export-files.ts',
+    tests: PLACES,
+    edits: [
+      ['if (place !== undefined) await this.#put(', 'if (false) await this.#put('],
+      ['if ((await objects.find(location))?.sizeBytes === bytes) return', 'return'],
+      ['written ?? (await this.#findPlaceOf(staged))', 'written'],
+      ['(await problemOf(looking)) === null && isThere', 'isThere'],
+      ['if (!isMissing || !(await this.isPublished(note))) yield', 'yield'],
+      ['const isMissing = !(await this.#isThere(receipt))', 'const isMissing = false'],
+    ],
+  },
+  {
+    file: 'src/modules/exports/export-run.ts',
+    tests: PLACES,
+    edits: [
+      ['    await files.requireStaged(note)\n', ''],
+      ['  await deps.files.findPlace()\n}', '}'],
     ],
   },
 ]

@@ -46,7 +46,7 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
     file: 'src/modules/exports/http/asked-export.ts',
     tests: ['test/modules/exports/export-pause.test.ts', ...GRANTS],
     edits: [
-      ['sourceOf(service, await service.folder.read(task))', 'await service.folder.read(task)'],
+      ['requireRunnable(service, await service.folder.read(task))', 'service.folder.read(task)'],
       [`  await noteAsked(service, call, { task, asked_for: 'run' })\n`, ''],
       [`'moraine.export.asked.v1' }, origin)`, `'moraine.export.asked.v1' }, {})`],
     ],
@@ -64,7 +64,7 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
       ['if (told.get(name) !== problem) warn', 'if (!told.has(name)) warn'],
       ['if (told.get(name) !== problem) warn', 'warn'],
       ['      told = failed\n', ''],
-      ['  sourceOf(deps, task)\n', ''],
+      ['  await requireRunnable(deps, task)\n', ''],
     ],
   },
   {
@@ -78,7 +78,7 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
     ],
   },
   {
-    file: 'src/modules/exports/export-files.ts',
+    file: 'src/modules/exports/export-receipts.ts',
     tests: ['test/modules/exports/export-files.test.ts'],
     edits: [
       ['named.length && found.length < limit', 'named.length'],
@@ -200,8 +200,8 @@ export const EXPORTS: readonly MutantGroup[] = [
       [`if (outcome === 'committed') return`, `if (outcome === 'never') return`],
       ['    await files.addNote(note)\n', ''],
       [
-        '    await transaction.rollback()\n    await files.discard(staged).catch',
-        '    await files.discard(staged).catch',
+        '    await transaction.rollback()\n    await files.discard(staged, place).catch',
+        '    await files.discard(staged, place).catch',
       ],
       ['if (conflicts < CONFLICTS_MAX) continue', ''],
     ],

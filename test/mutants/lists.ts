@@ -1,4 +1,4 @@
-import { COPY_TASKS, NO_CONTENT, OWN_TABLES, PAUSES } from './archives-mutants.ts'
+import { ARCHIVE_PLACES, COPY_TASKS, NO_CONTENT, OWN_TABLES, PAUSES } from './archives-mutants.ts'
 import { AUDIT } from './audit-mutants.ts'
 import { BUCKETS } from './buckets-mutants.ts'
 import { CATALOG } from './catalog-mutants.ts'
@@ -31,6 +31,7 @@ export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   audit: AUDIT,
   exports: EXPORTS,
   'own-tables': OWN_TABLES,
+  'archive-places': ARCHIVE_PLACES,
   pauses: PAUSES,
   'copy-tasks': COPY_TASKS,
   'no-content': NO_CONTENT,

@@ -16,7 +16,7 @@ import { type UploadDependencies, uploadFile } from '../files/upload.ts'
 import { evolveTable } from '../tables/evolve-table.ts'
 import type { RewriteDependencies } from '../tables/rewrite-schema.ts'
 import { createTable, type NewTableDependencies } from '../tables/tables.ts'
-import type { ExportFiles } from './export-files.ts'
+import type { ArchivedObject, ExportFiles } from './export-files.ts'
 import type { ExportNote } from './export-note.ts'
 import { rowInvalid, taskInvalid } from './export-task.ts'
 
@@ -40,13 +40,18 @@ export async function stageAppend(
   {
     table,
     columns,
-    ...staged
-  }: StagedRows & { readonly table: string; readonly columns: readonly SourceColumn[] },
+    staged,
+    ...rows
+  }: StagedRows & {
+    readonly staged: string
+    readonly table: string
+    readonly columns: readonly SourceColumn[]
+  },
 ): Promise<TableAppend> {
   const state = await fitTable(deps, task, { table, columns })
-  const parquet = `${staged.csv}.parquet`
+  const parquet = `${staged}.parquet`
   try {
-    await convert(deps, state, { ...staged, parquet })
+    await convert(deps, state, { ...rows, parquet })
   } catch (error) {
     if (!(error instanceof CatalogError) || error.code !== 'row-invalid') throw error
     throw rowInvalid(task, `the table ${table} cannot hold a row of it: ${error.message}`)
@@ -71,7 +76,7 @@ export async function appendRows(
     readonly note: ExportNote
     readonly append: TableAppend
     /** The published file. */
-    readonly csv: string
+    readonly csv: ArchivedObject
     readonly signal: AbortSignal
   },
 ): Promise<void> {
@@ -116,14 +121,14 @@ async function isAppended(
 }
 
 interface StagedRows {
-  readonly csv: string
+  readonly csv: ArchivedObject
   readonly sizeBytes: number
   readonly compression: 'gzip' | 'none'
   readonly rows: number
   readonly signal: AbortSignal
 }
 
-function rowsOf(note: ExportNote, csv: string): Omit<StagedRows, 'signal'> {
+function rowsOf(note: ExportNote, csv: ArchivedObject): Omit<StagedRows, 'signal'> {
   const compression = note.file.endsWith('.gz') ? 'gzip' : 'none'
   return { csv, compression, sizeBytes: note.bytes, rows: note.rows }
 }
@@ -133,7 +138,7 @@ async function convert(
   { definition }: TableState,
   { csv, sizeBytes, compression, rows, parquet, signal }: StagedRows & { readonly parquet: string },
 ): Promise<void> {
-  const bytes = objects.readStream(csv, 0, sizeBytes)
+  const bytes = csv.objects.readStream(csv.location, 0, sizeBytes)
   const text = {
     format: 'csv',
     dialect: 'postgres',

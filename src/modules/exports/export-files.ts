@@ -1,28 +1,32 @@
 import { createHash } from 'node:crypto'
-import { mapBounded } from '../../core/bounded.ts'
-import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
-import { ProblemError } from '../../problem/problems.ts'
+import type { ObjectInfo, ObjectStore, SweepOptions } from '../../objects/object-store.ts'
+import { ArchivePlaces, type PlaceDependencies, problemOf } from './archive-places.ts'
 import {
+  type ArchivedFile,
   type ExportNote,
   type ExportReceipt,
   Note,
+  Place,
   Placed,
   type PlacedFiles,
-  Receipt,
+  putJson,
+  readJson,
 } from './export-note.ts'
-import { ExportPauses, putJson } from './export-pauses.ts'
-import { type NamedFile, readFileName } from './file-name.ts'
-
-/** Room for the columns of the widest table. */
-const NOTE_BYTES_MAX = 4 * 1024 * 1024
-/** No task's name begins with a dot. */
-const UNFINISHED = '.staged'
-const READS_AT_ONCE = 16
-const NAMELESS_READ_MAX = 2_000
+import { ExportPauses } from './export-pauses.ts'
+import { ExportReceipts } from './export-receipts.ts'
+import { runOfStaged, UNFINISHED } from './file-name.ts'
 
 export interface ExportPlaces {
   readonly objects: ObjectStore
   readonly warehouse: string
+  /** Where files outside of the warehouse are; there are none without. */
+  readonly archives?: ArchivePlaces
+}
+
+/** A file with rows, and the store that has it. */
+export interface ArchivedObject {
+  readonly objects: ObjectStore
+  readonly location: string
 }
 
 /** The file of a run that has not ended, or its note, or both. */
@@ -34,25 +38,123 @@ export interface StagedExport {
   readonly modifiedAtMs: number
 }
 
+/** With the files outside of the warehouse. */
+export function exportFilesOf(platform: ExportPlaces & PlaceDependencies): ExportFiles {
+  return new ExportFiles({ ...platform, archives: new ArchivePlaces(platform) })
+}
+
 /** Archived files of all tasks, and those of runs that have not ended. */
 export class ExportFiles {
   readonly #objects: ObjectStore
   readonly #root: string
+  readonly #archives: ArchivePlaces | undefined
+  readonly #receipts: ExportReceipts
   readonly pauses: ExportPauses
 
-  constructor({ objects, warehouse }: ExportPlaces) {
+  constructor({ objects, warehouse, archives }: ExportPlaces) {
     this.#objects = objects
     this.#root = `${warehouse}/.exports`
+    this.#archives = archives
+    this.#receipts = new ExportReceipts({
+      ...{ objects, root: this.#root },
+      isThere: (receipt) => this.#isThere(receipt),
+    })
     this.pauses = new ExportPauses(objects, this.#root)
   }
 
-  /** Unique to one attempt. */
+  /**
+   * The place of files to come, outside of the warehouse if there is one. Throws
+   * `storage-unavailable` when it cannot be used.
+   */
+  async findPlace(): Promise<string | undefined> {
+    return this.#archives?.forRuns()
+  }
+
+  /** What an operator should know of places at the start, a line each. */
+  async remarks(): Promise<readonly string[]> {
+    return (await this.#archives?.remarks()) ?? []
+  }
+
+  /** Why nothing can be archived now; `null` if it can. */
+  async problem(): Promise<string | null> {
+    return problemOf(this.findPlace())
+  }
+
+  /**
+   * What an attempt is known by, unique to it. Its file is there, or, by this name, outside of the
+   * warehouse; all that is kept beside it is here.
+   */
   stagedLocation(task: string, runId: string, markId: string): string {
     return `${this.#root}/${UNFINISHED}/${task}/${runId}_${markId}${STAGED_ENDING}`
   }
 
-  location(task: string, file: string): string {
-    return `${this.#root}/${task}/${file}`
+  /** Where the rows of an attempt are written. Of a place outside, that is noted before. */
+  async stageAt(staged: string, place: string | undefined): Promise<ArchivedObject> {
+    if (place !== undefined) await this.#put(`${staged}${PLACE_ENDING}`, { place })
+    return this.#stagedFile(staged, place)
+  }
+
+  /** Throws unless the file that is to be committed is where it was written. */
+  async requireStaged({ staged, place, bytes }: ExportNote): Promise<void> {
+    if (place === undefined) return
+    const { objects, location } = await this.#stagedFile(staged, place)
+    if ((await objects.find(location))?.sizeBytes === bytes) return
+    throw new Error(`${location} is gone as soon as it was written`)
+  }
+
+  /** The published file of a run. Throws `storage-unavailable` when its place is not there. */
+  async archived({ task, file, place }: ArchivedFile): Promise<ArchivedObject> {
+    const objects = await this.#storeOf(place)
+    return { objects, location: `${place ?? this.#root}/${task}/${file}` }
+  }
+
+  /** Deletes what killed runs left half-written outside of the warehouse, as far as it is there. */
+  async sweepPlaces(options: SweepOptions): Promise<void> {
+    for (const place of (await this.#archives?.list()) ?? []) {
+      const sweep = this.#storeOf(place).then((it) => it.deleteUnfinished(place, options))
+      await problemOf(sweep)
+    }
+  }
+
+  /** Files outside of the warehouse that should be there: those of receipts and of open notes. */
+  async *listOutside(): AsyncIterable<{ readonly location: string; readonly isMissing: boolean }> {
+    if (((await this.#archives?.list()) ?? []).length === 0) return
+    const unnamed = new Set<string>()
+    for (const { location: staged } of await this.listStaged()) {
+      const note = await this.findNote(staged)
+      if (note?.place === undefined) continue
+      const location = note.place + this.#inRoot(staged)
+      const isMissing = !(await this.#isIn(note.place, location))
+      if (!isMissing) unnamed.add(note.run_id + note.sha256)
+      if (!isMissing || !(await this.isPublished(note))) yield { location, isMissing }
+    }
+    for await (const receipt of this.#receipts.all()) {
+      if (receipt.place === undefined || unnamed.has(receipt.run_id + receipt.sha256)) continue
+      const isMissing = !(await this.#isThere(receipt))
+      yield { location: `${receipt.place}/${receipt.task}/${receipt.file}`, isMissing }
+    }
+  }
+
+  async #stagedFile(staged: string, place: string | undefined): Promise<ArchivedObject> {
+    const objects = await this.#storeOf(place)
+    return { objects, location: place === undefined ? staged : place + this.#inRoot(staged) }
+  }
+
+  async #storeOf(place: string | undefined): Promise<ObjectStore> {
+    if (place === undefined) return this.#objects
+    if (this.#archives === undefined) throw new Error(`nobody opens ${place}`)
+    return this.#archives.open(place)
+  }
+
+  #inRoot(location: string): string {
+    return location.slice(this.#root.length)
+  }
+
+  /** Where an attempt has written its rows, if not here. */
+  async #findPlaceOf(staged: string): Promise<string | undefined> {
+    const location = `${staged}${PLACE_ENDING}`
+    if ((await this.#objects.find(location)) === undefined) return undefined
+    return Place.parse(await this.#json(location)).place
   }
 
   /** Durable when it resolves. */
@@ -93,8 +195,10 @@ export class ExportFiles {
   }
 
   /** The file of a run whose transaction is rolled back, or was never begun. */
-  async discard(staged: string): Promise<void> {
-    await this.#objects.delete(staged)
+  async discard(staged: string, written?: string): Promise<void> {
+    const place = written ?? (await this.#findPlaceOf(staged))
+    const { objects, location } = await this.#stagedFile(staged, place)
+    await objects.delete(location)
     await this.#forget(staged)
   }
 
@@ -122,9 +226,9 @@ export class ExportFiles {
 
   async #findOwn(note: ExportNote): Promise<ExportReceipt | undefined> {
     for (const file of [note.file, note.other_file]) {
-      const location = receiptLocation(this.location(note.task, file))
+      const location = this.#receipts.locationOf(note.task, file)
       if ((await this.#objects.find(location)) === undefined) continue
-      const found = await this.#receipt(location)
+      const found = await this.#receipts.read(location)
       if (found.run_id === note.run_id && found.sha256 === note.sha256) return found
     }
     return undefined
@@ -135,18 +239,18 @@ export class ExportFiles {
    * a crash at any point of it.
    */
   async publish(note: ExportNote): Promise<ExportReceipt> {
-    const { staged } = note
+    const { objects, location: staged } = await this.#stagedFile(note.staged, note.place)
     const receipt = (await this.#findOwn(note)) ?? (await this.#claimName(note))
-    const to = this.location(note.task, receipt.file)
-    if ((await this.#objects.find(staged)) === undefined) {
-      await this.#requireSame(receipt, to)
+    const { location: to } = await this.archived(receipt)
+    if ((await objects.find(staged)) === undefined) {
+      await this.#requireSame(receipt)
       return receipt
     }
-    const outcome = await this.#objects.moveIfAbsent(staged, to)
+    const outcome = await objects.moveIfAbsent(staged, to)
     if (outcome === 'already-exists') {
       // The staged one is the last that has the rows, should the other be somebody else's.
-      await this.#requireSameBytes(receipt, to)
-      await this.#objects.delete(staged)
+      await this.#requireSameBytes(receipt)
+      await objects.delete(staged)
     }
     return receipt
   }
@@ -156,10 +260,11 @@ export class ExportFiles {
     const { staged: _, mark: __, append, other_file, ...receipt } = note
     const table = append === undefined ? {} : { table: append.table }
     for (const file of [receipt.file, other_file]) {
-      const location = receiptLocation(this.location(receipt.task, file))
       const own = { ...receipt, ...table, file }
-      const there = await this.#objects.find(this.location(receipt.task, file))
-      const isFree = there === undefined && (await this.#put(location, own)) === 'written'
+      const { objects, location } = await this.archived(own)
+      const isFree =
+        (await objects.find(location)) === undefined &&
+        (await this.#put(this.#receipts.locationOf(own.task, file), own)) === 'written'
       if (isFree) return own
       // Of another process that ends this run, if not of another run.
       const found = await this.#findOwn(note)
@@ -185,135 +290,58 @@ export class ExportFiles {
     }
   }
 
-  /** Receipts of archived files by the times in their names, the last first. */
-  async list(
-    task: string,
-    { before, limit }: { readonly before: string | undefined; readonly limit: number },
-  ): Promise<readonly ExportReceipt[]> {
-    const named = await this.#archived(task)
-    const last = before === undefined ? undefined : readFileName(before).timeOrder
-    const earlier = named.filter(({ timeOrder }) => last === undefined || timeOrder < last)
-    return this.#receipts(task, earlier.reverse().slice(0, limit))
+  /** As `ExportReceipts` has them. */
+  list(...asked: Parameters<ExportReceipts['list']>): Promise<readonly ExportReceipt[]> {
+    return this.#receipts.list(...asked)
   }
 
-  /**
-   * Receipts of the files of one run, in the order of their parts. One whose name is the seed's,
-   * and so tells no run, is found among the last 2,000 of these.
-   */
-  async listOfRun(
-    task: string,
-    runId: string,
-    { after, limit }: { readonly after: string | undefined; readonly limit: number },
-  ): Promise<readonly ExportReceipt[]> {
-    const named = await this.#archived(task)
-    const parts = partsOf(named, runId)
-    const last = after === undefined ? undefined : readFileName(after).partOrder
-    const left = parts.filter(({ partOrder }) => last === undefined || partOrder > last)
-    const found = await this.#ofRun(runId, { task, named: left, limit })
-    if (found.length > 0 || after !== undefined) return found
-    const nameless = named.filter(({ run }) => run === undefined).reverse()
-    return this.#ofRun(runId, { task, named: nameless.slice(0, NAMELESS_READ_MAX), limit: 1 })
+  listOfRun(...asked: Parameters<ExportReceipts['listOfRun']>): Promise<readonly ExportReceipt[]> {
+    return this.#receipts.listOfRun(...asked)
   }
 
-  /** The same of a run of several parts, all of them. */
-  async listParts(task: string, runId: string): Promise<readonly ExportReceipt[]> {
-    const named = partsOf(await this.#archived(task), runId)
-    return this.#ofRun(runId, { task, named, limit: named.length })
+  listParts(task: string, runId: string): Promise<readonly ExportReceipt[]> {
+    return this.#receipts.listParts(task, runId)
   }
 
-  /** Reads no more than it needs to. */
-  async #ofRun(
-    runId: string,
-    asked: {
-      readonly task: string
-      readonly named: readonly NamedFile[]
-      readonly limit: number
-    },
-  ): Promise<readonly ExportReceipt[]> {
-    const { task, named, limit } = asked
-    const found: ExportReceipt[] = []
-    for (let at = 0; at < named.length && found.length < limit; at += READS_AT_ONCE) {
-      const read = await this.#receipts(task, named.slice(at, at + READS_AT_ONCE))
-      found.push(...read.filter(({ run_id }) => run_id === runId))
-    }
-    return found.slice(0, limit)
+  find(task: string, file: string): Promise<ExportReceipt> {
+    return this.#receipts.find(task, file)
   }
 
-  /** Names of the archived files of a task, by the times in them. */
-  async #archived(task: string): Promise<readonly NamedFile[]> {
-    const folder = `${this.#root}/${task}`
-    const files = new Set<string>()
-    const receipts: string[] = []
-    for await (const { location } of this.#objects.list(folder)) {
-      const name = location.slice(folder.length + 1)
-      if (name.includes('/')) continue
-      if (NOTE_ENDING.test(name)) receipts.push(name.replace(NOTE_ENDING, ''))
-      else files.add(name)
-    }
-    const missing = receipts.filter((file) => !files.has(file))
-    const nameless = await this.#nameless(task, missing)
-    const named = receipts.filter((file) => !nameless.has(file)).map(readFileName)
-    return named.sort((one, other) => (one.timeOrder < other.timeOrder ? -1 : 1))
+  #isThere({ task, file, place }: ArchivedFile): Promise<boolean> {
+    return this.#isIn(place, `${place ?? this.#root}/${task}/${file}`)
   }
 
-  /** Which files, whose receipts are there, are still staged, and have no name yet. */
-  async #nameless(task: string, files: readonly string[]): Promise<ReadonlySet<string>> {
-    const found = new Set<string>()
-    if (files.length === 0) return found
-    const runs = new Set<string>()
-    for await (const { location } of this.#objects.list(`${this.#root}/${UNFINISHED}/${task}`)) {
-      if (location.endsWith(STAGED_ENDING)) runs.add(runOfStaged(location))
-    }
-    if (runs.size === 0) return found
-    for (const file of files) {
-      const location = this.location(task, file)
-      if ((await this.#objects.find(location)) !== undefined) continue
-      const { run_id } = await this.#receipt(receiptLocation(location))
-      if (runs.has(run_id)) found.add(file)
-    }
-    return found
-  }
-
-  #receipts(task: string, named: readonly NamedFile[]): Promise<readonly ExportReceipt[]> {
-    return mapBounded(named, READS_AT_ONCE, ({ file }) => {
-      return this.#receipt(receiptLocation(this.location(task, file)))
+  /** Not where the place is out of reach. */
+  async #isIn(place: string | undefined, location: string): Promise<boolean> {
+    let isThere = false
+    const looking = this.#storeOf(place).then(async (objects) => {
+      isThere = (await objects.find(location)) !== undefined
     })
+    return (await problemOf(looking)) === null && isThere
   }
 
-  /** Throws `export-file-not-found`. */
-  async find(task: string, file: string): Promise<ExportReceipt> {
-    const location = receiptLocation(this.location(task, file))
-    const isThere = FILE_NAME.test(file) && (await this.#objects.find(location)) !== undefined
-    if (isThere && !(await this.#nameless(task, [file])).has(file)) return this.#receipt(location)
-    const detail = `The export ${task} has no file ${JSON.stringify(file)}`
-    throw new ProblemError('export-file-not-found', detail, { facts: { task, file } })
+  async *read(file: ArchivedFile, start: number, end: number): AsyncIterable<Uint8Array> {
+    const { objects, location } = await this.archived(file)
+    yield* objects.readStream(location, start, end - start)
   }
 
-  read({ task, file }: ExportReceipt, start: number, end: number): AsyncIterable<Uint8Array> {
-    return this.#objects.readStream(this.location(task, file), start, end - start)
+  async #requireSame(receipt: ExportReceipt): Promise<void> {
+    const { objects, location } = await this.archived(receipt)
+    const found = await objects.find(location)
+    if (found?.sizeBytes === receipt.bytes) return
+    throw new Error(`the export's file is not the one that was written: ${location}`)
   }
 
-  async #requireSame({ bytes, file }: ExportReceipt, location: string): Promise<void> {
-    const found = await this.#objects.find(location)
-    if (found?.sizeBytes === bytes) return
-    throw new Error(`the export's file ${file} is not the one that was written: ${location}`)
-  }
-
-  async #requireSameBytes(receipt: ExportReceipt, location: string): Promise<void> {
-    await this.#requireSame(receipt, location)
+  async #requireSameBytes(receipt: ExportReceipt): Promise<void> {
+    await this.#requireSame(receipt)
     const hash = createHash('sha256')
     for await (const chunk of this.read(receipt, 0, receipt.bytes)) hash.update(chunk)
     if (hash.digest('hex') === receipt.sha256) return
-    throw new Error(`the export's file ${receipt.file} has other bytes: ${location}`)
+    throw new Error(`the export's file ${receipt.file} has other bytes`)
   }
 
-  async #receipt(location: string): Promise<ExportReceipt> {
-    return Receipt.parse(await this.#json(location))
-  }
-
-  async #json(location: string, bytesMax = NOTE_BYTES_MAX): Promise<unknown> {
-    const bytes = await this.#objects.read(location, { bytesMax })
-    return JSON.parse(new TextDecoder().decode(bytes))
+  #json(location: string, bytesMax?: number): Promise<unknown> {
+    return readJson(this.#objects, location, bytesMax)
   }
 
   #put(location: string, value: unknown): Promise<'written' | 'already-exists'> {
@@ -321,31 +349,15 @@ export class ExportFiles {
   }
 }
 
-const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,250}$/
-
-const NOTE_ENDING = /\.json$/
 /** What lies beside a staged file: its note, its rows as Parquet, where they were placed. */
 const BESIDE_STAGED = /\.csv\..+$/
 const STAGED_ENDING = '.csv'
+/** Beside it, where its rows are outside of the warehouse. */
+const PLACE_ENDING = '.place'
 const PLACED_ENDING = '.placed'
 /** Up to a thousand paths. */
 const PLACED_BYTES_MAX = 16 * 1024 * 1024
 
-/** Files whose names are of the run, or of one whose id begins so, in the order of their parts. */
-function partsOf(named: readonly NamedFile[], runId: string): readonly NamedFile[] {
-  const parts = named.filter(({ run }) => run === runId.slice(0, 8))
-  return parts.sort((one, other) => (one.partOrder < other.partOrder ? -1 : 1))
-}
-
-/** The run that an object of a run that has not ended belongs to. */
-function runOfStaged(location: string): string {
-  return /([^/_]+)_[^/]*$/.exec(location)?.[1] ?? ''
-}
-
 function noteLocation(staged: string): string {
   return `${staged}.json`
-}
-
-function receiptLocation(location: string): string {
-  return `${location}.json`
 }

@@ -34,9 +34,10 @@ export interface ExportHealth {
 /** All tasks, each read once. Throws `exports-unreadable`. */
 export async function readHealth(deps: ExportJobDependencies): Promise<readonly ExportHealth[]> {
   const pauses = await deps.files.pauses.read()
+  const hindrance = (await deps.files.problem()) === null ? null : 'storage-unavailable'
   const tasks = (await deps.folder.list()).slice(0, TASKS_MAX)
   const found = await mapBounded(tasks, READS_AT_ONCE, (task) =>
-    healthOf(deps, task, pauses).catch((error: unknown) => {
+    healthOf(deps, task, { ...pauses, hindrance }).catch((error: unknown) => {
       // Its files are gone since.
       if (error instanceof CodedError && error.code === 'export-not-found') return undefined
       throw error
@@ -48,15 +49,14 @@ export async function readHealth(deps: ExportJobDependencies): Promise<readonly 
 async function healthOf(
   deps: ExportJobDependencies,
   name: string,
-  { paused, resumedAtMs }: Pauses,
+  { paused, resumedAtMs, hindrance }: Pauses & { readonly hindrance: string | null },
 ): Promise<ExportHealth> {
   const { ambient, folder, jobs } = deps
   const { task, problem, changedAtMs } = await folder.look(name, (read) => sourceOf(deps, read))
   const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
+  const unable = problem === null ? hindrance : 'export-task-unusable'
   const failing =
-    problem === null
-      ? failureOf(last)
-      : { problem: 'export-task-unusable', runId: null, sinceMs: changedAtMs }
+    unable === null ? failureOf(last) : { problem: unable, runId: null, sinceMs: changedAtMs }
   const asked = {
     ...{ changedAtMs, lastAskedAtMs: last?.createdAtMs },
     ...{ resumedAtMs: resumedAtMs.get(name), nowMs: ambient.nowMs() },

@@ -1,4 +1,8 @@
 import { z } from 'zod'
+import type { ObjectStore } from '../../objects/object-store.ts'
+
+/** Room for the columns of the widest table. */
+const NOTE_BYTES_MAX = 4 * 1024 * 1024
 
 /** Everything that must be known of a run to end it after its transaction was committed. */
 export const Note = z.object({
@@ -9,6 +13,8 @@ export const Note = z.object({
   file: z.string(),
   /** If the file's name turns out to be another run's. */
   other_file: z.string(),
+  /** The folder that the file is in, where that is none of the warehouse. */
+  place: z.string().optional(),
   mark: z.object({
     ...{ id: z.string(), transactionId: z.string(), isWritten: z.boolean(), place: z.string() },
     startedAt: z.string().optional(),
@@ -47,3 +53,28 @@ export type ExportReceipt = z.output<typeof Receipt>
 
 export const Placed = z.object({ tableUuid: z.string(), paths: z.array(z.string()) })
 export type PlacedFiles = { readonly tableUuid: string; readonly paths: readonly string[] }
+
+/** What an archived file is found by. */
+export type ArchivedFile = Pick<ExportReceipt, 'task' | 'file' | 'place'>
+
+/** Noted before rows are written outside of the warehouse. */
+export const Place = z.object({ place: z.string() })
+
+/** Durable when it resolves. */
+export function putJson(
+  objects: Pick<ObjectStore, 'putIfAbsent'>,
+  location: string,
+  value: unknown,
+): Promise<'written' | 'already-exists'> {
+  const text = `${JSON.stringify(value, undefined, 2)}\n`
+  return objects.putIfAbsent(location, new TextEncoder().encode(text))
+}
+
+export async function readJson(
+  objects: Pick<ObjectStore, 'read'>,
+  location: string,
+  bytesMax = NOTE_BYTES_MAX,
+): Promise<unknown> {
+  const bytes = await objects.read(location, { bytesMax })
+  return JSON.parse(new TextDecoder().decode(bytes))
+}

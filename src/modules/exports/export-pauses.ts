@@ -1,4 +1,5 @@
 import type { ObjectStore } from '../../objects/object-store.ts'
+import { putJson } from './export-note.ts'
 
 const PAUSED = '.paused'
 const PAUSE_ENDING = /\.json$/
@@ -51,14 +52,4 @@ export class ExportPauses {
     }
     return { paused, resumedAtMs }
   }
-}
-
-/** Durable when it resolves. */
-export function putJson(
-  objects: Pick<ObjectStore, 'putIfAbsent'>,
-  location: string,
-  value: unknown,
-): Promise<'written' | 'already-exists'> {
-  const text = `${JSON.stringify(value, undefined, 2)}\n`
-  return objects.putIfAbsent(location, new TextEncoder().encode(text))
 }

@@ -16,7 +16,7 @@ import {
   requireFitting,
   stageAppend,
 } from './archive-table.ts'
-import type { ExportFiles } from './export-files.ts'
+import type { ArchivedObject, ExportFiles } from './export-files.ts'
 import type { ExportNote } from './export-note.ts'
 import { type ExportTask, isInParts, OWN_TABLES, taskInvalid } from './export-task.ts'
 import { fileNames } from './file-name.ts'
@@ -75,15 +75,17 @@ export async function exportOnce(
   task: ExportTask,
   run: Run,
 ): Promise<ExportResult> {
-  const session = await sourceOf(deps, task).open(task.name, run.signal)
+  const source = sourceOf(deps, task)
+  const place = await deps.files.findPlace()
+  const session = await source.open(task.name, run.signal)
   run.log.add('opened-source')
   try {
     if (!isInParts(task.work.mode)) {
-      const part = await onePart(deps, { task, session, run })
+      const part = await onePart(deps, { task, session, run, place })
       return part === undefined ? { outcome: 'empty' } : { outcome: 'exported', ...part }
     }
     const before = await deps.files.listParts(task.name, run.jobId)
-    return await allParts(deps, { task, session, run, before })
+    return await allParts(deps, { task, session, run, place, before })
   } finally {
     await session.close()
   }
@@ -109,6 +111,7 @@ async function allParts(
     readonly task: ExportTask
     readonly session: SourceSession
     readonly run: Run
+    readonly place: string | undefined
     /** Those of earlier attempts. */
     readonly before: readonly Omit<ExportedPart, 'table'>[]
   },
@@ -154,6 +157,8 @@ interface Attempted {
   readonly task: ExportTask
   readonly session: SourceSession
   readonly run: Run
+  /** Where its files go, outside of the warehouse. */
+  readonly place: string | undefined
   readonly part?: number
 }
 
@@ -212,7 +217,7 @@ export async function settle(
 /** Staged, synced, marked, committed, published: in this order (DESIGN, section 14). */
 async function attempt(
   deps: ExportDependencies & { readonly files: ExportFiles },
-  { task, session, run, part }: Attempted,
+  { task, session, run, place, part }: Attempted,
 ): Promise<ExportedPart | undefined> {
   const { files } = deps
   const { log } = run
@@ -221,13 +226,15 @@ async function attempt(
   const staged = files.stagedLocation(task.name, run.jobId, transaction.mark.id)
   let note: ExportNote | undefined
   try {
-    note = await stage(deps, { task, transaction, staged, run, part })
+    const csv = await files.stageAt(staged, place)
+    note = await stage(deps, { task, transaction, staged, csv, run, place, part })
     if (note === undefined) {
       await transaction.rollback()
-      await files.discard(staged)
+      await files.discard(staged, place)
       log.add('empty', { part })
       return undefined
     }
+    await files.requireStaged(note)
     await files.addNote(note)
     log.add('noted', { part })
     // Nobody else may have begun it in between.
@@ -235,7 +242,7 @@ async function attempt(
   } catch (error) {
     // Nobody was asked to commit it.
     await transaction.rollback()
-    await files.discard(staged).catch(() => undefined)
+    await files.discard(staged, place).catch(() => undefined)
     throw error
   }
   try {
@@ -244,7 +251,7 @@ async function attempt(
     // The source has said that it did not; any other failure leaves that open.
     const isRefused = error instanceof CatalogError && error.code === 'source-refused'
     if (isRefused || error instanceof SourceConflictError) {
-      await files.discard(staged).catch(() => undefined)
+      await files.discard(staged, place).catch(() => undefined)
     }
     throw error
   }
@@ -256,17 +263,20 @@ async function attempt(
 
 /** Writes the rows to the file and deletes them in the transaction. `undefined`: there are none. */
 async function stage(
-  { objects, ambient, tables }: ExportDependencies,
+  { ambient, tables }: ExportDependencies,
   {
     task,
     transaction,
     staged,
+    csv,
     run,
+    place,
     part,
-  }: Pick<Attempted, 'task' | 'run'> & {
+  }: Pick<Attempted, 'task' | 'run' | 'place'> & {
     readonly part: number | undefined
     readonly transaction: SourceTransaction
     readonly staged: string
+    readonly csv: ArchivedObject
   },
 ): Promise<ExportNote | undefined> {
   const { compression, archiveTo: table } = task
@@ -274,17 +284,17 @@ async function stage(
   if (table !== undefined) await requireFitting(tables, task.name, { table, columns })
   const { log } = run
   const report = (counts: Parameters<RunLog['count']>[0]) => log.count(counts)
-  const archive = await archiveRows(objects, transaction.rows, {
-    ...{ location: staged, compression, report },
+  const archive = await archiveRows(csv.objects, transaction.rows, {
+    ...{ location: csv.location, compression, report },
   })
   const { records: rows, sizeBytes, sha256 } = archive
   log.add('copied', { part, rows, bytes: sizeBytes })
   const { signal } = run
-  const csv = { csv: staged, compression, sizeBytes, rows, signal }
+  const written = { csv, staged, compression, sizeBytes, rows, signal }
   const append =
     table === undefined || rows === 0
       ? undefined
-      : await stageAppend(tables, task.name, { ...csv, table, columns })
+      : await stageAppend(tables, task.name, { ...written, table, columns })
   if (append !== undefined) log.add('converted', { part })
   const counts = await transaction.finish()
   if (rows !== counts.copied) {
@@ -308,6 +318,7 @@ async function stage(
     staged,
     file: first,
     other_file: other,
+    ...(place !== undefined && { place }),
     mark: transaction.mark,
     rows,
     deleted,
@@ -346,13 +357,22 @@ async function publish(
   log?.add('published', { part, file })
   const { append } = note
   if (append !== undefined) {
-    const csv = files.location(note.task, file)
+    const csv = await files.archived({ ...note, file })
     await appendRows(tables, files, { note, append, csv, signal })
     log?.add('appended', { part, rows })
   }
   await files.forgetNote(note)
   const table = append === undefined ? {} : { table: append.table }
   return { file, rows, deleted, proof, bytes, sha256, ...table }
+}
+
+/** Throws what would hinder each run of it: `export-task-unusable`, `storage-unavailable`. */
+export async function requireRunnable(
+  deps: ExportDependencies & { readonly files: ExportFiles },
+  task: ExportTask,
+): Promise<void> {
+  sourceOf(deps, task)
+  await deps.files.findPlace()
 }
 
 /** Throws `export-task-unusable`. */

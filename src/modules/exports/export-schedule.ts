@@ -1,7 +1,7 @@
 import { CodedError } from '../../core/errors.ts'
 import { type Ticks, ticksOf } from '../../lake/jobs/schedule.ts'
 import type { Task } from '../../lake/jobs/task.ts'
-import { sourceOf } from './export-run.ts'
+import { requireRunnable } from './export-run.ts'
 import type { ExportSchedule } from './export-task.ts'
 import { askForExport, EXPORT_KIND, type ExportJobDependencies, SCHEDULE } from './run-job.ts'
 import { isUnreadable } from './task-folder.ts'
@@ -68,7 +68,7 @@ async function askIfDue(
   const task = await folder.read(name)
   const { schedule, changedAtMs } = task
   if (schedule === undefined) return
-  sourceOf(deps, task)
+  await requireRunnable(deps, task)
   const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
   const lastAskedAtMs = last?.createdAtMs
   const asked = { changedAtMs, lastAskedAtMs, resumedAtMs, nowMs: ambient.nowMs() }

@@ -1,5 +1,7 @@
 import type { ExportTask } from './export-task.ts'
 
+/** Folder of runs that have not ended; no task's name begins with a dot. */
+export const UNFINISHED = '.staged'
 const ENDINGS = { gzip: '.csv.gz', none: '.csv' } as const
 
 /**
@@ -76,4 +78,9 @@ export function readFileName(file: string): NamedFile {
     timeOrder: `${sortable ?? seed} ${number} ${file}`,
     partOrder: `${number} ${file}`,
   }
+}
+
+/** The run that an object of a run that has not ended belongs to. */
+export function runOfStaged(location: string): string {
+  return /([^/_]+)_[^/]*$/.exec(location)?.[1] ?? ''
 }

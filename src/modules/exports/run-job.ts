@@ -24,6 +24,8 @@ const ATTEMPTS_MAX = 1_000_000
 const RECOVERY_MS = 10 * 60_000
 /** A staged file without a note is of an attempt that never came to commit. */
 const ABANDONED_MS = 3_600_000
+/** As long as what is half-written in the warehouse stays. */
+const UNFINISHED_MS = 24 * 3_600_000
 
 export interface ExportJobDependencies extends ExportDependencies {
   readonly files: ExportFiles
@@ -138,6 +140,7 @@ export function recoveryTask(deps: ExportJobDependencies): Task {
     everyMs: RECOVERY_MS,
     run: async (signal) => {
       await recover(deps, signal)
+      await deps.files.sweepPlaces({ beforeMs: deps.ambient.nowMs() - UNFINISHED_MS, signal })
     },
   }
 }

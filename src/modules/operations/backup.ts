@@ -24,7 +24,11 @@ const REGISTERED_NAME = 'registered-files.txt'
 const MISSING_NAME = 'missing-files.txt'
 
 export type BackupDependencies = LeaseDependencies &
-  Pick<LakeServices, 'objects' | 'manifests' | 'warehouse'> & { readonly catalog: Catalog }
+  Pick<LakeServices, 'objects' | 'manifests' | 'warehouse'> & {
+    readonly catalog: Catalog
+    /** Files outside of the warehouse, besides those of tables, which are looked up already. */
+    listOutside?(): AsyncIterable<NamedFile>
+  }
 
 export interface BackupTarget {
   readonly objects: ObjectStore
@@ -218,6 +222,10 @@ async function completeFiles(
     registered.delete(location)
     missing.add(location)
   })
+  for await (const { location, isMissing } of deps.listOutside?.() ?? []) {
+    if (isMissing) missing.add(location)
+    else registered.add(location)
+  }
   if (registered.size > 0) await put(target, REGISTERED_NAME, linesOf(registered))
   if (missing.size > 0) await put(target, MISSING_NAME, linesOf(missing))
   return { registeredFiles: registered.size, missingFiles: missing.size }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gunzipSync } from 'node:zlib'
 import pg from 'pg'
+import type { ArchivePlaces } from '../../../src/modules/exports/archive-places.ts'
 import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
 import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
 import type { ExportDependencies } from '../../../src/modules/exports/export-run.ts'
@@ -48,6 +49,7 @@ export function exportParts({
   source,
   nowMs = Date.now,
   tables = {} as ArchiveTableDependencies,
+  archives,
 }: {
   readonly objects: ObjectStore
   readonly warehouse: string
@@ -55,12 +57,14 @@ export function exportParts({
   readonly source?: RowSource
   readonly nowMs?: () => number
   readonly tables?: ArchiveTableDependencies
+  /** Folders outside of the warehouse. */
+  readonly archives?: ArchivePlaces
 }): ExportParts {
   return {
     ...{ objects, tables },
     ambient: { nowMs, newUuid: randomUUID, random: () => 0.5, sleep: (ms) => sleep(ms) },
     exportSources: new Map(source === undefined ? [] : [['default', source]]),
-    files: new ExportFiles({ objects, warehouse }),
+    files: new ExportFiles({ objects, warehouse, ...(archives && { archives }) }),
   }
 }
 

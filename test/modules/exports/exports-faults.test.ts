@@ -207,8 +207,9 @@ describeWithPostgres('faults of exports', () => {
     const receipts = await deps.files.list('t', { before: undefined, limit: 9 })
     expect(receipts.map(({ run_id }) => run_id).sort()).toEqual(['one', 'two'])
     expect(new Set(receipts.map(({ file }) => file)).size).toBe(2)
-    for (const { file } of receipts) {
-      expect(await objects.find(deps.files.location('t', file))).toBeDefined()
+    for (const receipt of receipts) {
+      const { location } = await deps.files.archived(receipt)
+      expect(await objects.find(location)).toBeDefined()
     }
   })
 

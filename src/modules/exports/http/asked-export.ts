@@ -3,21 +3,21 @@ import { exportSecurable } from '../../../catalog/grant-store.ts'
 import type { JobRecord } from '../../../catalog/job-store.ts'
 import { nameOfPrincipal } from '../../../http/authorizer.ts'
 import type { Call } from '../../../http/route.ts'
-import { sourceOf } from '../export-run.ts'
+import { requireRunnable } from '../export-run.ts'
 import { askForExport, type ExportJobDependencies } from '../run-job.ts'
 
 export type AskingCall = Pick<Call<unknown, unknown>, 'origin' | 'principal'>
 
 /**
- * Asks for a run of a task. Throws `export-not-found`, and `export-task-unusable` for a task that
- * no run could end well.
+ * Asks for a run of a task. Throws `export-not-found`, and as `requireRunnable` for a task that no
+ * run could end well.
  */
 export async function askForRun(
   service: ExportJobDependencies & Stores<'events'>,
   call: AskingCall,
   task: string,
 ): Promise<JobRecord> {
-  sourceOf(service, await service.folder.read(task))
+  await requireRunnable(service, await service.folder.read(task))
   await noteAsked(service, call, { task, asked_for: 'run' })
   const asker = nameOfPrincipal(call.principal)
   return askForExport(service.jobs, { task, asker })

@@ -70,7 +70,8 @@ function taskRoutes(service: ExportService): readonly Route[] {
       if (problem !== null) return jsonReply({ exports: [], problem })
       const names = await permittedTasks(service, call)
       const { paused } = await service.files.pauses.read()
-      const described = (name: string) => describe(service, name, paused)
+      const hindrance = await service.files.problem()
+      const described = (name: string) => describe(service, name, { paused, hindrance })
       const exports = await mapBounded(names, READS_AT_ONCE, described)
       const misnamed = await misnamedTasks(service, call)
       return jsonReply({ exports: [...exports, ...misnamed], problem })
@@ -279,7 +280,10 @@ function fileRoutes(service: ExportService): readonly Route[] {
     },
     async (call) => {
       const { task } = await describe(service, call.param('task'))
-      return fileReply(service, call, await files.find(task, call.param('file')))
+      const receipt = await files.find(task, call.param('file'))
+      // Before the reply begins, which could not say that its place is out of reach.
+      await files.archived(receipt)
+      return fileReply(service, call, receipt)
     },
   )
   return [listExportFiles, getExportFile]
@@ -300,17 +304,23 @@ async function misnamedTasks(
 }
 
 /** Throws `export-not-found`. */
-async function describe(service: ExportService, name: string, paused?: ReadonlySet<string>) {
+async function describe(
+  service: ExportService,
+  name: string,
+  /** The same for all tasks, if it was read. */
+  all: { readonly paused?: ReadonlySet<string>; readonly hindrance?: string | null } = {},
+) {
   const { files, folder, jobs } = service
   const { task, problem } = await folder.look(name, (read) => sourceOf(service, read))
   const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
+  const { hindrance = await files.problem() } = all
   return {
     task: name,
     source: task?.source ?? null,
     mode: task?.work.mode ?? null,
     schedule: task?.schedule?.cron ?? null,
-    is_paused: (paused ?? (await files.pauses.read()).paused).has(name),
-    problem,
+    is_paused: (all.paused ?? (await files.pauses.read()).paused).has(name),
+    problem: problem ?? hindrance,
     last_run: last === undefined ? null : runToJson(last),
   }
 }

@@ -24,6 +24,10 @@ export const ExportFile = z
     bytes: z.int(),
     sha256: z.string(),
     exported_at: Time,
+    place: z
+      .string()
+      .optional()
+      .meta({ description: 'The folder that the file is in, where that is not the warehouse.' }),
     table: z
       .string()
       .optional()

@@ -3,8 +3,9 @@ import type { Log } from '../../../core/log.ts'
 import type { Jobs } from '../../../lake/jobs/jobs.ts'
 import { DumpStreams, type StreamMeter } from '../../dumps/http/dump-streams.ts'
 import type { Module } from '../../module.ts'
+import type { PlaceDependencies } from '../archive-places.ts'
 import type { ArchiveTableDependencies } from '../archive-table.ts'
-import { ExportFiles, type ExportPlaces } from '../export-files.ts'
+import { type ExportPlaces, exportFilesOf } from '../export-files.ts'
 import { healthTask } from '../export-health.ts'
 import type { ExportDependencies } from '../export-run.ts'
 import { scheduleTask } from '../export-schedule.ts'
@@ -21,6 +22,7 @@ import { seedRoutes } from './seed-routes.ts'
 export type ExportsPlatform = Omit<ExportDependencies, 'tables'> &
   ArchiveTableDependencies &
   ExportPlaces &
+  PlaceDependencies &
   Stores<'events'> & {
     readonly jobs: Jobs
     readonly log: Log
@@ -39,13 +41,16 @@ export function exportsModule(platform: ExportsPlatform): Module {
   const service = {
     ...platform,
     tables: platform,
-    files: new ExportFiles(platform),
+    files: exportFilesOf(platform),
     folder: new TaskFolder(platform.exportsFolder),
     streams: new DumpStreams(UNCOUNTED),
     dryRuns: new DryRuns(),
   }
   return {
     name: 'exports',
+    prepare: async () => {
+      for (const remark of await service.files.remarks()) platform.log.warn({}, remark)
+    },
     routes: [
       ...exportRoutes(service),
       ...runHistoryRoutes(service),
