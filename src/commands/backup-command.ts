@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type Config, ConfigError, shown } from '../config.ts'
 import { isBelow } from '../core/file/location-key.ts'
 import type { CopiedTasks } from '../modules/exports/copy-tasks.ts'
@@ -65,7 +65,7 @@ async function backup(shell: Shell, folder: string): Promise<void> {
     }
     const warehouseId = await claims.ownWarehouseId(platform)
     const about = { version: VERSION, warehouseId }
-    const to = { objects: target.objects, root: `${target.root}/${EXPORTS_NAME}` }
+    const to = { objects: target.objects, folder: join(folder, EXPORTS_NAME) }
     const exported = await copyTasks({ folder: config.exportsFolder, isCopy: false }, to)
     const listOutside = () => exportFilesOf(platform).listOutside()
     const report = await operations.backUp({ ...platform, listOutside }, target, about, signal)

@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { lstat, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { openFolder } from '../backup-stores.ts'
 import { type Config, ConfigError } from '../config.ts'
@@ -78,10 +78,15 @@ async function restoreTasks(
   open: typeof openFolder,
 ): Promise<{ readonly isWhole: boolean; readonly lines: readonly string[] }> {
   const from = `${folder}/${EXPORTS_NAME}`
-  if ((await stat(from).catch(() => undefined)) === undefined) return { isWhole: true, lines: [] }
+  const found = await lstat(from).catch(() => undefined)
+  if (found === undefined) return { isWhole: true, lines: [] }
+  if (found.isSymbolicLink()) {
+    return { isWhole: false, lines: [`not restored  export tasks: ${from} is a link`] }
+  }
   const { copyTasks } = await import('../modules/exports/copy-tasks.ts')
   try {
-    const to = { objects: await open(exportsFolder), root: `file://${exportsFolder}` }
+    await requireNoDanglingLink(exportsFolder)
+    const to = { objects: await open(exportsFolder), folder: exportsFolder }
     const { tasks, notCopied } = await copyTasks({ folder: from, isCopy: true }, to)
     const sources = 'set MORAINE_EXPORT_SOURCES, which is not in the backup'
     return {
@@ -97,6 +102,15 @@ async function restoreTasks(
     const line = `not restored  export tasks: ${(error as Error).message}; ${remedy}`
     return { isWhole: false, lines: [line] }
   }
+}
+
+async function requireNoDanglingLink(path: string): Promise<void> {
+  const [link, folder] = await Promise.all([lstat(path), stat(path)].map(unlessMissing))
+  if (link !== undefined && folder === undefined) throw new Error(`${path} is a link to nothing`)
+}
+
+function unlessMissing<T>(looking: Promise<T>): Promise<T | undefined> {
+  return looking.catch(() => undefined)
 }
 
 /** A store would make the folder. */

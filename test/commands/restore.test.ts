@@ -1,4 +1,14 @@
-import { chmod, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import pg from 'pg'
@@ -9,6 +19,7 @@ import {
 } from '../catalog/postgres-server.ts'
 import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
 import { freePort } from '../free-port.ts'
+import { writeTask } from '../modules/exports/export-harness.ts'
 
 let base: string
 beforeAll(buildService)
@@ -62,6 +73,54 @@ async function query(url: string, sql: string): Promise<readonly Record<string, 
 async function filesOf(folder: string): Promise<readonly string[]> {
   return (await readdir(folder, { recursive: true }).catch(() => [])).sort()
 }
+
+test('links in the folder of tasks are followed, and nothing is written through them', async () => {
+  const home = { MORAINE_HOME: join(base, 'old') }
+  const task = { source: 'moraine', table: 'a', where: 'true' }
+  const names = ['equal', 'other', 'empty', 'gone', 'free']
+  for (const name of names) await writeTask(join(base, 'old/exports'), name, { 'task.json': task })
+  const folder = await backedUp(home, 'a')
+
+  const [tasks, outside] = [join(base, 'tasks'), join(base, 'outside')]
+  const place = { MORAINE_HOME: join(base, 'new') }
+  await mkdir(place.MORAINE_HOME)
+  await symlink(tasks, join(base, 'new/exports'))
+  await mkdir(tasks)
+  await writeTask(outside, 'equal', { 'task.json': task })
+  await writeTask(outside, 'other', { 'task.json': { ...task, where: 'false' } })
+  await mkdir(join(outside, 'empty'))
+  for (const name of ['equal', 'empty', 'gone']) {
+    await symlink(join(outside, name), join(tasks, name))
+  }
+  await mkdir(join(tasks, 'other'))
+  await symlink(join(outside, 'other/task.json'), join(tasks, 'other/task.json'))
+
+  const back = await runToEnd(['restore', folder], place)
+  expect(back).toMatchObject({ code: 2, stderr: '' })
+  expect(back.stdout).toMatch(/^restored {2}2 export tasks to .*new\/exports$/m)
+  expect(back.stdout.match(/^not restored .*$/gm)).toEqual([
+    expect.stringMatching(/exports\/empty leads out of .*exports: copy its files yourself$/),
+    expect.stringMatching(/exports\/gone leads out of .*exports: copy its files yourself$/),
+    expect.stringMatching(/other is left as it is: .*task.json is there with another content$/),
+  ])
+  expect(await readdir(join(outside, 'empty'))).toEqual([])
+  expect((await readdir(outside)).sort()).toEqual(['empty', 'equal', 'other'])
+  expect(JSON.parse(await readFile(join(tasks, 'free/task.json'), 'utf8'))).toEqual(task)
+
+  // A link to nothing, and a backup in which the folder is a link.
+  await rm(tasks, { recursive: true })
+  await rm(join(base, 'new/catalog.db'))
+  const dangling = await runToEnd(['restore', folder], place)
+  expect(dangling).toMatchObject({ code: 2, stderr: '' })
+  expect(dangling.stdout).toMatch(
+    /^not restored {2}export tasks: .*new\/exports is a link to noth/m,
+  )
+  await rm(join(folder, 'exports'), { recursive: true })
+  await symlink(outside, join(folder, 'exports'))
+  await rm(join(base, 'new/catalog.db'))
+  const linked = await runToEnd(['restore', folder], place)
+  expect([linked.code, linked.stdout]).toEqual([2, expect.stringMatching(/exports is a link$/m)])
+})
 
 describeWithPostgres('to PostgreSQL', () => {
   let server: PostgresServer

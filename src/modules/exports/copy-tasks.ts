@@ -1,5 +1,7 @@
-import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
-import { isUnreadable, type ReadFile, TASK_FILES, TaskFolder } from './task-folder.ts'
+import { join } from 'node:path'
+import { CatalogError } from '../../core/errors.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
+import { isUnreadable, type ReadFile, TaskFolder } from './task-folder.ts'
 
 export interface CopiedTasks {
   /** Those of which all files are there now, and no others. */
@@ -12,7 +14,8 @@ const TOLD_MAX = 10
 
 interface TaskPlace {
   readonly objects: ObjectStore
-  readonly root: string
+  /** Its absolute path. */
+  readonly folder: string
 }
 
 /**
@@ -45,48 +48,55 @@ export async function copyTasks(
 async function copyTask(
   task: string,
   files: readonly ReadFile[],
-  { objects, root }: TaskPlace,
+  { objects, folder }: TaskPlace,
 ): Promise<readonly string[]> {
-  const unread = files.flatMap(({ bytes }) => (typeof bytes === 'string' ? [bytes] : []))
+  const unread = reasonsOf(files)
   if (unread.length > 0) return unread
-  const folder = `${root}/${task}`
-  const found = new Map<string, ObjectInfo>()
-  for (const file of TASK_FILES) {
-    const info = await objects.find(`${folder}/${file}`)
-    if (info !== undefined) found.set(file, info)
-  }
-  if (found.size > 0) {
-    const why = await difference(objects, found, files)
-    return why === undefined ? [] : [`${task} is left as it is: ${folder}/${why}`]
+  // As runs read it, through links.
+  const found = await new TaskFolder(folder).readFiles(task)
+  const unseen = reasonsOf(found)
+  if (unseen.length > 0) return unseen
+  const there = join(folder, task)
+  if (found.length > 0) {
+    const why = difference(found, files)
+    return why === undefined ? [] : [`${task} is left as it is: ${there}/${why}`]
   }
   for (const { file, bytes } of files) {
-    const outcome = await objects.putIfAbsent(`${folder}/${file}`, bytes as Uint8Array)
-    if (outcome === 'already-exists') return [`${folder}/${file} was made meanwhile`]
+    const outcome = await putUnlessLinked(objects, `${there}/${file}`, bytes as Uint8Array)
+    if (outcome === 'already-exists') return [`${there}/${file} was made meanwhile`]
+    if (outcome === 'linked') return [`${there} leads out of ${folder}: copy its files yourself`]
   }
   return []
 }
 
+function reasonsOf(files: readonly ReadFile[]): readonly string[] {
+  return files.flatMap(({ bytes }) => (typeof bytes === 'string' ? [bytes] : []))
+}
+
 /** The first, of files that all have been read; `undefined` if there is none. */
-async function difference(
-  objects: ObjectStore,
-  found: ReadonlyMap<string, ObjectInfo>,
-  files: readonly ReadFile[],
-): Promise<string | undefined> {
+function difference(found: readonly ReadFile[], files: readonly ReadFile[]): string | undefined {
   const copied = new Map(files.map(({ file, bytes }) => [file, bytes as Uint8Array]))
-  for (const [file, info] of found) {
+  for (const { file, bytes: own } of found) {
     const bytes = copied.get(file)
     if (bytes === undefined) return `${file} is there, and in the other task is none`
-    if (!(await isEqual(objects, info, bytes))) return `${file} is there with another content`
+    if (!Buffer.from(bytes).equals(own as Uint8Array)) {
+      return `${file} is there with another content`
+    }
   }
-  const added = files.find(({ file }) => !found.has(file))
+  const added = files.find(({ file }) => !found.some((own) => own.file === file))
   return added && `${added.file} is not there, and others of its files are`
 }
 
-async function isEqual(
-  objects: ObjectStore,
-  { location, sizeBytes }: ObjectInfo,
+/** What a link outside of the folder leads to is somebody else's. */
+async function putUnlessLinked(
+  objects: Pick<ObjectStore, 'putIfAbsent'>,
+  path: string,
   bytes: Uint8Array,
-): Promise<boolean> {
-  if (sizeBytes !== bytes.length) return false
-  return Buffer.from(await objects.read(location, { bytesMax: sizeBytes })).equals(bytes)
+): Promise<'written' | 'already-exists' | 'linked'> {
+  try {
+    return await objects.putIfAbsent(`file://${path}`, bytes)
+  } catch (error) {
+    if (error instanceof CatalogError && error.code === 'location-not-allowed') return 'linked'
+    throw error
+  }
 }

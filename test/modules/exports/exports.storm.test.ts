@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -32,12 +32,14 @@ describeWithPostgres('exports under SIGKILL', () => {
   /** Version of each row that was acknowledged last, by id. */
   const written = new Map<number, number>()
   let nextId = 0
+  let starts = 0
 
   beforeAll(async () => {
     buildService()
     server = await startPostgres()
     url = await server.newDatabase()
     home = await mkdtemp(join(tmpdir(), 'moraine-export-storm-'))
+    await mkdir(join(home, 'archive'))
     proxy = await openCommitProxy(new URL(url))
     source = new pg.Client({ connectionString: url })
     await source.connect()
@@ -59,6 +61,8 @@ describeWithPostgres('exports under SIGKILL', () => {
     const environment = {
       MORAINE_HOME: home,
       MORAINE_EXPORT_SOURCES: `default=${through.href}`,
+      // What one has begun, another with another setting ends.
+      ...(starts++ % 2 === 0 && { EXPORT_PATH: join(home, 'archive') }),
     }
     service = await KillableService.start(environment, [], { timeoutMs: START_MS_MAX })
   }
