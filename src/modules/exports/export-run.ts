@@ -1,7 +1,6 @@
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { JobFence } from '../../lake/jobs/job-kind.ts'
-import type { ObjectStore } from '../../objects/object-store.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import {
   type RowSource,
@@ -27,7 +26,6 @@ import { TableSource } from './table-source.ts'
 const CONFLICTS_MAX = 5
 
 export interface ExportDependencies {
-  readonly objects: ObjectStore
   readonly ambient: Ambient
   /** By name. */
   readonly exportSources: ReadonlyMap<string, RowSource>

@@ -12,6 +12,7 @@ import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { describeWithPostgres } from '../../catalog/postgres-server.ts'
 import { unkeyAll } from '../../catalog/unkeyed.ts'
 import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
+import { dyingStore, Killed } from './dying-store.ts'
 import {
   exportParts,
   JOB,
@@ -24,8 +25,6 @@ import {
 
 const TABLE = 'archive.t'
 const DAY_MS = 86_400_000
-
-class Killed extends Error {}
 
 describeWithPostgres('faults of an append', () => {
   let opened: TestSource
@@ -65,26 +64,8 @@ describeWithPostgres('faults of an append', () => {
     return Number(found?.currentSnapshot?.summary['total-records'] ?? 0)
   }
 
-  /** The store, which dies at the first call that the test is about. */
-  function dying(method: keyof ObjectStore, isIt: (location: string) => boolean, after: boolean) {
-    const { objects } = workshop.deps
-    let isDead = false
-    return new Proxy(objects, {
-      get(target, name) {
-        const called = Reflect.get(target, name)
-        if (typeof called !== 'function') return called
-        return (...given: unknown[]) => {
-          if (isDead) throw new Killed()
-          if (name !== method || !isIt(String(given[0]))) return called.apply(target, given)
-          isDead = true
-          if (!after) throw new Killed()
-          return called.apply(target, given).then(() => {
-            throw new Killed()
-          })
-        }
-      },
-    })
-  }
+  const dying = (method: keyof ObjectStore, isIt: (location: string) => boolean, after: boolean) =>
+    dyingStore(workshop.deps.objects, { method, isIt, after })
 
   const isParquet = (location: string) => location.endsWith('.csv.parquet')
   const isNote = (location: string) => location.endsWith('.csv.json')

@@ -20,6 +20,7 @@ import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { changedStore } from './changed-store.ts'
+import { dyingStore, Killed } from './dying-store.ts'
 import { linesOf, writeTask } from './export-harness.ts'
 import { exportParts, runOf, SIGNAL } from './export-runs.ts'
 import { sendBytes } from './send-bytes.ts'
@@ -273,18 +274,9 @@ describe('a run', () => {
   })
 
   const dying =
-    (method: 'putIfAbsent' | 'moveIfAbsent' | 'delete', isIt: RegExp, after = false) =>
-    (store: ObjectStore) => {
-      let isDead = false
-      const called = async (...given: never[]) => {
-        const work = () => (store[method] as (...given: never[]) => Promise<never>)(...given)
-        if (isDead || !isIt.test(given[0] ?? '')) return work()
-        isDead = true
-        if (after) await work()
-        throw new Error('killed')
-      }
-      return changedStore(store, { [method]: called })
-    }
+    (method: keyof ObjectStore, isIt: RegExp, after = false) =>
+    (store: ObjectStore) =>
+      dyingStore(store, { method, isIt: (location) => isIt.test(location), after })
 
   test.each([
     ['before the note of the place', { own: dying('putIfAbsent', /\.csv\.place$/) }],
@@ -297,7 +289,7 @@ describe('a run', () => {
     ['between what lies beside it', { own: dying('delete', /\.csv\.place$/) }],
   ])('killed %s is ended by a process without the setting', async (_, broken) => {
     const run = runOf()
-    await expect(exportOnce(partsOf(broken), task, run)).rejects.toThrow('killed')
+    await expect(exportOnce(partsOf(broken), task, run)).rejects.toThrow(Killed)
     await service.stop()
     service = await start({})
     const deps = partsOf({ archiveTo: '' })
@@ -325,7 +317,7 @@ describe('a run', () => {
   test('of which the folder is away is not ended, and is when it is back', async () => {
     const run = runOf()
     const broken = partsOf({ outside: dying('moveIfAbsent', /\.csv$/) })
-    await expect(exportOnce(broken, task, run)).rejects.toThrow('killed')
+    await expect(exportOnce(broken, task, run)).rejects.toThrow(Killed)
     expect(await rowsLeft(service)).toBe(0)
     await unmount()
     const deps = partsOf({ archiveTo: '' })
@@ -347,7 +339,7 @@ describe('a run', () => {
     }
     expect(await outside()).toEqual([])
     const broken = partsOf({ outside: dying('moveIfAbsent', /\.csv$/) })
-    await expect(exportOnce(broken, task, runOf())).rejects.toThrow('killed')
+    await expect(exportOnce(broken, task, runOf())).rejects.toThrow(Killed)
     const [staged] = await readdir(join(archive, '.staged/t'))
     const location = `file://${archive}/.staged/t/${staged}`
     expect(await outside()).toEqual([{ location, isMissing: false }])

@@ -1,20 +1,15 @@
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
-import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
+import { exportOnce } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
-import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
 import { describeWithPostgres } from '../../catalog/postgres-server.ts'
-import { type FaultyFront, openFaultyFront } from '../../objects/stores/faulty-front.ts'
-import { type S3Server, startS3 } from '../../objects/stores/s3-server.ts'
-import { whyNoStore } from '../../objects/stores/store-program.ts'
 import { refusal } from '../../refusal.ts'
 import { changedStore } from './changed-store.ts'
 import {
@@ -24,14 +19,11 @@ import {
   exportParts,
   openTestSource,
   runOf,
-  SIGNAL,
   sourceAt,
   TASKS_OF_T,
   type TestSource,
 } from './export-runs.ts'
 
-const whyNoBucket = whyNoStore('weed')
-const testWithBucket = whyNoBucket === undefined ? test : test.skip
 const canMount = process.getuid?.() === 0 && process.platform === 'linux' && mayMount()
 const testWithDisk = canMount ? test : test.skip
 const ROWS = 20_000
@@ -105,81 +97,6 @@ describeWithPostgres('places of exports', () => {
       }
     },
   )
-
-  describe('in a bucket', () => {
-    let bucket: S3Server
-    let front: FaultyFront
-    beforeAll(async () => {
-      if (whyNoBucket === undefined) bucket = await startS3('weed')
-    }, 60_000)
-    afterAll(async () => {
-      if (whyNoBucket === undefined) await bucket.stop()
-    })
-    beforeEach(async () => {
-      if (whyNoBucket === undefined) front = await openFaultyFront(bucket.endpoint)
-    })
-    afterEach(async () => {
-      if (whyNoBucket === undefined) await front.close()
-    })
-    const bucketStore = (root: string) => {
-      const { region, readCredentials, writeCredentials } = bucket
-      return openS3Store({
-        ...{ writableRoots: [root], readableRoots: [], endpoint: front.endpoint, region },
-        ...{ forcePathStyle: true, readCredentials, writeCredentials },
-        readFile: (path) => createReadStream(path),
-      })
-    }
-    const refusing = (status: number, code: string) => ({
-      kind: 'answer' as const,
-      status,
-      body: `<Error><Code>${code}</Code><Message>${code}</Message></Error>`,
-    })
-
-    testWithBucket.each([
-      ['atomic', 507, 'XMinioStorageFull'],
-      ['snapshot', 403, 'AccessDenied'],
-      ['keys', 403, 'QuotaExceeded'],
-      ['batches', 507, 'InsufficientStorage'],
-    ] as const)(
-      `%s: a bucket that answers %i %s deletes nothing${whyNoBucket ?? ''}`,
-      async (mode, status, code) => {
-        const root = `s3://${bucket.bucket}/${randomUUID()}`
-        const store = bucketStore(root)
-        const deps = depsOf(store, root)
-        front.failAll(refusing(status, code))
-        await expect(exportOnce(deps, taskOf(mode), runOf())).rejects.toThrow()
-        front.failAll(undefined)
-        expect(await left()).toBe(ROWS)
-        await exportOnce(deps, taskOf(mode), runOf())
-        expect(await left()).toBe(0)
-        await everyRow(deps)
-        await store.close()
-      },
-    )
-
-    testWithBucket('full just after the commit: the run is ended when there is room', async () => {
-      const root = `s3://${bucket.bucket}/${randomUUID()}`
-      const store = bucketStore(root)
-      const deps = depsOf(store, root)
-      const isNote = (location: string) => location.endsWith('.csv.json')
-      const filling = changedStore(store, {
-        putIfAbsent: async (location: string, bytes: Uint8Array) => {
-          const outcome = await store.putIfAbsent(location, bytes)
-          if (isNote(location)) front.failAll(refusing(507, 'InsufficientStorage'))
-          return outcome
-        },
-      })
-      const run = runOf()
-      await expect(exportOnce(depsOf(filling, root), taskOf('atomic'), run)).rejects.toThrow()
-      expect(await left()).toBe(0)
-      front.failAll(undefined)
-      const notes = await deps.files.listNotes('t', run.jobId)
-      expect(notes).toHaveLength(1)
-      for (const note of notes) await settle(deps, note, SIGNAL)
-      await everyRow(deps)
-      await store.close()
-    })
-  })
 
   test('a clock that steps back loses no file and no row', async () => {
     const deps = depsOf(await localStore())

@@ -41,7 +41,10 @@ export function sourceAt(url: string): PostgresSource {
 }
 
 /** What a run without a service has. */
-export type ExportParts = ExportDependencies & { readonly files: ExportFiles }
+export type ExportParts = ExportDependencies & {
+  readonly objects: ObjectStore
+  readonly files: ExportFiles
+}
 
 export function exportParts({
   objects,
