@@ -70,7 +70,10 @@ export const OWN_TABLES: readonly MutantGroup[] = [
   },
 ]
 
-const PLACES = ['test/modules/exports/archive-places.test.ts']
+const PLACES = [
+  'test/modules/exports/archive-places.test.ts',
+  'test/modules/exports/outside-runs.test.ts',
+]
 
 /** Bugs by which rows would be archived where nobody looks, or not be found outside. */
 export const ARCHIVE_PLACES: readonly MutantGroup[] = [
@@ -79,9 +82,10 @@ export const ARCHIVE_PLACES: readonly MutantGroup[] = [
     tests: PLACES,
     edits: [
       ['    await this.open(place)\n    return place\n', '    return place\n'],
-      ['if (!(await this.#isRecorded(place))) await', 'await'],
-      ['    await putJson(this.#deps.objects, this.#record(place), { place })\n', ''],
-      ['if (marker.place === place) return', 'return'],
+      ['if ((await this.#findId(place)) === undefined) await', 'await'],
+      ['    if (id === (await this.#findId(place))) return\n', '    return\n'],
+      ['    await putJson(this.#deps.objects, this.#record(place), { place, id })\n', ''],
+      ['if (marker.place === place) return marker', 'return marker'],
       ['if (place === archiveTo) continue', 'if (true) continue'],
     ],
   },

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
@@ -10,9 +10,10 @@ import { putJson, readJson } from './export-note.ts'
 const MARKER_NAME = '.moraine-exports.json'
 const RECORDED = '.places'
 const RETRY_AFTER_SECONDS = 10
+const REMEDY = 'mount its disk, or bring the folder back'
 
-const Marker = z.object({ warehouse_id: z.string(), place: z.string() })
-const Recorded = z.object({ place: z.string() })
+const Recorded = z.object({ place: z.string(), id: z.string() })
+const Marker = Recorded.extend({ warehouse_id: z.string() })
 
 export interface PlaceDependencies extends Stores<'settings'> {
   readonly objects: Pick<ObjectStore, 'find' | 'list' | 'putIfAbsent' | 'read'>
@@ -35,7 +36,8 @@ export interface PlaceDependencies extends Stores<'settings'> {
 export class ArchivePlaces {
   readonly #deps: PlaceDependencies
   readonly #stores = new Map<string, Promise<ObjectStore>>()
-  readonly #known = new Set<string>()
+  /** Ids of folders that were taken into use. */
+  readonly #ids = new Map<string, string>()
 
   constructor(deps: PlaceDependencies) {
     this.#deps = deps
@@ -48,7 +50,7 @@ export class ArchivePlaces {
   async forRuns(): Promise<string | undefined> {
     const { archiveTo: place } = this.#deps
     if (place === undefined) return undefined
-    if (!(await this.#isRecorded(place))) await this.#take(place)
+    if ((await this.#findId(place)) === undefined) await this.#take(place)
     await this.open(place)
     return place
   }
@@ -89,24 +91,31 @@ export class ArchivePlaces {
     return remarks
   }
 
-  async #isRecorded(place: string): Promise<boolean> {
-    if (this.#known.has(place)) return true
-    if ((await this.#deps.objects.find(this.#record(place))) === undefined) return false
-    this.#known.add(place)
-    return true
+  /** That of the folder that was taken into use under this name. */
+  async #findId(place: string): Promise<string | undefined> {
+    const known = this.#ids.get(place)
+    if (known !== undefined) return known
+    const record = this.#record(place)
+    if ((await this.#deps.objects.find(record)) === undefined) return undefined
+    const { id } = Recorded.parse(await readJson(this.#deps.objects, record))
+    this.#ids.set(place, id)
+    return id
   }
 
-  /** The marker first: a record without it would mean that the folder is gone. */
+  /**
+   * The marker first: a record without it would mean that the folder is gone. Of two folders of one
+   * name, on two machines, the one has the id that is recorded.
+   */
   async #take(place: string): Promise<void> {
     const objects = await this.#store(place)
-    const marker = { warehouse_id: await this.#warehouseId(), place }
+    const marker = { place, id: randomUUID(), warehouse_id: await this.#warehouseId() }
     try {
       await putJson(objects, `${place}/${MARKER_NAME}`, marker)
     } catch (cause) {
       throw unavailable(place, `no file can be written there (${messageOf(cause)})`, cause)
     }
-    await this.#requireMarker(place, objects)
-    await putJson(this.#deps.objects, this.#record(place), { place })
+    const { id } = await this.#readMarker(place, objects)
+    await putJson(this.#deps.objects, this.#record(place), { place, id })
   }
 
   #record(place: string): string {
@@ -130,19 +139,25 @@ export class ArchivePlaces {
   }
 
   async #requireMarker(place: string, objects: ObjectStore): Promise<void> {
-    const remedy = 'mount its disk, or bring the folder back'
+    const { id } = await this.#readMarker(place, objects)
+    if (id === (await this.#findId(place))) return
+    throw unavailable(place, `another folder has that name elsewhere: ${REMEDY}`)
+  }
+
+  /** One of this service, by the name that it had when it was taken into use. */
+  async #readMarker(place: string, objects: ObjectStore): Promise<z.output<typeof Marker>> {
     const location = `${place}/${MARKER_NAME}`
     const found = await readJson(objects, location).catch((cause: unknown) => {
       const isMissing = cause instanceof CatalogError && cause.code === 'file-not-found'
       const why = isMissing ? 'is not there' : `cannot be read (${messageOf(cause)})`
-      throw unavailable(place, `its file ${MARKER_NAME} ${why}: ${remedy}`, cause)
+      throw unavailable(place, `its file ${MARKER_NAME} ${why}: ${REMEDY}`, cause)
     })
     const { data: marker } = Marker.safeParse(found)
-    if (marker?.warehouse_id !== (await this.#warehouseId())) {
+    if (marker === undefined || marker.warehouse_id !== (await this.#warehouseId())) {
       const why = `its file ${MARKER_NAME} is of another service: give a folder of its own`
       throw unavailable(place, why)
     }
-    if (marker.place === place) return
+    if (marker.place === place) return marker
     const moved = `MORAINE_RELOCATED=${marker.place}=${place}`
     throw unavailable(place, `it is known as ${marker.place}: give that name, or set ${moved}`)
   }

@@ -111,8 +111,10 @@ export class ExportFiles {
   /** Deletes what killed runs left half-written outside of the warehouse, as far as it is there. */
   async sweepPlaces(options: SweepOptions): Promise<void> {
     for (const place of (await this.#archives?.list()) ?? []) {
-      const sweep = this.#storeOf(place).then((it) => it.deleteUnfinished(place, options))
-      await problemOf(sweep)
+      const objects = await this.#storeOf(place).catch(() => undefined)
+      const folder = `${place}/${UNFINISHED}`
+      await objects?.makeFolder(folder)
+      await objects?.deleteUnfinished(folder, options)
     }
   }
 

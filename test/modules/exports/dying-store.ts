@@ -24,11 +24,11 @@ export function dyingStore(
       return (...given: unknown[]) => {
         if (isDead) throw new Killed()
         if (name !== method || !isIt(String(given[0]))) return called.apply(target, given)
-        isDead = true
-        if (!after) throw new Killed()
-        return called.apply(target, given).then(() => {
+        const die = () => {
+          isDead = true
           throw new Killed()
-        })
+        }
+        return after ? called.apply(target, given).then(die) : die()
       }
     },
   })

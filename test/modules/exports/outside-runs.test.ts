@@ -1,0 +1,166 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { ArchivePlaces } from '../../../src/modules/exports/archive-places.ts'
+import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
+import { parseTask } from '../../../src/modules/exports/export-task.ts'
+import { recover } from '../../../src/modules/exports/run-job.ts'
+import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
+import type { ObjectStore } from '../../../src/objects/object-store.ts'
+import { ask, must } from '../../http/client.ts'
+import type { TestService } from '../../http/harness.ts'
+import { changedStore } from './changed-store.ts'
+import { dyingStore, Killed } from './dying-store.ts'
+import { linesOf } from './export-harness.ts'
+import { exportParts, runOf, SIGNAL } from './export-runs.ts'
+import { filesOf, OutsideShop, rowsLeft } from './outside-shop.ts'
+import { sendBytes } from './send-bytes.ts'
+
+let shop: OutsideShop
+let archive: string
+beforeEach(async () => {
+  shop = await OutsideShop.open()
+  archive = shop.archive
+})
+afterEach(() => shop.close())
+
+const home = () => shop.home
+const start = (environment?: Record<string, string>) => shop.start(environment)
+
+describe('a run', () => {
+  let service: TestService
+  beforeEach(async () => {
+    service = await start({})
+    await shop.makeTask(service)
+  })
+  const task = parseTask('t', {
+    json: JSON.stringify({ source: 'moraine', table: 's.t', where: 'true', archive_to: 's.old' }),
+    changedAtMs: 0,
+  })
+
+  /** What a run has, with a warehouse and a folder that may fail. */
+  function partsOf({
+    own = (store) => store,
+    outside = (store) => store,
+    archiveTo = `file://${archive}`,
+  }: {
+    readonly own?: (store: ObjectStore) => ObjectStore
+    readonly outside?: (store: ObjectStore) => ObjectStore
+    readonly archiveTo?: string | undefined
+  } = {}) {
+    const { deps } = service
+    const objects = own(deps.objects)
+    const archives = new ArchivePlaces({
+      ...{ catalog: deps.catalog, objects, warehouse: deps.warehouse },
+      ...(archiveTo !== '' && { archiveTo }),
+      openArchive: async (...given) => outside(await deps.openArchive(...given)),
+    })
+    const tables = { ...deps, objects }
+    return exportParts({ objects, warehouse: deps.warehouse, tables, archives })
+  }
+
+  test('is rolled back when the folder goes while it copies', async () => {
+    const losing = (store: ObjectStore) =>
+      changedStore(store, {
+        putStreamIfAbsent: async (...given: Parameters<ObjectStore['putStreamIfAbsent']>) => {
+          const written = await store.putStreamIfAbsent(...given)
+          await shop.unmount()
+          return written
+        },
+      })
+    const json = JSON.stringify({ source: 'moraine', table: 's.t', where: 'true' })
+    const plain = parseTask('t', { json, changedAtMs: 0 })
+    const run = exportOnce(partsOf({ outside: losing }), plain, runOf())
+    await expect(run).rejects.toMatchObject({ code: 'storage-unavailable' })
+    expect(await rowsLeft(service)).toBe(2)
+    expect(await readdir(archive)).toEqual([])
+    await shop.mount()
+    await exportOnce(partsOf(), plain, runOf())
+    expect(await rowsLeft(service)).toBe(0)
+    expect(await filesOf(service)).toHaveLength(1)
+  })
+
+  const dying =
+    (method: keyof ObjectStore, isIt: RegExp, after = false) =>
+    (store: ObjectStore) =>
+      dyingStore(store, { method, isIt: (location) => isIt.test(location), after })
+
+  test.each([
+    ['before the note of the place', { own: dying('putIfAbsent', /\.csv\.place$/) }],
+    ['before the note', { own: dying('putIfAbsent', /\.csv\.json$/) }],
+    ['after the note', { own: dying('putIfAbsent', /\.csv\.json$/, true) }],
+    ['before the receipt', { own: dying('putIfAbsent', /\/t\/[^/]*\.csv\.gz\.json$/) }],
+    ['before the file has its name', { outside: dying('moveIfAbsent', /\.csv$/) }],
+    ['after the file has its name', { outside: dying('moveIfAbsent', /\.csv$/, true) }],
+    ['before the note is gone', { own: dying('delete', /\.csv\.json$/) }],
+    ['between what lies beside it', { own: dying('delete', /\.csv\.place$/) }],
+  ])('killed %s is ended by a process without the setting', async (_, broken) => {
+    const run = runOf()
+    await expect(exportOnce(partsOf(broken), task, run)).rejects.toThrow(Killed)
+    await service.stop()
+    service = await start({})
+    const deps = partsOf({ archiveTo: '' })
+    for (const note of await deps.files.listNotes('t', run.jobId)) {
+      const isCommitted = (await settle(deps, note, SIGNAL)) !== undefined
+      expect(await rowsLeft(service)).toBe(isCommitted ? 0 : 2)
+    }
+    if ((await rowsLeft(service)) > 0) await exportOnce(partsOf(), task, runOf())
+    expect(await rowsLeft(service)).toBe(0)
+    const [file, ...others] = await filesOf(service)
+    expect(others).toEqual([])
+    expect(linesOf(await sendBytes(service.url + file.url))).toEqual(['id', '1', '2'])
+    expect((await must(ask(service, '/v1/tables/s.old'))).totals.records).toBe(2)
+    // What is left over is nobody's, and goes in time.
+    const jobs = { ...service.deps.jobs, find: async () => undefined } as never
+    const nowMs = () => Date.now() + 7_200_000
+    const ambient = { ...deps.ambient, nowMs }
+    const log = { warn: (facts: object, why: string) => expect([facts, why]).toBeUndefined() }
+    const tasks = new TaskFolder(join(home(), 'exports'))
+    await recover({ ...deps, ambient, jobs, folder: tasks, log }, SIGNAL)
+    expect(await readdir(join(archive, '.staged/t'))).toEqual([])
+    expect(await readdir(join(home(), 'warehouse/.exports/.staged/t'))).toEqual([])
+  })
+
+  test('of which the folder is away is not ended, and is when it is back', async () => {
+    const run = runOf()
+    const broken = partsOf({ outside: dying('moveIfAbsent', /\.csv$/) })
+    await expect(exportOnce(broken, task, run)).rejects.toThrow(Killed)
+    expect(await rowsLeft(service)).toBe(0)
+    await shop.unmount()
+    const deps = partsOf({ archiveTo: '' })
+    const [note] = await deps.files.listNotes('t', run.jobId)
+    if (note === undefined) throw new Error('no note')
+    await expect(settle(deps, note, SIGNAL)).rejects.toMatchObject({ code: 'storage-unavailable' })
+    expect(await readdir(archive)).toEqual([])
+    expect(await deps.files.list('t', { before: undefined, limit: 9 })).toEqual([])
+    await shop.mount()
+    await settle(deps, note, SIGNAL)
+    expect(await filesOf(service)).toHaveLength(1)
+  })
+
+  test('whose files are elsewhere is in no list of what is missing', async () => {
+    const outside = async () => {
+      const found = []
+      for await (const each of partsOf({ archiveTo: '' }).files.listOutside()) found.push(each)
+      return found
+    }
+    expect(await outside()).toEqual([])
+    const broken = partsOf({ outside: dying('moveIfAbsent', /\.csv$/) })
+    await expect(exportOnce(broken, task, runOf())).rejects.toThrow(Killed)
+    const [staged] = await readdir(join(archive, '.staged/t'))
+    const location = `file://${archive}/.staged/t/${staged}`
+    expect(await outside()).toEqual([{ location, isMissing: false }])
+    await shop.unmount()
+    const lost = { location: expect.stringMatching(/\/archive\/t\/t-/), isMissing: true }
+    expect(await outside()).toEqual([lost])
+    await shop.mount()
+    const deps = partsOf()
+    for (const note of await deps.files.listNotes('t', staged?.split('_')[0] ?? '')) {
+      await settle(deps, note, SIGNAL)
+    }
+    const [file] = await filesOf(service)
+    const named = { location: `file://${archive}/t/${file.file}`, isMissing: false }
+    expect(await outside()).toEqual([named])
+    await shop.unmount()
+    expect(await outside()).toEqual([{ ...named, isMissing: true }])
+  })
+})
