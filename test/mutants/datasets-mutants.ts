@@ -188,7 +188,7 @@ export const DATASETS: readonly MutantGroup[] = [
     tests: [QUERIES, HTTP],
     edits: [
       ['query ?? null', 'null'],
-      ['String(snapshotId), ', ''],
+      ['sources.map(readingOf)', 'sources.length'],
     ],
   },
   {
@@ -222,7 +222,8 @@ export const DATASETS: readonly MutantGroup[] = [
     tests: [DOCUMENTS],
     edits: [
       ['info?.sizeBytes !== sizeBytes', 'false'],
-      ['again === undefined && isSame ? undefined : isSame', 'isSame'],
+      ['isReproduced: areRowsSame', 'isReproduced: isWhole'],
+      ['if (digests[0] === digests[1]) return true', 'return true'],
     ],
   },
 ]

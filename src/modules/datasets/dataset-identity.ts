@@ -1,31 +1,28 @@
 import { createHash } from 'node:crypto'
+import { DIALECT_VERSION } from '../dumps/format/dialect-version.ts'
+import { readingOf } from '../rows/query-source.ts'
 
-/** The version of what writes the rows of filtered datasets: a new version makes new datasets. */
-const WRITER_VERSION = 1
+/**
+ * The version of what decides the rows of datasets: a new one makes new datasets. Raised as that of
+ * dumps is, where rows are read otherwise and no dump is.
+ */
+const WRITER = [2, DIALECT_VERSION]
 const NAME_DIGITS = 24
 const AUTOMATIC = /^ds-[0-9a-f]{24}$/i
 
-/** Everything that decides the rows of a dataset. */
-export interface DatasetOrigin {
-  readonly sourceUuid: string
-  readonly snapshotId: bigint
-  readonly schemaId: number
-  /** Canonical, as it is kept; `undefined`: the whole snapshot. */
-  readonly query: unknown
-}
+type Source = Parameters<typeof readingOf>[0]
 
-/** SHA-256 in hexadecimal. The same rows were asked for if, and only if, it is the same. */
-export function identityOf({ sourceUuid, snapshotId, schemaId, query }: DatasetOrigin): string {
-  return digestOf([sourceUuid, String(snapshotId), schemaId, query ?? null, WRITER_VERSION])
+/**
+ * SHA-256 in hexadecimal. The same rows were asked for if, and only if, it is the same. The query
+ * is canonical, as it is kept; `undefined`: the whole snapshot.
+ */
+export function identityOf(source: Source, query: unknown): string {
+  return digestOf([readingOf(source), query ?? null, WRITER])
 }
 
 /** The same of a text over several snapshots. */
-export function identityOfSql(
-  canonical: string,
-  sources: readonly Omit<DatasetOrigin, 'query'>[],
-): string {
-  const read = sources.map((each) => [each.sourceUuid, String(each.snapshotId), each.schemaId])
-  return digestOf(['sql', canonical, read, WRITER_VERSION])
+export function identityOfSql(canonical: string, sources: readonly Source[]): string {
+  return digestOf(['sql', canonical, sources.map(readingOf), WRITER])
 }
 
 function digestOf(parts: readonly unknown[]): string {

@@ -75,7 +75,7 @@ export async function makeDataset(
   const bound = query === undefined ? undefined : bindQuery(requestOf(query), schema)
   if (bound !== undefined) requireTableNames(bound.result)
   const canonical = bound === undefined ? undefined : canonicalQuery(bound)
-  const identity = identityOf({ sourceUuid, snapshotId, schemaId, query: canonical })
+  const identity = identityOf({ state: source, snapshot, schema }, canonical)
   const called = name ?? (await unnamed(deps, identity, asker))
   const tableUuid = hiddenUuidOf(deps.ambient.newUuid())
   const wished = {

@@ -30,7 +30,10 @@ export async function makeSqlDataset(
   const sources = prepared.tables.map(({ source }) => pinned(source))
   const [first, ...others] = sources
   if (first === undefined) throw new Error('a text names a table')
-  const identity = identityOfSql(prepared.canonical, sources)
+  const identity = identityOfSql(
+    prepared.canonical,
+    prepared.tables.map(({ source }) => source),
+  )
   const name = given ?? (await unnamed(deps, identity, asker))
   const query: SqlQueryOfDataset = { sql: prepared.sql, sources: sources.map(({ json }) => json) }
   const { snapshotId, snapshotAtMs, schemaId, sourceUuid } = first

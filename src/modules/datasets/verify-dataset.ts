@@ -6,10 +6,16 @@ import { CatalogError } from '../../core/errors.ts'
 import { bindQuery } from '../../core/query/bind-query.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
 import type { TableQuery } from '../../lake/convert/converter.ts'
+import { columnsDigest } from '../../lake/file/columns-digest.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import type { OnRead } from '../rows/limits/query-limits.ts'
-import { asCostly, planSources, type RowsDependencies } from '../rows/query-source.ts'
+import {
+  asCostly,
+  planSources,
+  type QuerySource,
+  type RowsDependencies,
+} from '../rows/query-source.ts'
 import { type DatasetRows, queryOfDataset } from './query-dataset.ts'
 import { sqlOf, sqlQueryOfDataset } from './sql-query.ts'
 
@@ -34,7 +40,8 @@ const LOOKS_AT_ONCE = 16
 
 /**
  * Takes the snapshot of the source again: it must have the very data files that the dataset has,
- * with the same delete files, and each must be there with its size.
+ * with the same delete files, and each must be there with its size. Where the source finds columns
+ * by other names by now, the rows are compared.
  */
 export async function verifyDataset(
   deps: VerifyDependencies,
@@ -44,7 +51,8 @@ export async function verifyDataset(
   if (dataset.query !== undefined) return verifyQuery(deps, dataset, verifying)
   const { tableUuid, sourceUuid, snapshotId } = dataset
   const wanted = { snapshotId, signal: verifying.signal }
-  const own = await filesOf(deps, await getTable(deps.catalog, tableUuid), wanted)
+  const table = await getTable(deps.catalog, tableUuid)
+  const own = await filesOf(deps, table, wanted)
   const source = await deps.catalog.tables.find({ tableUuid: sourceUuid })
   const again = source && (await filesOf(deps, source, wanted))
   const differing: string[] = []
@@ -54,12 +62,45 @@ export async function verifyDataset(
     if (!isSame || info?.sizeBytes !== sizeBytes) differing.push(path)
   })
   for (const path of again?.keys() ?? []) if (own?.has(path) !== true) differing.push(path)
-  const isSame = differing.length === 0
+  const isWhole = differing.length === 0
+  const sources = { table, source: again && source }
+  const areRowsSame = isWhole ? await haveSameRows(deps, dataset, { ...sources, verifying }) : false
+  if (isWhole && areRowsSame === false) differing.push(...(own?.keys() ?? []))
   return {
-    isReproduced: again === undefined && isSame ? undefined : isSame,
+    isReproduced: areRowsSame,
     files: own?.size ?? 0,
     differing: differing.slice(0, DIFFERING_MAX),
   }
+}
+
+interface Verified {
+  readonly table: TableState
+  readonly source: TableState | undefined
+  readonly verifying: Verifying
+}
+
+/** Their files are the same. `undefined` if the source has not the snapshot, or not its schema. */
+async function haveSameRows(
+  deps: VerifyDependencies,
+  dataset: DatasetRecord,
+  { table, source, verifying }: Verified,
+): Promise<boolean | undefined> {
+  const { snapshotId, facts } = dataset
+  const schema = source?.definition.schemas.find((each) => each.schemaId === facts.schemaId)
+  if (source === undefined || schema === undefined) return undefined
+  const own = currentSchema(table.definition)
+  const digests = [columnsDigest(table.definition, own), columnsDigest(source.definition, schema)]
+  if (digests[0] === digests[1]) return true
+  const held: string[] = []
+  for (const [state, readAs] of [
+    [table, own],
+    [source, schema],
+  ] as const) {
+    const snapshot = await deps.catalog.snapshots.find(state.definition.tableUuid, snapshotId)
+    const rows = await allRows(deps, { state, snapshot, schema: readAs }, verifying)
+    held.push(await digestHeld(deps, dataset, rows, verifying))
+  }
+  return held[0] === held[1]
 }
 
 /** Runs the query again: it must give the very rows of the dataset, in their order. */
@@ -123,12 +164,20 @@ async function rowsOf(
 ): Promise<DatasetRows> {
   const state = await getTable(deps.catalog, tableUuid)
   const { definition, currentSnapshot: snapshot } = state
-  const readAs = currentSchema(definition)
+  return await allRows(deps, { state, snapshot, schema: currentSchema(definition) }, { signal })
+}
+
+async function allRows(
+  deps: VerifyDependencies,
+  read: Omit<QuerySource, 'restriction'>,
+  { signal }: Pick<Verifying, 'signal'>,
+): Promise<DatasetRows> {
   const restriction = 'unrestricted'
-  const source = { state, snapshot, schema: readAs, restriction } as const
-  const files = await planSources(deps, source, { signal })
+  const { state, schema: readAs } = read
+  const files = await planSources(deps, { ...read, restriction }, { signal })
   const query = bindQuery({}, readAs)
-  return { definition, readAs, restriction, query, sources: files, read: { state, snapshot } }
+  const { definition } = state
+  return { definition, readAs, restriction, query, sources: files, read }
 }
 
 /** SHA-256 of the rows as CSV. */
@@ -163,8 +212,10 @@ async function filesOf(
   const files = new Map<string, { readonly identity: string; readonly sizeBytes: number }>()
   for (const { dataFile, deleteFiles } of plan.plannedFiles([])) {
     const { path, recordCount, fileSizeBytes: sizeBytes } = dataFile
-    const identity = JSON.stringify([recordCount, deleteFiles.map((each) => each.path).sort()])
-    files.set(path, { identity, sizeBytes })
+    const deletes = deleteFiles.map((each) => [each.path, each.contentOffset].join())
+    // A snapshot may list a file twice.
+    const others = files.get(path)?.identity ?? ''
+    files.set(path, { identity: others + [recordCount, ...deletes.sort()].join('\0'), sizeBytes })
   }
   return files
 }

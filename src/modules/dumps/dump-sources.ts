@@ -2,13 +2,13 @@ import type { DataFile } from '../../core/file/data-file.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
 import type { ReadSnapshot } from '../../lake/deletion/file-holds.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
+import { columnsDigest, columnsText } from '../../lake/file/columns-digest.ts'
 import { toCommitOrder } from '../../lake/scan/commit-order.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
 import type { DumpDependencies } from './dump-dependencies.ts'
 import { NO_SNAPSHOT_ID } from './dump-folder.ts'
 import { type DumpTarget, extensionOf, folderOf } from './dump-key.ts'
 import { DIALECT_VERSION } from './format/dialect-version.ts'
-import { columnsDigest, columnsText } from './format/dump-edition.ts'
 import {
   type DeletesIdentity,
   deletesIdentity,

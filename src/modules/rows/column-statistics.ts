@@ -17,8 +17,8 @@ import {
   type QuerySource,
   type RowsDependencies,
   readHeld,
+  readingOf,
   restrictionText,
-  snapshotIdOf,
 } from './query-source.ts'
 
 /** Statistics that are kept, by snapshot and column. */
@@ -100,10 +100,7 @@ export class StatisticsOfColumns {
   async #find({ table, column, ...asked }: Omit<Described, 'onRead'>) {
     const source = await findSource(this.#deps, table, asked)
     const { fieldId, type } = resolve(source, column)
-    const { state, schema } = source
-    const { tableUuid } = state.definition
-    const shown = restrictionText(source)
-    const key = [tableUuid, snapshotIdOf(source), schema.schemaId, fieldId, shown].join()
+    const key = [...readingOf(source), fieldId, restrictionText(source)].join()
     return { source, fieldId, type, key }
   }
 

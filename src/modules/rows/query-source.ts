@@ -11,6 +11,7 @@ import { type PolicyOn, restrictionFor } from '../../http/permission.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
+import { columnsDigest } from '../../lake/file/columns-digest.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { toCommitOrder } from '../../lake/scan/commit-order.ts'
 import { type PlannedFile, planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
@@ -117,6 +118,21 @@ export async function planSources(
 /** The snapshot, by its id as text. */
 export function snapshotIdOf({ snapshot }: Pick<QuerySource, 'snapshot'>): string | null {
   return snapshot === undefined ? null : String(snapshot.snapshotId)
+}
+
+/**
+ * Everything that decides which rows there are, for whoever keeps what was found: a snapshot's id
+ * that was removed is given again, and a name mapping changes how its files are read.
+ */
+export function readingOf({ state, snapshot, schema }: Omit<QuerySource, 'restriction'>) {
+  const { definition } = state
+  return [
+    definition.tableUuid,
+    snapshotIdOf({ snapshot }),
+    snapshot?.manifestList ?? null,
+    schema.schemaId,
+    columnsDigest(definition, schema),
+  ] as const
 }
 
 /** Whether the order of the result depends on all rows. */

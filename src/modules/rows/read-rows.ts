@@ -23,11 +23,11 @@ import {
   type QuerySource,
   type RowsDependencies,
   readHeld,
+  readingOf,
   readsAll,
   requireAllowed,
   restrictionOn,
   restrictionText,
-  snapshotIdOf,
 } from './query-source.ts'
 import type { RowsParts } from './rows-parts.ts'
 
@@ -73,7 +73,8 @@ export async function readRows(deps: RowsDependencies, request: RowsRequest): Pr
   const query = bindQuery({ columns, filter, orderBy }, source.schema)
   const digest = digestOf(source, query)
   if (position !== undefined && position.digest !== digest) {
-    throw tokenInvalid('it is of another request: repeat the columns, the filter and the order')
+    const of = 'it is of another request, or the table has got other names for its columns'
+    throw tokenInvalid(`${of}: repeat the columns, the filter and the order, or begin again`)
   }
   return await readHeld(deps, [source], async (held) => {
     const plan = await planSource(deps, source, { filter, signal: request.signal })
@@ -102,13 +103,7 @@ async function sourceOf(
 /** What the pages of one reading have in common. */
 function digestOf(source: QuerySource, query: BoundQuery): string {
   return keyOf(
-    JSON.stringify([
-      source.state.definition.tableUuid,
-      snapshotIdOf(source),
-      source.schema.schemaId,
-      canonicalQuery(query),
-      restrictionText(source),
-    ]),
+    JSON.stringify([...readingOf(source), canonicalQuery(query), restrictionText(source)]),
   )
 }
 

@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto'
-import { nameMappingToJson } from '../../../core/schema/name-mapping.ts'
 import type { Restriction } from '../../../core/table/restriction.ts'
 import type { Snapshot } from '../../../core/table/snapshot.ts'
-import type { TableDefinition, TableState } from '../../../core/table/table.ts'
+import type { TableState } from '../../../core/table/table.ts'
 import type { Schema } from '../../../core/value/type.ts'
 import { stringifyExactJson } from '../../../formats/json/exact-json.ts'
-import { schemaToJson } from '../../../formats/metadata/schema-json.ts'
-import { columnNames } from '../../../lake/file/column-names.ts'
+import { columnsDigest } from '../../../lake/file/columns-digest.ts'
 
 /** 48 bits, which only have to tell the few editions of one snapshot and schema apart. */
 const EDITION_LENGTH = 12
@@ -44,27 +42,4 @@ export function editionOf(parts: EditionParts): string {
 export function fingerprintOf(restriction: Restriction): string | undefined {
   if (restriction === 'unrestricted') return undefined
   return createHash('sha256').update(restriction.text).digest('hex').slice(0, EDITION_LENGTH)
-}
-
-/** Everything that determines a shard's columns: files without field ids use the name mapping. */
-export function columnsText(definition: TableDefinition, schema: Schema): string {
-  const { mapping, isGuessed } = columnNames(definition, schema)
-  return stringifyExactJson({
-    schema: schemaToJson({ ...schema, schemaId: 0 }),
-    mapping: nameMappingToJson(mapping),
-    guessed: isGuessed,
-  })
-}
-
-/** Every request asks for it. */
-const DIGEST_BY_SCHEMA = new WeakMap<TableDefinition, WeakMap<Schema, string>>()
-
-export function columnsDigest(definition: TableDefinition, schema: Schema): string {
-  const bySchema = DIGEST_BY_SCHEMA.get(definition) ?? new WeakMap<Schema, string>()
-  DIGEST_BY_SCHEMA.set(definition, bySchema)
-  const known = bySchema.get(schema)
-  if (known !== undefined) return known
-  const digest = createHash('sha256').update(columnsText(definition, schema)).digest('hex')
-  bySchema.set(schema, digest)
-  return digest
 }

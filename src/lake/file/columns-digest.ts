@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto'
+import { nameMappingToJson } from '../../core/schema/name-mapping.ts'
+import type { TableDefinition } from '../../core/table/table.ts'
+import type { Schema } from '../../core/value/type.ts'
+import { stringifyExactJson } from '../../formats/json/exact-json.ts'
+import { schemaToJson } from '../../formats/metadata/schema-json.ts'
+import { columnNames } from './column-names.ts'
+
+/** Everything that determines how columns are found: files without field ids use the mapping. */
+export function columnsText(definition: TableDefinition, schema: Schema): string {
+  const { mapping, isGuessed } = columnNames(definition, schema)
+  return stringifyExactJson({
+    schema: schemaToJson({ ...schema, schemaId: 0 }),
+    mapping: nameMappingToJson(mapping),
+    guessed: isGuessed,
+  })
+}
+
+/** Every request asks for it. */
+const DIGEST_BY_SCHEMA = new WeakMap<TableDefinition, WeakMap<Schema, string>>()
+
+export function columnsDigest(definition: TableDefinition, schema: Schema): string {
+  const bySchema = DIGEST_BY_SCHEMA.get(definition) ?? new WeakMap<Schema, string>()
+  DIGEST_BY_SCHEMA.set(definition, bySchema)
+  const known = bySchema.get(schema)
+  if (known !== undefined) return known
+  const digest = createHash('sha256').update(columnsText(definition, schema)).digest('hex')
+  bySchema.set(schema, digest)
+  return digest
+}
