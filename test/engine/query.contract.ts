@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { bindQuery } from '../../src/core/query/bind-query.ts'
 import type { QueryRequest } from '../../src/core/query/bound-query.ts'
 import type { ResultPart, RowPosition, SourceFile } from '../../src/engine/engine.ts'
+import { asNulls } from '../formats/parquet/edited-footer.ts'
 import { querySql } from '../parquet-files.ts'
 import { refusal } from '../refusal.ts'
 import { Bench, field, type OpenEngine, rowBits, schemaOf, sourceOf } from './engine-samples.ts'
@@ -119,6 +120,19 @@ export function describeQuery(name: string, open: OpenEngine): void {
       expect(ordered.rows.slice(0, 11).map(({ i }) => i)).toEqual([...all.slice(-10), 0])
       const filtered = await ask({ columns: ['i'], filter: "late = 7 AND s LIKE 's4_'" })
       expect(filtered.rows.map(({ i }) => i)).toEqual(all.filter((i) => i >= 40 && i < 50))
+    })
+
+    test('elements without any value, as pandas writes them, are NULL', async () => {
+      const element = { kind: 'string' } as const
+      const list = { kind: 'list', elementId: 2, elementRequired: false, element } as const
+      const schema = schemaOf(field(1, 'tags', list))
+      const file = await bench.parquet('SELECT CAST([NULL, NULL] AS INTEGER[]) AS tags')
+      asNulls(file, ['element'])
+      const path = bench.newPath('ndjson')
+      const target = { path, format: 'ndjson', compression: 'none' } as const
+      const table = { schema, sources: [sourceOf(file, schema)] }
+      await bench.engine.query({ table, query: bindQuery({}, schema), part: WHOLE, target })
+      expect(await readFile(path, 'utf8')).toBe('{"tags":[null,null]}\n')
     })
 
     test('SQL sees the same rows', async () => {

@@ -14,6 +14,10 @@ import {
 } from '../../../src/formats/parquet/thrift/thrift-fields.ts'
 
 const TRAILER_BYTES = 8
+/** Fields of SchemaElement, and of the union LogicalType. */
+const CONVERTED_TYPE = 6
+const LOGICAL_TYPE = 10
+const NULL_TYPE = 11
 /** Fields of FileMetaData, RowGroup and ColumnChunk. */
 const SCHEMA = 2
 const ROW_GROUPS = 4
@@ -82,8 +86,21 @@ export function annotate(path: string, name: string, convertedType: number): voi
   editElements(path, (element) => {
     const isNamed = element.fields.some(({ value }) => isText(value, name))
     if (!isNamed) return element
-    const plain = withoutFields(element, new Set([6, 10]))
-    return withFields(plain, [{ id: 6, type: THRIFT.I32, value: convertedType }])
+    const plain = withoutFields(element, new Set([CONVERTED_TYPE, LOGICAL_TYPE]))
+    return withFields(plain, [{ id: CONVERTED_TYPE, type: THRIFT.I32, value: convertedType }])
+  })
+}
+
+/** Columns of these names have the type NULL, as pandas writes columns without any value. */
+export function asNulls(path: string, names: readonly string[]): void {
+  const none: ThriftStruct = { fields: [] }
+  const type = { fields: [{ id: NULL_TYPE, type: THRIFT.STRUCT, value: none }] }
+  editElements(path, (element) => {
+    if (!element.fields.some(({ value }) => names.some((name) => isText(value, name)))) {
+      return element
+    }
+    const plain = withoutFields(element, new Set([CONVERTED_TYPE, LOGICAL_TYPE]))
+    return withFields(plain, [{ id: LOGICAL_TYPE, type: THRIFT.STRUCT, value: type }])
   })
 }
 

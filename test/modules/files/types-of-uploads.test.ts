@@ -9,12 +9,10 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { withFields, withoutFields } from '../../../src/formats/parquet/stitch/thrift-edit.ts'
-import { THRIFT, type ThriftStruct } from '../../../src/formats/parquet/thrift/thrift.ts'
 import { sweepUnfinished } from '../../../src/lake/deletion/sweep-unfinished.ts'
 import { uploadFile } from '../../../src/modules/files/upload.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
-import { editElements } from '../../formats/parquet/edited-footer.ts'
+import { asNulls } from '../../formats/parquet/edited-footer.ts'
 import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { oldFile } from '../../lake/deletion/old-file.ts'
@@ -34,24 +32,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-/** Fields of SchemaElement, and of the union LogicalType. */
-const NAME = 4
-const CONVERTED_TYPE = 6
-const LOGICAL_TYPE = 10
-const NULL_TYPE = 11
-
 let files = 0
 /** A file of the query's rows, whose columns of these names have the type NULL, as of pandas. */
 async function write(query: string, nullNames: readonly string[] = []): Promise<string> {
   const path = await writeParquet(join(folder, `f${++files}.parquet`), query)
-  const none: ThriftStruct = { fields: [] }
-  const type = { fields: [{ id: NULL_TYPE, type: THRIFT.STRUCT, value: none }] }
-  editElements(path, (element) => {
-    const name = element.fields.find(({ id }) => id === NAME)?.value
-    if (!nullNames.includes(Buffer.from(name as Uint8Array).toString())) return element
-    const plain = withoutFields(element, new Set([CONVERTED_TYPE, LOGICAL_TYPE]))
-    return withFields(plain, [{ id: LOGICAL_TYPE, type: THRIFT.STRUCT, value: type }])
-  })
+  asNulls(path, nullNames)
   return path
 }
 

@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { SchemaRow, TimeUnit } from '../sql/file-column.ts'
-import { UNIT_SQL } from '../sql/parquet-file.ts'
+import { IS_NULL_SQL, UNIT_SQL } from '../sql/parquet-file.ts'
 import { quoteConstant } from '../sql/sql-text.ts'
 
 /** The physical schema of a Parquet file; files with one key have the same. */
@@ -13,7 +13,7 @@ export interface FileSchema {
 const FILES_AT_ONCE = 200
 const PARTS =
   'file_name, name, num_children, field_id, ' +
-  `${UNIT_SQL} AS unit, concat_ws(' ', type, type_length, repetition_type, converted_type, ` +
+  `${UNIT_SQL} AS unit, ${IS_NULL_SQL} AS is_null, concat_ws(' ', type, type_length, repetition_type, converted_type, ` +
   'scale, precision, logical_type) AS rest'
 
 /** The schemas of files of the task's folder, in their order. */
@@ -37,7 +37,14 @@ export async function readFileSchemas(
   return found
 }
 
-type Row = readonly [name: string, children: number, id: number | null, unit: string, rest: string]
+type Row = readonly [
+  name: string,
+  children: number,
+  id: number | null,
+  unit: string,
+  isNull: boolean,
+  rest: string,
+]
 
 async function rowsByFile(
   connection: DuckDBConnection,
@@ -46,9 +53,16 @@ async function rowsByFile(
   const list = `[${names.map(quoteConstant).join(', ')}]`
   const result = await connection.runAndReadAll(`SELECT ${PARTS} FROM parquet_schema(${list})`)
   const byFile = new Map<string, Row[]>()
-  for (const [file, name, children, id, unit, rest] of result.getRowsJS()) {
+  for (const [file, name, children, id, unit, isNull, rest] of result.getRowsJS()) {
     const fieldId = id === null || id === undefined ? null : Number(id)
-    const row: Row = [String(name), Number(children ?? 0), fieldId, String(unit ?? ''), `${rest}`]
+    const row: Row = [
+      String(name),
+      Number(children ?? 0),
+      fieldId,
+      String(unit ?? ''),
+      isNull === true,
+      `${rest}`,
+    ]
     const rows = byFile.get(String(file))
     if (rows === undefined) byFile.set(String(file), [row])
     else rows.push(row)
@@ -56,11 +70,12 @@ async function rowsByFile(
   return byFile
 }
 
-function toSchemaRow([name, childCount, fieldId, unit]: Row): SchemaRow {
+function toSchemaRow([name, childCount, fieldId, unit, isNull]: Row): SchemaRow {
   return {
     name,
     childCount,
     fieldId: fieldId ?? undefined,
     unit: unit === '' ? undefined : (unit as TimeUnit),
+    isNull,
   }
 }

@@ -7,6 +7,9 @@ export const UNIT_SQL =
   `CASE converted_type WHEN 'TIMESTAMP_MILLIS' THEN 'MilliSeconds' ` +
   `ELSE regexp_extract(logical_type, '(Milli|Micro|Nano)Seconds') END`
 
+/** Whether a column has no value of any type. */
+export const IS_NULL_SQL = `logical_type = 'NullType()'`
+
 /**
  * A Parquet file in the task's folder. Its columns are `c0`, `c1`, ... in SQL, so that no name of
  * the file gets there.
@@ -57,7 +60,7 @@ async function schemaRows(
   fileName: string,
 ): Promise<readonly SchemaRow[]> {
   const result = await connection.runAndReadAll(
-    `SELECT name, num_children, field_id, ${UNIT_SQL}, logical_type = 'NullType()' ` +
+    `SELECT name, num_children, field_id, ${UNIT_SQL}, ${IS_NULL_SQL} ` +
       `FROM parquet_schema(${quoteConstant(fileName)})`,
   )
   return result.getRowsJS().map(([name, childCount, fieldId, unit, isNull]) => ({
