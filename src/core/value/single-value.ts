@@ -245,7 +245,8 @@ function valueFromText(type: PrimitiveType, text: string): Value | undefined {
       return intRange(parseDate(text))
     case 'time': {
       const time = parseTime(text)
-      return time === undefined || time.nanos % 1000n !== 0n ? undefined : time.nanos / 1000n
+      if (time === undefined || time.hasFinerDigits || time.nanos % 1000n !== 0n) return undefined
+      return time.nanos / 1000n
     }
     case 'timestamp':
     case 'timestamptz':
