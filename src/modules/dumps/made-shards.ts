@@ -102,7 +102,8 @@ export class MadeShards {
     for (const { location, offset, lengthBytes, rowCount } of pieces) {
       const { rowCount: rows, endBytes } = inThisDump.get(location) ?? { rowCount: 0, endBytes: 0 }
       inThisDump.set(location, {
-        rowCount: rows + rowCount,
+        // One piece of a shard has all of its rows; a snapshot may list a file again.
+        rowCount: Math.max(rows, rowCount),
         endBytes: Math.max(endBytes, offset + lengthBytes),
       })
     }
