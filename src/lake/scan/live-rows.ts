@@ -10,16 +10,19 @@ const UTF_8 = new TextDecoder()
 
 /**
  * Rows of a data file that these delete files leave; `undefined` if only reading them tells: an
- * equality delete may delete any number of rows, and a position delete file of a whole partition
- * does not say how many of its positions are in this one.
+ * equality delete may delete any number of rows, a position delete file of a whole partition does
+ * not say how many of its positions are in this one, and two of one file may name the same rows.
  */
 export function liveRows(dataFile: DataFile, deleteFiles: readonly DataFile[]): number | undefined {
-  let deleted = 0
+  const own: DataFile[] = []
   for (const file of decisive(deleteFiles)) {
     const only = onlyDataFile(file)
     if (only === undefined) return undefined
-    if (only === dataFile.path) deleted += file.recordCount
+    if (only === dataFile.path) own.push(file)
   }
+  // Two files may name the same row; of vectors there is one.
+  if (own.length > 1) return undefined
+  const deleted = own[0]?.recordCount ?? 0
   const live = dataFile.recordCount - deleted
   return live < 0 ? undefined : live
 }

@@ -16,7 +16,8 @@ const vector = (recordCount: number) => ofFile(recordCount, { format: 'puffin' }
 
 test.each<[string, readonly DataFile[], number | undefined]>([
   ['nothing deletes', [], 10],
-  ['positions of this file', [ofFile(3), ofFile(2)], 5],
+  ['positions of this file', [ofFile(3)], 7],
+  ['positions of this file, in two that may have the same', [ofFile(3), ofFile(2)], undefined],
   ['positions of another file', [ofFile(3, { referencedDataFile: 'file:///d/b' })], 10],
   ['positions of a whole partition', [positions(1)], undefined],
   ['those beside positions of this file', [ofFile(3), positions(1)], undefined],
