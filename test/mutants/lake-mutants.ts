@@ -84,7 +84,8 @@ export const LAKE: readonly MutantGroup[] = [
     tests: ['test/lake/scan/live-rows.test.ts'],
     edits: [
       ['if (only === undefined) return undefined\n', 'if (only === undefined) continue\n'],
-      ['if (only === dataFile.path) deleted', 'deleted'],
+      ['if (only === dataFile.path) own', 'own'],
+      ['if (own.length > 1) return undefined\n', ''],
       ['live < 0 ? undefined : live', 'live'],
       [`|| file.content === 'equality-deletes'`, ''],
       ['!hasVector || isVector(file)', 'true || isVector(file)'],

@@ -40,13 +40,13 @@ export const POLICIES: readonly MutantGroup[] = [
     tests: ROWS,
     edits: [
       [" || source.restriction !== 'unrestricted'\n", '\n'],
-      ['      restrictionText(source),\n', ''],
+      [', restrictionText(source)])', '])'],
     ],
   },
   {
     file: 'src/modules/rows/column-statistics.ts',
     tests: ROWS,
-    edits: [['schema.schemaId, fieldId, shown]', 'schema.schemaId, fieldId]']],
+    edits: [['fieldId, restrictionText(source)]', 'fieldId]']],
   },
   {
     file: 'src/modules/rows/estimate.ts',

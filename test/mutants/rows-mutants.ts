@@ -33,7 +33,7 @@ export const ROWS: readonly MutantGroup[] = [
     edits: [
       ['if (position !== undefined && position.digest !== digest) {', 'if (false) {'],
       ['{ snapshotIdentifier: position.snapshotId }', '{}'],
-      ['      canonicalQuery(query),\n', ''],
+      ['canonicalQuery(query), ', ''],
     ],
   },
   {
@@ -185,7 +185,7 @@ export const ROWS: readonly MutantGroup[] = [
     file: 'src/modules/rows/column-statistics.ts',
     tests: STATISTICS,
     edits: [
-      ['schema.schemaId, fieldId, shown].join()', 'schema.schemaId].join()'],
+      ['[...readingOf(source), fieldId, restrictionText(source)]', 'readingOf(source)'],
       ['distinct > TOP_VALUES', 'true'],
       ['distinct > 0 && distinct <= DISTINCT_MAX && !isNested(type)', '!isNested(type)'],
       ['` FILTER (WHERE NOT isnan(${value}))`', "''"],

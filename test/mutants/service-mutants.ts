@@ -108,12 +108,26 @@ export const SERVICE: readonly MutantGroup[] = [
     edits: [
       ['    dialectVersion,\n    columns,', '    columns,'],
       [`    ...(bom ? ['bom'] : []),\n`, ''],
-      ['    guessed: isGuessed,\n', ''],
-      ['schemaToJson({ ...schema, schemaId: 0 })', 'schemaToJson(schema)'],
       ['    snapshot.manifestList,\n', ''],
       ['    dialectVersion,\n    columns,', '    dialectVersion,'],
+    ],
+  },
+  {
+    file: 'src/lake/file/columns-digest.ts',
+    tests: ['test/modules/dumps/format/dump-edition.test.ts'],
+    edits: [
+      ['    guessed: isGuessed,\n', ''],
+      ['schemaToJson({ ...schema, schemaId: 0 })', 'schemaToJson(schema)'],
       ['    mapping: nameMappingToJson(mapping),\n', ''],
       ['schema: schemaToJson({ ...schema, schemaId: 0 })', 'schema: schema.fields.length'],
+    ],
+  },
+  {
+    file: 'src/modules/rows/query-source.ts',
+    tests: ['test/modules/datasets/read-otherwise.test.ts'],
+    edits: [
+      ['    snapshot?.manifestList ?? null,\n', ''],
+      ['    columnsDigest(definition, schema),\n', ''],
     ],
   },
   {

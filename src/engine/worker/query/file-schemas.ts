@@ -13,7 +13,8 @@ export interface FileSchema {
 const FILES_AT_ONCE = 200
 const PARTS =
   'file_name, name, num_children, field_id, ' +
-  `${UNIT_SQL} AS unit, ${IS_NULL_SQL} AS is_null, concat_ws(' ', type, type_length, repetition_type, converted_type, ` +
+  `${UNIT_SQL} AS unit, ${IS_NULL_SQL} AS is_null, ` +
+  `concat_ws(' ', type, type_length, repetition_type, converted_type, ` +
   'scale, precision, logical_type) AS rest'
 
 /** The schemas of files of the task's folder, in their order. */
