@@ -51,6 +51,11 @@ export type WorkerReply =
 
 export const OUTPUT_NAME = 'output'
 
+/** Folder of the sessions that a child keeps, in that of its engine: there while it works. */
+export function keptFolder(engineFolder: string, pid: number): string {
+  return `${engineFolder}/kept-${pid}`
+}
+
 /** One of the files that a split writes. */
 export function outputPartName(index: number): string {
   return `${OUTPUT_NAME}-${index}`

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { CatalogError } from '../core/errors.ts'
 import type { JobOptions } from './engine.ts'
-import type { TaskRequest, TaskResult, WorkerReply } from './protocol.ts'
+import { keptFolder, type TaskRequest, type TaskResult, type WorkerReply } from './protocol.ts'
 
 const NODE_MAJOR = Number(process.versions.node.split('.')[0])
 /**
@@ -54,6 +55,7 @@ export class LostChildError extends CatalogError {}
 export class WorkerProcess {
   readonly #child: ChildProcess
   readonly #memoryBytes: number
+  readonly #folder: string
   readonly #exited: Promise<void>
   #hasExited = false
   #isTired = false
@@ -64,6 +66,7 @@ export class WorkerProcess {
 
   private constructor({ memoryBytes, folder }: WorkerOptions) {
     this.#memoryBytes = memoryBytes
+    this.#folder = folder
     this.#child = launch(memoryBytes, folder)
     this.#exited = new Promise((resolve) => {
       const onEnd = (): void => {
@@ -138,13 +141,16 @@ export class WorkerProcess {
     }
   }
 
-  /** Resolves when the process has ended. */
+  /** Resolves when the process has ended, and what it was in the middle of is gone. */
   async kill(): Promise<void> {
     // An idle child does not keep the service alive: without this, a stopping service would end
     // before its last steps.
     this.#child.ref()
     if (!this.#hasExited) this.#child.kill('SIGKILL')
     await this.#exited
+    const { pid } = this.#child
+    if (pid === undefined) return
+    await rm(keptFolder(this.#folder, pid), { recursive: true, force: true })
   }
 
   #nextReply({ timeoutMs, signal }: TaskLimits): Promise<WorkerReply> {

@@ -16,11 +16,32 @@ export const ENGINE: readonly MutantGroup[] = [
     file: 'src/engine/worker/sql/session.ts',
     tests: SESSION,
     edits: [
-      [`    'SET enable_external_access = false',\n`, ''],
-      [`    'SET lock_configuration = true',\n`, ''],
-      ['`SET allowed_directories = [', '`SET allowed_paths = ['],
-      ['quoteConstant(folder)}]', `quoteConstant('/')}]`],
-      [`[\${paths.join(', ')}]`, '[]'],
+      [`    'SET GLOBAL enable_external_access = false',\n`, ''],
+      [`    'SET GLOBAL lock_configuration = true',\n`, ''],
+      ['`SET GLOBAL allowed_directories = ', '`SET GLOBAL allowed_paths = '],
+      ['    directories: [folder],', `    directories: ['/'],`],
+      ['list(paths)}`', 'list([])}`'],
+    ],
+  },
+  {
+    file: 'src/engine/worker/query/query-session.ts',
+    tests: ['test/engine/worker/query-session.test.ts'],
+    edits: [
+      ['if (!isOutOfMemory(error)) throw error', 'throw error'],
+      ['!sources.some((source) => hasDeletes(source))', 'true'],
+      ['tables.some(({ restriction }) => restriction !== undefined)', 'false'],
+      ['      linkedPaths.length = 0\n', ''],
+    ],
+  },
+  {
+    file: 'src/engine/worker/sql/kept-sessions.ts',
+    tests: ['test/engine/worker/kept-sessions.test.ts'],
+    edits: [
+      ['options.memoryBytes, folders, files])', 'options.memoryBytes, folders])'],
+      ['options.memoryBytes, folders, files])', 'options.memoryBytes, files])'],
+      ['      connection.closeSync()\n', ''],
+      ['isSound = error instanceof CatalogError', 'isSound = true'],
+      ["temporaryFolder: ''", "temporaryFolder: '/tmp'"],
     ],
   },
   {

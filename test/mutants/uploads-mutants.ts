@@ -71,7 +71,7 @@ export const UPLOADS: readonly MutantGroup[] = [
     file: 'src/engine/worker/sql/session.ts',
     tests: ['test/modules/files/files-of-others.test.ts'],
     named: 'GeoParquet',
-    edits: [["    'SET enable_geoparquet_conversion = false',\n", '']],
+    edits: [["    'SET GLOBAL enable_geoparquet_conversion = false',\n", '']],
   },
   {
     file: 'src/modules/iceberg-rest/snapshots/imported-paths.ts',

@@ -5,8 +5,9 @@ import { allFields } from '../../../core/schema/schema-lookup.ts'
 import type { QueryJob, QueryResult, RowPosition } from '../../engine.ts'
 import type { TaskPlace } from '../export/export-job.ts'
 import { withAnyMaps } from '../sql/failure.ts'
-import { type SessionOptions, withSession } from '../sql/session.ts'
+import type { SessionTrust } from '../sql/session.ts'
 import { isUnsure, linkTables } from './link-tables.ts'
+import { inQueryPlace, withQuerySession } from './query-session.ts'
 import { querySql } from './query-sql.ts'
 import { type LinkedTable, tableRows } from './table-rows.ts'
 import { finishResult, queryFailure, RESULT, writeResult } from './write-result.ts'
@@ -15,14 +16,18 @@ import { finishResult, queryFailure, RESULT, writeResult } from './write-result.
 export async function runQuery(job: QueryJob, place: TaskPlace): Promise<QueryResult> {
   const linkedPaths: string[] = []
   try {
-    const [table] = await linkTables([job.table], place, linkedPaths)
-    if (table === undefined) throw new Error('a query has a table')
-    const trust = trustOf(job)
-    const result = await withSession({ ...place, linkedPaths, trust }, (connection) =>
-      withAnyMaps((hasRepeatedKeys) => write(connection, job, { table, hasRepeatedKeys })),
-    )
-    const bytes = finishResult({ schema: job.query.result, target: job.target }, job.part)
-    return { ...result, bytes }
+    const { part } = job
+    const asked = { tables: [job.table], part }
+    return await inQueryPlace(asked, { ...place, linkedPaths }, async (own) => {
+      const [table] = await linkTables([job.table], own, linkedPaths)
+      if (table === undefined) throw new Error('a query has a table')
+      const session = { trust: trustOf(job), statements: 'own' } as const
+      const result = await withQuerySession(own, session, (connection) =>
+        withAnyMaps((hasRepeatedKeys) => write(connection, job, { table, hasRepeatedKeys })),
+      )
+      const bytes = finishResult({ schema: job.query.result, target: job.target }, part)
+      return { ...result, bytes }
+    })
   } catch (error) {
     throw queryFailure(error, linkedPaths)
   }
@@ -34,7 +39,7 @@ export async function runQuery(job: QueryJob, place: TaskPlace): Promise<QueryRe
  */
 const DISTRUSTED = new Set(['float', 'double', 'binary', 'fixed', 'uuid'])
 
-function trustOf(job: QueryJob): SessionOptions['trust'] {
+function trustOf(job: QueryJob): SessionTrust {
   // Values that are withheld from who asks may not be told by how much is read.
   if (job.table.restriction !== undefined || isUnsure(job.table)) return 'nothing'
   return isTrusting(job) ? 'statistics' : 'values'

@@ -6,10 +6,11 @@ import type { ParsedSql, SqlJob, SqlReference, SqlResult } from '../../engine.ts
 import type { TaskPlace } from '../export/export-job.ts'
 import { sqlNames } from '../sql/duckdb-names.ts'
 import { isFaultOfQuery, withAnyMaps } from '../sql/failure.ts'
-import { withSession } from '../sql/session.ts'
+import { withKeptSession } from '../sql/kept-sessions.ts'
 import { quoteName } from '../sql/sql-text.ts'
 import { typeSql } from '../sql/type-sql.ts'
 import { isUnsure, linkTables } from './link-tables.ts'
+import { inQueryPlace, withQuerySession } from './query-session.ts'
 import { checkSql, type SqlNode } from './sql-check.ts'
 import { withTypedConstants } from './sql-constants.ts'
 import { resultSchema } from './sql-types.ts'
@@ -26,8 +27,9 @@ export async function runParse(
   { sql }: { readonly sql: string },
   place: TaskPlace,
 ): Promise<ParsedSql> {
-  const options = { ...place, linkedPaths: [], trust: 'values' } as const
-  return await withSession(options, async (connection) => {
+  const { memoryBytes } = place
+  const options = { memoryBytes, trust: 'values', directories: [], paths: [] } as const
+  return await withKeptSession(options, async (connection) => {
     const tree = await parsed(connection, sql)
     const { references } = checkSql(selectOf(tree))
     return { references, canonical: await textOf(connection, withTypedConstants(tree)) }
@@ -38,12 +40,14 @@ export async function runParse(
 export async function runSql(job: SqlJob, place: TaskPlace): Promise<SqlResult> {
   const linkedPaths: string[] = []
   try {
-    const tables = await linkTables(job.tables, place, linkedPaths)
-    const trust = tables.some(isUnsure) ? 'nothing' : 'values'
-    const options = { ...place, linkedPaths, trust } as const
-    return await withSession(options, async (connection) => {
-      const running = { job, tables, ...(await ownSql(connection, job)) }
-      return await withAnyMaps((hasRepeatedKeys) => query(connection, running, hasRepeatedKeys))
+    return await inQueryPlace(job, { ...place, linkedPaths }, async (own) => {
+      const tables = await linkTables(job.tables, own, linkedPaths)
+      const trust = tables.some(isUnsure) ? 'nothing' : 'values'
+      const session = { trust, statements: "user's" } as const
+      return await withQuerySession(own, session, async (connection) => {
+        const running = { job, tables, ...(await ownSql(connection, job)) }
+        return await withAnyMaps((hasRepeatedKeys) => query(connection, running, hasRepeatedKeys))
+      })
     })
   } catch (error) {
     throw queryFailure(error, linkedPaths)

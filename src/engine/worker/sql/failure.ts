@@ -91,6 +91,12 @@ export function taskFailure(
   })
 }
 
+/** Whether the limit of memory is the reason, of DuckDB or of the process. */
+export function isOutOfMemory(error: unknown): boolean {
+  const { message } = (error ?? {}) as { readonly message?: unknown }
+  return typeof message === 'string' && NO_MEMORY.test(message)
+}
+
 /** Whether text that is none is the reason. DuckDB does not say of which column. */
 export function isNotUtf8(error: unknown): boolean {
   return error instanceof Error && NOT_UTF8.test(error.message)
