@@ -201,6 +201,18 @@ export const DATASETS: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/modules/datasets/write-shards.ts',
+    tests: ['test/modules/datasets/write-shards.test.ts'],
+    edits: [
+      ['if (!isByRow) return [sources]\n', ''],
+      ['groupBy === undefined && ', ''],
+      [' && limit === undefined', ''],
+      ['if (!isKept) await', 'await'],
+      ['found === undefined || isKept', 'true'],
+      ['rows >= SHARD_ROWS_MIN || ', ''],
+    ],
+  },
+  {
     file: 'src/modules/datasets/prepare-formats.ts',
     tests: ['test/modules/datasets/prepared-formats.test.ts'],
     edits: [

@@ -2,6 +2,7 @@ import type { Stores } from '../../catalog/catalog.ts'
 import { type DatasetFacts, type DatasetRecord, isUnfinished } from '../../catalog/dataset-store.ts'
 import type { JobRecord } from '../../catalog/job-store.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
+import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError, CodedError } from '../../core/errors.ts'
 import {
   PARTITION_FIELD_ID_BASE,
@@ -40,12 +41,15 @@ import { factsOf } from './dataset-facts.ts'
 import { CANCELLED, isLiving } from './end-dataset.ts'
 import { type FormatDependencies, makeFormats, makeNoFormats } from './prepare-formats.ts'
 import { sqlOf, sqlQueryOfDataset } from './sql-query.ts'
+import { type WrittenRows, writeShards } from './write-shards.ts'
 
 export const KIND = 'dataset'
 /** Attempts to make the rows; those that end with their process count. */
 const ATTEMPTS_MAX = 5
 /** A text of a user may do more than any query of a table. */
 const SQL_MS_MAX = 60_000
+/** Footers that are read at once of the files that were made. */
+const FOOTERS_AT_ONCE = 4
 /** How long a job waits while its caller has enough queries running. */
 const NOT_YET_MS = 2_000
 
@@ -133,7 +137,7 @@ interface Attempt {
 async function finishRows(
   deps: QueryDatasetDependencies,
   dataset: DatasetRecord,
-  { job: { input, attempt }, fence, signal }: Attempt,
+  { job: { input, attempt, report }, fence, signal }: Attempt,
 ): Promise<DatasetFacts> {
   const { datasets } = deps.catalog
   const { tableUuid } = dataset
@@ -141,7 +145,7 @@ async function finishRows(
     if (attempt > ATTEMPTS_MAX) throw gaveUp()
     const query = { ...input, key: tableUuid }
     const ran = await deps.limits.ifRoom(query, (onRead) =>
-      makeRows(deps, dataset, { signal, onRead }),
+      makeRows(deps, dataset, { signal, onRead, report }),
     )
     if (ran === undefined) throw new JobNotYet(NOT_YET_MS)
     const made = ran.value
@@ -192,7 +196,7 @@ export async function queryOfDataset(
   return { definition, readAs, restriction, query, sources: files, read: { state, snapshot } }
 }
 
-interface Reading {
+interface Reading extends Pick<RunningJob<JobInput>, 'report'> {
   readonly signal: AbortSignal
   readonly onRead: OnRead
 }
@@ -209,49 +213,60 @@ async function makeRows(
 ): Promise<MadeRows> {
   const { tableUuid, name, facts } = dataset
   const folder = defaultLocation(deps, { name }, tableUuid)
-  const location = `${folder}/data/data-0000-${deps.ambient.newUuid()}.parquet`
-  const place = async (path: string) => {
+  const place = async (path: string, location: string) => {
     await makeTableFolders(deps, { location: folder, properties: {} })
     await new PendingUploads(deps, tableUuid).add([location])
     await deps.objects.putFileIfAbsent(location, path)
   }
-  const schema = await writeRows(deps, dataset, { ...reading, place })
+  const placing = { folder: `${folder}/data`, place }
+  const { schema, locations } = await writeRows(deps, dataset, { ...reading, ...placing })
   const definition = definitionOf({ tableUuid, location: folder, schema })
-  const made = await tableOf(deps, { definition, name, location })
+  const made = await tableOf(deps, { definition, name, locations })
   const { snapshotAtMs, schemaId } = facts
   return { ...made, facts: { ...made.facts, snapshotAtMs, schemaId } }
 }
 
-/** Writes the rows as Parquet, and returns their schema. */
+interface Placing {
+  readonly folder: string
+  place(path: string, location: string): Promise<void>
+}
+
+/** Writes the rows as Parquet. */
 async function writeRows(
   deps: QueryDatasetDependencies,
   dataset: DatasetRecord,
-  { place, ...reading }: Reading & { readonly place: (path: string) => Promise<void> },
-): Promise<Schema> {
+  { folder, place, report, ...reading }: Reading & Placing,
+): Promise<WrittenRows> {
   const reader = { kind: 'dataset', name: dataset.name } as const
   const output = { format: 'parquet', runsAs: 'conversion', ...reading } as const
   const text = sqlOf(dataset)
   if (text !== undefined) {
     const { reads, asked } = await sqlQueryOfDataset(deps, text, reading)
+    const location = `${folder}/data-00000-${deps.ambient.newUuid()}.parquet`
     return await deps.holds.during(reader, reads, (held) =>
       asCostly(() =>
         deps.converter.querySql(
           { ...asked(held), ...output, timeoutMs: SQL_MS_MAX },
           async ({ schema }, path) => {
             requireTableNames(schema)
-            await place(path)
-            return schema
+            await place(path, location)
+            return { schema, locations: [location] }
           },
         ),
       ),
     )
   }
   const { read, ...found } = await queryOfDataset(deps, dataset, reading)
-  const wish = { ...found, ...output }
-  await deps.holds.during(reader, [read], (held) =>
-    deps.converter.query({ ...wish, held }, (_result, path) => place(path)),
+  const locations = await deps.holds.during(reader, [read], (held) =>
+    writeShards(deps.objects, {
+      ...{ query: found, folder, report, ambient: deps.ambient, signal: reading.signal },
+      write: (sources, location) =>
+        deps.converter.query({ ...found, ...output, held, sources }, (_result, path) =>
+          place(path, location),
+        ),
+    }),
   )
-  return found.query.result
+  return { schema: found.query.result, locations }
 }
 
 function definitionOf({
@@ -275,22 +290,24 @@ function definitionOf({
   }
 }
 
-/** The table with the file as its one snapshot. */
+/** The table with the files as its one snapshot. */
 async function tableOf(
   deps: QueryDatasetDependencies,
   {
     definition,
     name,
-    location,
+    locations,
   }: {
     readonly definition: TableDefinition
     readonly name: string
-    readonly location: string
+    readonly locations: readonly string[]
   },
 ): Promise<MadeRows> {
   const born = newState(deps, { namespace: [], name, definition })
-  const { dataFile } = await inspectPart(deps.objects, definition, location, [])
-  const change = { added: [dataFile], removedPaths: [], truncate: false }
+  const added = await mapBounded(locations, FOOTERS_AT_ONCE, async (location) => {
+    return (await inspectPart(deps.objects, definition, location, [])).dataFile
+  })
+  const change = { added, removedPaths: [], truncate: false }
   const prepared = await writeSnapshot(deps, born, { change, summary: {} })
   if (prepared === undefined) throw new Error('a snapshot with a file has changed nothing')
   const { snapshot, addedPaths, footers } = prepared
