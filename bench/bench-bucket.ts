@@ -3,11 +3,12 @@ import { startS3 } from '../test/objects/stores/s3-server.ts'
 import { whyNoStore } from '../test/objects/stores/store-program.ts'
 
 const SERVERS = ['weed', 'versitygw'] as const
+type ServerName = (typeof SERVERS)[number]
 const UPLOADS_AT_ONCE = 16
 
 /** A bucket of a real server on this machine. */
 export interface BenchBucket {
-  readonly server: (typeof SERVERS)[number]
+  readonly server: ServerName
   readonly endpoint: string
   /** `s3://...`, a folder of its own for this name. */
   folder(name: string): string
@@ -17,10 +18,12 @@ export interface BenchBucket {
   stop(): Promise<void>
 }
 
-/** Opens the first server that is installed, or returns why there is none. */
-export async function openBenchBucket(): Promise<BenchBucket | string> {
-  const server = SERVERS.find((name) => whyNoStore(name) === undefined)
-  if (server === undefined) return `${whyNoStore('weed')}`
+/** Opens the first of these servers that is installed, or returns why there is none. */
+export async function openBenchBucket(
+  servers: readonly ServerName[] = SERVERS,
+): Promise<BenchBucket | string> {
+  const server = servers.find((name) => whyNoStore(name) === undefined)
+  if (server === undefined) return `${whyNoStore(servers[0] ?? 'weed')}`
   const { endpoint, region, bucket, writeCredentials, keysFile, stop } = await startS3(server)
   const client = new S3Client({
     ...{ endpoint, region, forcePathStyle: true, credentials: writeCredentials },

@@ -14,6 +14,9 @@ const WITH_WAREHOUSE = [
   ...['iceberg-rest/http/plan-pages', 'iceberg-rest/http/rest-plan'],
   ...['files/types-of-uploads', 'files/text-bodies', 'rows/', 'datasets/'],
 ].map((path) => `test/modules/${path}`)
+/** The first of each is what all tests have. Crashes on all of them are among the long storms. */
+const CATALOGS = ['', 'postgres']
+const STORES = ['', 's3', 'gcs']
 const STORM_SECONDS = '60'
 
 /** The tests of buckets on every server of them, of which CI has one. */
@@ -32,12 +35,20 @@ export const storesSuite: Suite = {
     const whole = { folder: ROOT.replace(/\/$/, ''), timeoutMs: TIMEOUT_MS }
     const files = ['test/objects/s3/', 'test/objects/gcs/', 'bucket-warehouse', 'store-away']
     const results = await runJest({ ...whole, label: 'stores', tiers: ['lake', 'service'], files })
-    const storm = { label: 'store-storm', tiers: ['storm'], files: ['test/objects/store-storm'] }
-    const environment = { TEST_STORM_SECONDS: STORM_SECONDS }
-    results.push(...(await runJest({ ...whole, ...storm, environment })))
-    for (const store of ['s3', 'gcs']) {
-      const suite = { label: `http-${store}`, tiers: ['service'], files: WITH_WAREHOUSE }
-      results.push(...(await runJest({ ...whole, ...suite, environment: { TEST_STORE: store } })))
+    for (const catalog of CATALOGS) {
+      const here = catalog === '' ? {} : { TEST_CATALOG: catalog }
+      const storm = { tiers: ['storm'], files: ['test/objects/store-storm'] }
+      const label = `store-storm-${catalog || 'sqlite'}`
+      const environment = { ...here, TEST_STORM_SECONDS: STORM_SECONDS }
+      results.push(...(await runJest({ ...whole, ...storm, label, environment })))
+      for (const store of STORES) {
+        // SQLite and a folder are what all tests have without a word.
+        if (catalog + store === '') continue
+        const suite = { tiers: ['service'], files: WITH_WAREHOUSE }
+        const label = `http-${catalog || 'sqlite'}-${store || 'folder'}`
+        const environment = { ...here, ...(store !== '' && { TEST_STORE: store }) }
+        results.push(...(await runJest({ ...whole, ...suite, label, environment })))
+      }
     }
     return results
   },

@@ -10,6 +10,7 @@ import type { Ambient } from '../../src/core/ambient.ts'
 import type { ServerOptions } from '../../src/http/serve/server.ts'
 import type { ObjectStore } from '../../src/objects/object-store.ts'
 import { type RunningService, startService } from '../../src/service.ts'
+import { catalogSettings } from '../catalog/test-catalog.ts'
 import { storeSettings } from '../objects/stores/test-store.ts'
 
 const SHARED = resolve(fileURLToPath(import.meta.url), '../../../../shared/data')
@@ -57,6 +58,7 @@ export async function startTestService(
     MORAINE_PORT: '0',
     MORAINE_ALLOWED_LOCATIONS: [dataFolder, ...(options.allowedLocations ?? [])].join(','),
     ...(await storeSettings(home)),
+    ...(await catalogSettings(home)),
     ...options.environment,
   })
   const log: Record<string, unknown>[] = []

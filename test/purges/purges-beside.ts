@@ -3,6 +3,7 @@ import { TABLES } from '../serializability/storm.ts'
 import {
   endsWithSome,
   findLosses,
+  type IsThere,
   neverDone,
   type StormResult,
   stormPurges,
@@ -50,9 +51,10 @@ export async function ownFolder(url: string, folder: string): Promise<void> {
 export async function wrongAfter(
   url: string,
   { counts, surprises }: StormResult,
+  isThere?: IsThere,
 ): Promise<readonly unknown[]> {
   process.stdout.write(`purges beside it: ${JSON.stringify(counts)}\n`)
-  const { losses } = await findLosses(url, TABLES)
+  const { losses } = await findLosses(url, TABLES, isThere)
   return [...surprises, ...losses, ...neverDone(SOME, counts).map((key) => `never: ${key}`)]
 }
 

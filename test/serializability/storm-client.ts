@@ -4,7 +4,7 @@ import { callService, outcomeOf, type Told } from './caller.ts'
 import type { AddedFile, TableChange } from './history.ts'
 import type { Random } from './random.ts'
 import type { Begun, Recorder } from './recorder.ts'
-import { appendByRest } from './rest-append.ts'
+import { appendByRest, type EngineFiles } from './rest-append.ts'
 
 export interface Place {
   /** URLs of all processes of the service at this moment. */
@@ -16,6 +16,8 @@ export interface Place {
    */
   readonly templates: readonly { readonly path: string; readonly records: number }[]
   readonly folder: string
+  /** Where what engines write is not in folders. */
+  readonly files?: EngineFiles
   /** Resolves while the service runs. */
   readonly ready: () => Promise<void>
   /** No more work, nor another attempt. */
@@ -228,7 +230,7 @@ export class Client {
       .map((table) => this.#addition(table, this.#place.templates.slice(0, 1)))
     const begun = this.#recorder.begin(kind, changes)
     const url = this.#random.pick(this.#place.urls())
-    const told = await appendByRest(url, begun, this.#random)
+    const told = await appendByRest(url, begun, this.#random, this.#place.files)
     if (told === undefined) return this.#recorder.giveUp(begun)
     this.#settle(begun, told)
   }

@@ -29,6 +29,7 @@ export async function writeAppend(
     before = [],
     parent = metadata['current-snapshot-id'] ?? null,
     status = 'added',
+    putFile = put,
   }: {
     readonly snapshotId: bigint
     readonly files: readonly string[]
@@ -37,6 +38,8 @@ export async function writeAppend(
     readonly parent?: bigint | number | null
     /** What the manifest says of the files. */
     readonly status?: 'added' | 'existing'
+    /** Writes elsewhere than to folders. */
+    readonly putFile?: (location: string, bytes: Uint8Array) => Promise<unknown>
   },
 ): Promise<WrittenSnapshot> {
   const folder = `${metadata.location}/metadata`
@@ -54,8 +57,8 @@ export async function writeAppend(
   const manifests = [describeManifest({ ...common, ...numbers }), ...before]
   const manifestList = `${folder}/snap-${snapshotId}.avro`
   const parentSnapshotId = parent === null ? null : BigInt(parent)
-  await put(path, bytes)
-  await put(
+  await putFile(path, bytes)
+  await putFile(
     manifestList,
     encodeManifestList({ manifests, snapshotId, parentSnapshotId, sequenceNumber }),
   )
