@@ -125,7 +125,7 @@ export class ExportFiles {
     for (const { location: staged } of await this.listStaged()) {
       const note = await this.findNote(staged)
       if (note?.place === undefined) continue
-      const location = note.place + this.#inRoot(staged)
+      const location = this.writtenAt(note)
       const isMissing = !(await this.#isIn(note.place, location))
       if (!isMissing) unnamed.add(note.run_id + note.sha256)
       if (!isMissing || !(await this.isPublished(note))) yield { location, isMissing }
@@ -139,7 +139,12 @@ export class ExportFiles {
 
   async #stagedFile(staged: string, place: string | undefined): Promise<ArchivedObject> {
     const objects = await this.#storeOf(place)
-    return { objects, location: place === undefined ? staged : place + this.#inRoot(staged) }
+    return { objects, location: this.writtenAt({ staged, place }) }
+  }
+
+  /** Where the file of an attempt is until it has its name. */
+  writtenAt({ staged, place }: Pick<ExportNote, 'staged' | 'place'>): string {
+    return place === undefined ? staged : place + this.#inRoot(staged)
   }
 
   async #storeOf(place: string | undefined): Promise<ObjectStore> {

@@ -202,7 +202,7 @@ export async function settle(
   const session = await source.open(note.task, signal)
   try {
     const outcome = await session.outcomeOf(note.mark)
-    if (outcome === 'unknown') throw outcomeUnknown(note)
+    if (outcome === 'unknown') throw outcomeUnknown(note, files.writtenAt(note))
     const left = { session, note, signal: ending }
     if (outcome === 'committed') return await publishAndForget(deps, left)
     await files.discard(note.staged)
@@ -386,7 +386,7 @@ export function sourceOf(
   throw taskInvalid(name, `its source ${named} is not in MORAINE_EXPORT_SOURCES; ${remedy}`)
 }
 
-function outcomeUnknown({ task, run_id, mark, staged }: ExportNote): ProblemError {
+function outcomeUnknown({ task, run_id, mark }: ExportNote, staged: string): ProblemError {
   return new ProblemError(
     'export-outcome-unknown',
     `The source of ${task} does not remember whether the transaction ${mark.transactionId} was ` +

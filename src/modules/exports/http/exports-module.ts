@@ -49,7 +49,12 @@ export function exportsModule(platform: ExportsPlatform): Module {
   return {
     name: 'exports',
     prepare: async () => {
-      for (const remark of await service.files.remarks()) platform.log.warn({}, remark)
+      try {
+        for (const remark of await service.files.remarks()) platform.log.warn({}, remark)
+      } catch (err) {
+        // Everything else can be served.
+        platform.log.warn({ err }, 'where exports archive to could not be looked up')
+      }
     },
     routes: [
       ...exportRoutes(service),
