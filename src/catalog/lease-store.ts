@@ -12,7 +12,7 @@ export interface LeaseStore {
   /** From now on for the duration, also when it expired and nobody took it since. */
   renew(lease: LeaseRequest & HeldLease): Promise<'renewed' | 'lost'>
   /** From now on others may acquire it. */
-  release(lease: HeldLease & { readonly nowMs: number }): Promise<'released' | 'lost'>
+  release(lease: HeldLease): Promise<'released' | 'lost'>
   /**
    * Forgets leases that expired or were released before the instant, unless their token is ahead of
    * it: tokens of a name grow over that, too, as long as no clock is behind the instant. Returns

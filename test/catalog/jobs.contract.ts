@@ -260,5 +260,18 @@ export function describeJobs(catalog: () => Catalog): void {
       expect(await tick(1_001)).toBe(true)
       expect(await tick(1_000, 'another')).toBe(true)
     })
+
+    test('what a clock asked for that was ahead is done once that is put right', async () => {
+      const year = 365 * 86_400_000
+      const tick = (tickMs: number) => jobs().claimTick({ name: 'seal', tickMs })
+      expect([await tick(year), await tick(year + 60_000)]).toEqual([true, true])
+      expect([await tick(1_000), await tick(1_000), await tick(2_000)]).toEqual([true, false, true])
+
+      const { job } = await submit({ key: 'ahead', nowMs: year })
+      const claim = { kinds: ['dump'], owner: 'ada', nowMs: 2_000, durationMs: 100 }
+      expect(await jobs().claim(claim)).toBeUndefined()
+      expect(await submit({ key: 'ahead', nowMs: 2_000 })).toMatchObject({ isNew: false })
+      expect(await jobs().claim(claim)).toMatchObject({ jobId: job.jobId })
+    })
   })
 }

@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely'
+import { type ExpressionBuilder, type RawBuilder, sql } from 'kysely'
 import type {
   CancelledJob,
   ClaimedJob,
@@ -23,9 +23,10 @@ import {
   type SqlTransaction,
   write,
 } from './engine/sql-engine.ts'
-import type { JobRow } from './engine/sql-schema.ts'
+import type { Database, JobRow } from './engine/sql-schema.ts'
 import { addAsker, isAsker } from './job-askers.ts'
 import { numberOf } from './rows/sql-rows.ts'
+import { AHEAD_MS_MAX } from './sql-leases.ts'
 
 /** Rows that are forgotten in one transaction. */
 const ROWS_AT_ONCE = 1_000
@@ -149,22 +150,35 @@ export class SqlJobs implements JobStore {
   }
 
   claimTick(tick: { readonly name: string; readonly tickMs: number }): Promise<boolean> {
-    return write(this.#engine, (transaction) => claimTick(transaction, tick))
+    const options = { ...tick, aheadMsMax: AHEAD_MS_MAX }
+    return write(this.#engine, (transaction) => claimTick(transaction, options))
   }
 }
 
 /** As `JobStore.claimTick`, with what else is done in the transaction. */
 export async function claimTick(
   transaction: SqlTransaction,
-  { name, tickMs }: { readonly name: string; readonly tickMs: number },
+  {
+    name,
+    tickMs,
+    aheadMsMax,
+  }: {
+    readonly name: string
+    readonly tickMs: number
+    /** A tick further ahead than this was claimed by a clock that was. */
+    readonly aheadMsMax?: number
+  },
 ): Promise<boolean> {
   const tick_ms = instant(tickMs)
+  const isPast = (where: ExpressionBuilder<Database, 'task_ticks'>) => {
+    const isEarlier = where('task_ticks.tick_ms', '<', tick_ms)
+    if (aheadMsMax === undefined) return isEarlier
+    return where.or([isEarlier, where('task_ticks.tick_ms', '>', instant(tickMs + aheadMsMax))])
+  }
   const claimed = await transaction
     .insertInto('task_ticks')
     .values({ name, tick_ms })
-    .onConflict((conflict) =>
-      conflict.column('name').doUpdateSet({ tick_ms }).where('task_ticks.tick_ms', '<', tick_ms),
-    )
+    .onConflict((conflict) => conflict.column('name').doUpdateSet({ tick_ms }).where(isPast))
     .returning('name')
     .executeTakeFirst()
   return claimed !== undefined
@@ -198,8 +212,16 @@ async function submitOnce(
   if (inserted !== undefined) return { job: jobOf(inserted), isNew: true }
   const joined = await transaction
     .updateTable('jobs')
-    // Who asks now wants it done, whoever wanted it to stop before.
-    .set({ is_cancelled: 0n })
+    // Who asks now wants it done, whoever wanted it to stop before, or by what clock it would come.
+    .set((row) => ({
+      is_cancelled: 0n,
+      due_at_ms: row
+        .case()
+        .when('due_at_ms', '>', instant((job.notBeforeMs ?? job.nowMs) + AHEAD_MS_MAX))
+        .then(instant(job.nowMs))
+        .else(row.ref('due_at_ms'))
+        .end(),
+    }))
     .where('kind', '=', job.kind)
     .where('unique_key', '=', job.key)
     .where('ended_at_ms', 'is', null)

@@ -2,6 +2,12 @@ import type { HeldLease, LeaseOutcome, LeaseRequest, LeaseStore } from '../lease
 import { read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
 import type { Database } from './engine/sql-schema.ts'
 
+/**
+ * No lease is taken for longer: one that ends later was taken by a clock that was ahead and has
+ * been put right since. It would be held until that time comes.
+ */
+export const AHEAD_MS_MAX = 3_600_000
+
 export class SqlLeases implements LeaseStore {
   readonly #engine: SqlEngine
 
@@ -22,6 +28,7 @@ export class SqlLeases implements LeaseStore {
         .select('name')
         .where('name', '=', name)
         .where('expires_at_ms', '>', BigInt(nowMs))
+        .where('expires_at_ms', '<=', BigInt(nowMs + AHEAD_MS_MAX))
         .executeTakeFirst(),
     )
     return row !== undefined
@@ -34,9 +41,8 @@ export class SqlLeases implements LeaseStore {
   }
 
   /** The row stays without an owner, so that the next token is greater. */
-  async release(lease: HeldLease & { readonly nowMs: number }): Promise<'released' | 'lost'> {
-    const expires_at_ms = BigInt(lease.nowMs)
-    const isHeld = await this.#updateHeld(lease, { expires_at_ms, owner: '' })
+  async release(lease: HeldLease): Promise<'released' | 'lost'> {
+    const isHeld = await this.#updateHeld(lease, { expires_at_ms: 0n, owner: '' })
     return isHeld ? 'released' : 'lost'
   }
 
@@ -93,7 +99,12 @@ async function acquireLease(
           fencing_token: row('leases.fencing_token', '+', 1n),
           expires_at_ms: row.ref('excluded.expires_at_ms'),
         }))
-        .where('leases.expires_at_ms', '<=', BigInt(nowMs)),
+        .where((where) =>
+          where.or([
+            where('leases.expires_at_ms', '<=', BigInt(nowMs)),
+            where('leases.expires_at_ms', '>', BigInt(nowMs + AHEAD_MS_MAX)),
+          ]),
+        ),
     )
     .returning('fencing_token')
     .executeTakeFirst()

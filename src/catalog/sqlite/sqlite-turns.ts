@@ -74,7 +74,7 @@ export class SqliteTurns implements TurnStore {
 
   async #release(held: readonly HeldLease[]): Promise<void> {
     for (const lease of held) {
-      await this.#leases.release({ ...lease, nowMs: Date.now() }).catch(() => undefined)
+      await this.#leases.release(lease).catch(() => undefined)
       this.#remember(lease.name.slice('turn '.length))
     }
   }

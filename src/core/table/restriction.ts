@@ -2,7 +2,7 @@ import { CatalogError } from '../errors.ts'
 import { findColumn } from '../filter/bind/filter-column.ts'
 import { parseFilter } from '../filter/parse/filter-parser.ts'
 import { bindRowFilter, fieldsOfFilter, type RowFilter } from '../query/row-filter.ts'
-import { allFields, findPathToField, topFieldsOf } from '../schema/schema-lookup.ts'
+import { allFields, findPathToField, foldName, topFieldsOf } from '../schema/schema-lookup.ts'
 import { type Field, type Schema, type Type, typeName } from '../value/type.ts'
 import { currentSchema, type TableDefinition } from './table.ts'
 import type { ColumnAction, TablePolicy } from './table-policy.ts'
@@ -62,14 +62,15 @@ export function bindRestriction(
   const schema = { ...now, fields: namedAs(named.fields, now.fields) }
   const filter = rowFilter === null ? undefined : bindRowFilter(parseFilter(rowFilter), schema)
   const actions = new Map<number, ColumnAction>()
+  const given = new Set<number>()
   for (const { column, action } of columns) {
     const { id } = topLevel(named, column)
-    if (actions.has(id)) throw invalid(column, 'is named twice')
-    const field = now.fields.find((each) => each.id === id)
-    // Of a column that is gone nothing is shown (`isCovered`).
-    if (field === undefined) continue
-    requireFitting(field, action)
-    actions.set(id, action)
+    if (given.has(id)) throw invalid(column, 'is named twice')
+    given.add(id)
+    for (const field of nowOf(id, definition)) {
+      requireFitting(field, action)
+      if (!actions.has(field.id) || field.id === id) actions.set(field.id, action)
+    }
   }
   return {
     filter,
@@ -78,6 +79,41 @@ export function bindRestriction(
     policy: { ...policy, except: [], trustedEngines: [] },
     text: JSON.stringify([rowFilter, [...actions].sort(byId), schemaId, now.schemaId]),
   }
+}
+
+/** A table may have many schemas, and every request asks. */
+const HEIRS = new WeakMap<TableDefinition, Map<number, readonly Field[]>>()
+
+/**
+ * The column as the table has it now. Where it has no such id, those that may have its values:
+ * converted to another type, a column gets a new id, and a rollback takes the old one along. Its
+ * names tell, those of all schemas; rather one too many. None of a column that was dropped: of that
+ * nothing is shown (`isCovered`).
+ */
+function nowOf(id: number, definition: TableDefinition): readonly Field[] {
+  const { fields } = currentSchema(definition)
+  const same = fields.find((each) => each.id === id)
+  if (same !== undefined) return [same]
+  const known = HEIRS.get(definition) ?? new Map<number, readonly Field[]>()
+  HEIRS.set(definition, known)
+  const heirs = known.get(id) ?? fields.filter(isAkin(id, definition.schemas))
+  known.set(id, heirs)
+  return heirs
+}
+
+/** Whether a column ever had a name that the one of this id had, or one that had such a name. */
+function isAkin(id: number, schemas: readonly Schema[]): (field: Field) => boolean {
+  const ids = new Set([id])
+  const names = new Set<string>()
+  for (let before = -1; before < ids.size + names.size; ) {
+    before = ids.size + names.size
+    for (const field of schemas.flatMap(({ fields }) => fields)) {
+      if (!ids.has(field.id) && !names.has(foldName(field.name))) continue
+      ids.add(field.id)
+      names.add(foldName(field.name))
+    }
+  }
+  return (field) => ids.has(field.id)
 }
 
 /**

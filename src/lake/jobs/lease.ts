@@ -108,9 +108,9 @@ export class Lease {
   async release(): Promise<void> {
     clearInterval(this.#renewal)
     this.#stop.unlink()
-    const { catalog, ambient } = this.#deps
+    const { catalog } = this.#deps
     // Whoever waits gets it when it expires.
-    await catalog.leases.release({ ...this.#held, nowMs: ambient.nowMs() }).catch(() => undefined)
+    await catalog.leases.release(this.#held).catch(() => undefined)
   }
 
   async #renew(): Promise<void> {
