@@ -19,7 +19,7 @@ export const HELD_FILES: readonly MutantGroup[] = [
       ['ambient.nowMs() + LEASE_MS', 'ambient.nowMs()'],
       ['    await this.#keep(holds)\n', ''],
       ['      await this.#leave(entered.splice(0))', '      await this.#leave(entered)'],
-      ['JSON.stringify([kind, name, tableUuid, String(snapshotId)])', 'kind'],
+      ['JSON.stringify([kind, name, tableUuid, String(snapshotId), manifestList])', 'kind'],
     ],
   },
   {

@@ -109,7 +109,8 @@ export class FileHolds {
   #enter(reader: Reader, state: TableState, { snapshotId, manifestList }: Snapshot): Active {
     const { kind, name = formatTableName(state.namespace, state.name) } = reader
     const { tableUuid } = state.definition
-    const key = JSON.stringify([kind, name, tableUuid, String(snapshotId)])
+    // An id that was removed may be given again, to other files.
+    const key = JSON.stringify([kind, name, tableUuid, String(snapshotId), manifestList])
     const known = this.#active.get(key)
     if (known !== undefined) {
       known.readers++

@@ -73,6 +73,20 @@ test('what the database takes as long to write as a hold lasts is written anew',
   await held.release()
 })
 
+test('a snapshot whose id is given again is held beside the one that had it', async () => {
+  const { holds } = shop.deps
+  const { state, snapshot } = await readNow()
+  if (snapshot === undefined) throw new Error('no snapshot')
+  const again = { ...snapshot, manifestList: `${snapshot.manifestList}-again` }
+  const first = await holds.hold(READER, [{ state, snapshot }])
+  const second = await holds.hold(READER, [{ state, snapshot: again }])
+  const lists = (await listed()).map(({ manifestList }) => manifestList)
+  expect(lists.sort()).toEqual([snapshot.manifestList, again.manifestList])
+  await first.release()
+  await second.release()
+  expect(await listed()).toEqual([])
+})
+
 test('files of what is read stay until the last reader ends, and the reader is named', async () => {
   const { holds } = shop.deps
   const first = await holds.hold(READER, [await readNow()])
