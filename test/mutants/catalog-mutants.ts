@@ -60,7 +60,8 @@ export const CATALOG: readonly MutantGroup[] = [
     tests: ['test/catalog/sqlite/sqlite.test.ts'],
     named: 'leases?|token|renew|holder|who (renews|lost|ever)|whoever looks|whoever acquires',
     edits: [
-      [`.where('leases.expires_at_ms', '<=', BigInt(nowMs))`, ''],
+      [`where('leases.expires_at_ms', '<=', BigInt(nowMs))`, `where.val(true)`],
+      [`where('leases.expires_at_ms', '>', BigInt(nowMs + AHEAD_MS_MAX))`, `where.val(false)`],
       [`'leases.expires_at_ms', '<='`, `'leases.expires_at_ms', '<'`],
       [
         `fencing_token: row('leases.fencing_token', '+', 1n)`,
@@ -104,7 +105,7 @@ export const CATALOG: readonly MutantGroup[] = [
     tests: ['test/catalog/postgres/postgres.test.ts'],
     named: 'lease',
     edits: [
-      [`.where('leases.expires_at_ms', '<=', BigInt(nowMs))`, ''],
+      [`where('leases.expires_at_ms', '<=', BigInt(nowMs))`, `where.val(true)`],
       [`        .where('fencing_token', '=', fencingToken)\n`, ''],
     ],
   },

@@ -21,8 +21,8 @@ import {
   write,
 } from './engine/sql-engine.ts'
 import type { EventRow } from './engine/sql-schema.ts'
+import { claimTick } from './hold/sql-ticks.ts'
 import { mutate } from './mutation/sql-replays.ts'
-import { claimTick } from './sql-jobs.ts'
 
 /** Positions that one query passes at most: one with a filter that nothing meets ends, too. */
 const SCAN_MAX = 10_000n

@@ -1,4 +1,4 @@
-import { type ExpressionBuilder, type RawBuilder, sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type {
   CancelledJob,
   ClaimedJob,
@@ -23,10 +23,10 @@ import {
   type SqlTransaction,
   write,
 } from './engine/sql-engine.ts'
-import type { Database, JobRow } from './engine/sql-schema.ts'
+import type { JobRow } from './engine/sql-schema.ts'
+import { AHEAD_MS_MAX, claimTick } from './hold/sql-ticks.ts'
 import { addAsker, isAsker } from './job-askers.ts'
 import { numberOf } from './rows/sql-rows.ts'
-import { AHEAD_MS_MAX } from './sql-leases.ts'
 
 /** Rows that are forgotten in one transaction. */
 const ROWS_AT_ONCE = 1_000
@@ -153,35 +153,6 @@ export class SqlJobs implements JobStore {
     const options = { ...tick, aheadMsMax: AHEAD_MS_MAX }
     return write(this.#engine, (transaction) => claimTick(transaction, options))
   }
-}
-
-/** As `JobStore.claimTick`, with what else is done in the transaction. */
-export async function claimTick(
-  transaction: SqlTransaction,
-  {
-    name,
-    tickMs,
-    aheadMsMax,
-  }: {
-    readonly name: string
-    readonly tickMs: number
-    /** A tick further ahead than this was claimed by a clock that was. */
-    readonly aheadMsMax?: number
-  },
-): Promise<boolean> {
-  const tick_ms = instant(tickMs)
-  const isPast = (where: ExpressionBuilder<Database, 'task_ticks'>) => {
-    const isEarlier = where('task_ticks.tick_ms', '<', tick_ms)
-    if (aheadMsMax === undefined) return isEarlier
-    return where.or([isEarlier, where('task_ticks.tick_ms', '>', instant(tickMs + aheadMsMax))])
-  }
-  const claimed = await transaction
-    .insertInto('task_ticks')
-    .values({ name, tick_ms })
-    .onConflict((conflict) => conflict.column('name').doUpdateSet({ tick_ms }).where(isPast))
-    .returning('name')
-    .executeTakeFirst()
-  return claimed !== undefined
 }
 
 /** `undefined` when the key's job has ended between two statements. */

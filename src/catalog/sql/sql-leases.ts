@@ -1,12 +1,7 @@
 import type { HeldLease, LeaseOutcome, LeaseRequest, LeaseStore } from '../lease-store.ts'
 import { read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
 import type { Database } from './engine/sql-schema.ts'
-
-/**
- * No lease is taken for longer: one that ends later was taken by a clock that was ahead and has
- * been put right since. It would be held until that time comes.
- */
-export const AHEAD_MS_MAX = 3_600_000
+import { AHEAD_MS_MAX } from './hold/sql-ticks.ts'
 
 export class SqlLeases implements LeaseStore {
   readonly #engine: SqlEngine

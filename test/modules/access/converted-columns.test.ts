@@ -40,7 +40,7 @@ async function shownTo(reader: Caller, path: string): Promise<string> {
   return answers.map(({ text }) => text).join('\n')
 }
 
-test('a mask stays on a column that is converted to another type, and is renamed then', async () => {
+test('a mask stays on a column that is converted, and renamed then', async () => {
   const { path, reader } = await make('converted')
   const { admin } = service
   await must(admin.send('put', `${path}/policy`, { ...MASK, except: [admin.principal] }))
@@ -66,7 +66,7 @@ test('a mask of a converted column stays on it after a rollback to what it was',
   expect(await shownTo(reader, path)).not.toContain('4711')
 })
 
-test('a column that comes back under a masked name is masked; otherwise none is shown', async () => {
+test('where a mask does not fit the converted column, nothing is shown', async () => {
   const { path, reader } = await make('again')
   const { admin } = service
   const fixed = { columns: [{ column: 'salary', action: 'sha-256-global' }] }
