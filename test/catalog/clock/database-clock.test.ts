@@ -41,6 +41,83 @@ test('a clock that cannot be asked again counts on', async () => {
   }
 })
 
+/** A database `aheadMs` ahead of this process, whose answers are away for so long. */
+function slowDatabase(aheadMs: number) {
+  const nowMs = () => aheadMs + performance.now()
+  const late = { thereMs: 0, backMs: 0 }
+  const takes = async (ms: number) => {
+    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms))
+  }
+  const readClock = async () => {
+    await takes(late.thereMs)
+    const answer = nowMs()
+    await takes(late.backMs)
+    return answer
+  }
+  return { nowMs, late, readClock }
+}
+
+test.each([
+  [1_200, 0],
+  [0, 1_200],
+])('is never ahead of a database that is %d ms away, and its answer %d ms', async (there, back) => {
+  const database = slowDatabase(HOUR_MS)
+  Object.assign(database.late, { thereMs: there, backMs: back })
+  const clock = await DatabaseClock.of(database)
+  const behindMs = database.nowMs() - (clock?.nowMs() ?? 0)
+  expect(behindMs).toBeGreaterThanOrEqual(-1)
+  expect(behindMs).toBeGreaterThanOrEqual(back - 10)
+  clock?.close()
+})
+
+test('asks again at the start where an answer takes long', async () => {
+  const database = slowDatabase(HOUR_MS)
+  Object.assign(database.late, { backMs: 1_200 })
+  const opening = DatabaseClock.of(database)
+  database.late.backMs = 0
+  const clock = await opening
+  const behindMs = database.nowMs() - (clock?.nowMs() ?? 0)
+  expect(behindMs).toBeLessThan(1_000)
+  clock?.close()
+})
+
+test('keeps what it knows when a later answer takes long, and asks again soon', async () => {
+  const database = slowDatabase(HOUR_MS)
+  const clock = await DatabaseClock.of(database)
+  const wrong = jest.spyOn(Date, 'now').mockReturnValue(0)
+  const asked = jest.spyOn(database, 'readClock')
+  try {
+    database.late.backMs = 1_500
+    clock?.nowMs() // The computer's clock was set: it asks.
+    database.late.backMs = 0
+    await asked.mock.results[0]?.value
+    const behindMs = database.nowMs() - (clock?.nowMs() ?? 0)
+    expect(behindMs).toBeLessThan(1_000)
+  } finally {
+    wrong.mockRestore()
+    clock?.close()
+  }
+})
+
+test('an answer that took long is taken when the clock of the database was set', async () => {
+  const database = slowDatabase(HOUR_MS)
+  const clock = await DatabaseClock.of(database)
+  const wrong = jest.spyOn(Date, 'now').mockReturnValue(0)
+  const asked = jest.spyOn(database, 'readClock').mockImplementation(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1_200))
+    return 2 * HOUR_MS + performance.now()
+  })
+  try {
+    clock?.nowMs()
+    await asked.mock.results[0]?.value
+    const aheadMs = 2 * HOUR_MS + performance.now() - (clock?.nowMs() ?? 0)
+    expect(aheadMs).toBeLessThan(HOUR_MS / 2)
+  } finally {
+    wrong.mockRestore()
+    clock?.close()
+  }
+})
+
 describeWithPostgres('PostgreSQL', () => describeClock())
 
 function describeClock(): void {
