@@ -1,6 +1,9 @@
-import type { Stores } from './catalog/catalog.ts'
+import type { Catalog, Stores } from './catalog/catalog.ts'
 import { type Config, localPathOf } from './config.ts'
 import { isBelow } from './core/file/location-key.ts'
+import { guardedDeletions } from './lake/deletion/guarded-deletions.ts'
+import { guardedLocations } from './lake/table/guarded-locations.ts'
+import { guardedTables } from './lake/table/guarded-tables.ts'
 import type { TablePlaces } from './lake/table/table-location.ts'
 import {
   type ClaimDependencies,
@@ -41,6 +44,20 @@ export class OwnWarehouse {
       if (locations.some((each) => isBelow(place.location, each))) await place.require()
     }
   }
+
+  /** As `require`, for all places. */
+  readonly requireEveryPlace = async (): Promise<void> => {
+    await this.#require()
+    for (const place of this.#outside) await place.require()
+  }
+
+  /** A catalog that changes nothing for folders that are not there. */
+  readonly guard = (catalog: Catalog): Catalog => ({
+    ...catalog,
+    tables: guardedTables(catalog.tables, this.requirePlaces),
+    locations: guardedLocations(catalog.locations, this.requirePlaces),
+    deletions: guardedDeletions(catalog.deletions, this),
+  })
 
   /** As `require`, for the place in which a folder is to be made. */
   readonly requireFor = async (path: string): Promise<void> => {

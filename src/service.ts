@@ -30,7 +30,6 @@ import type { LakeServices, Meter, ReadTableMetadata, ReadViewMetadata } from '.
 import { Publisher } from './lake/publish/publisher.ts'
 import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.ts'
 import { followedCatalog, NameChanges } from './lake/table/followed-names.ts'
-import { guardedTables } from './lake/table/guarded-tables.ts'
 import { noteNamespace } from './lake/table/namespace-note.ts'
 import { notedNamespaces } from './lake/table/noted-namespaces.ts'
 import type { Module } from './modules/module.ts'
@@ -183,8 +182,7 @@ async function openLake(
   )
   const notes = { catalog: plain, objects, warehouse, log }
   const guarded = {
-    ...plain,
-    tables: guardedTables(plain.tables, own.requirePlaces),
+    ...own.guard(plain),
     namespaces: notedNamespaces(plain.namespaces, (levels) => noteNamespace(notes, levels)),
   }
   const nameChanges = new NameChanges()

@@ -12,7 +12,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readConfig } from '../../../src/config.ts'
+import { sweepPurged } from '../../../src/lake/deletion/sweep-purged.ts'
 import { sweepUnfinished } from '../../../src/lake/deletion/sweep-unfinished.ts'
+import { unlinkDue } from '../../../src/lake/deletion/unlinker.ts'
 import { backUp } from '../../../src/modules/operations/backup.ts'
 import { rebuildCatalog } from '../../../src/modules/operations/rebuild.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
@@ -218,6 +220,41 @@ test('while its disk is not mounted nothing is changed there, and others go on',
   service = await start()
   await upload('away', 2)
   expect(await rowsOf('away')).toBe('n\n1\n2\n')
+})
+
+test('what is gone with its disk is neither given to others nor taken for deleted', async () => {
+  const location = join(lake, 'dropped')
+  await must(create('dropped', location), 201)
+  await must(ask(service, '/v1/tables/dropped', { method: 'DELETE' }))
+  await must(create('purged', join(lake, 'purged')), 201)
+  await upload('purged', 1)
+  await must(ask(service, '/v1/tables/purged?purge=true', { method: 'DELETE' }))
+  const ambient = { ...service.deps.ambient, nowMs: () => Date.now() + 60 * 24 * 3_600_000 }
+  const later = { ...service.deps, ambient }
+  const { signal } = new AbortController()
+  const listPurged = () =>
+    service.deps.catalog.deletions.listPurged({ dueAtMs: Number.MAX_SAFE_INTEGER, limit: 9 })
+
+  await rename(lake, `${lake}.away`)
+  await mkdir(lake)
+  const { status, body } = await create('new', location)
+  expect([status, body.type]).toEqual([503, '/problems/warehouse-unavailable'])
+  const { locations } = service.deps.catalog
+  expect(await locations.findOverlapping(`file://${location}`, 9)).toHaveLength(1)
+  expect((await unlinkDue(later)).deleted).toBe(0)
+  await expect(sweepPurged(later, signal)).rejects.toThrow('writable location')
+  expect(await listPurged()).toHaveLength(1)
+
+  await rm(lake, { recursive: true })
+  await rename(`${lake}.away`, lake)
+  expect((await create('new', location)).body.type).toBe('/problems/location-taken')
+  const muchLater = { ...ambient, nowMs: () => ambient.nowMs() + 3_600_000 }
+  expect((await unlinkDue({ ...later, ambient: muchLater })).deleted).toBeGreaterThan(0)
+  expect(await readdir(join(lake, 'purged'), { recursive: true })).not.toContainEqual(
+    expect.stringMatching(/parquet$/),
+  )
+  await sweepPurged(later, signal)
+  expect(await listPurged()).toHaveLength(0)
 })
 
 test('a folder that cannot be one is refused at the start, in one line', async () => {
