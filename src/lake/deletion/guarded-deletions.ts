@@ -8,9 +8,9 @@ interface PlaceChecks {
 }
 
 /**
- * A store that takes no file for deleted, or for none that is in use, while the folder that has it
- * is not there, or the warehouse, where the dumps that may name it are: in an empty folder, as where
- * a disk is not mounted, every file is gone. Such files are passed over, and stay to be deleted.
+ * A store that takes no file for deleted, or for unused, while the folder that has it is not there,
+ * or the warehouse, where the dumps that may name it are: in an empty folder, as where a disk is
+ * not mounted, every file is gone. Such files are passed over, and stay to be deleted.
  */
 export function guardedDeletions(
   deletions: DeletionStore,
