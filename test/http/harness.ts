@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import pino from 'pino'
+import type { Catalog } from '../../src/catalog/catalog.ts'
 import { readConfig } from '../../src/config.ts'
 import type { Ambient } from '../../src/core/ambient.ts'
 import type { ServerOptions } from '../../src/http/serve/server.ts'
@@ -45,6 +46,7 @@ export async function startTestService(
     readonly home?: string
     readonly environment?: Readonly<Record<string, string>>
     readonly ambient?: Partial<Ambient>
+    readonly wrapCatalog?: (catalog: Catalog) => Catalog
     readonly wrapObjects?: (objects: ObjectStore) => ObjectStore
     /** How long clients may take. */
     readonly patience?: Pick<ServerOptions, 'uploadPace' | 'readerPace' | 'idleMs'>
@@ -65,6 +67,7 @@ export async function startTestService(
   const service = await startService(config, memoryLog(log), {
     app: { isPermissionEnforced: true, ...options.patience },
     ...(options.ambient !== undefined && { ambient: options.ambient }),
+    ...(options.wrapCatalog !== undefined && { wrapCatalog: options.wrapCatalog }),
     ...(options.wrapObjects !== undefined && { wrapObjects: options.wrapObjects }),
   })
   let stopping: Promise<void> | undefined

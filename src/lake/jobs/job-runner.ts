@@ -3,7 +3,7 @@ import { CatalogError, CodedError } from '../../core/errors.ts'
 import { Bell } from './bell.ts'
 import { newClosing } from './closing.ts'
 import { type JobDependencies, JobHold } from './job-hold.ts'
-import { type JobKind, JobNotYet } from './job-kind.ts'
+import { isLasting, type JobKind, JobNotYet } from './job-kind.ts'
 import { LEASE_MS } from './lease.ts'
 
 /** Jobs that run at once in one process. */
@@ -185,12 +185,12 @@ export class JobRunner {
     if (error instanceof JobNotYet) {
       return { outcome: 'released', notBeforeMs: nowMs + error.afterMs, nowMs }
     }
-    const isFinal = error instanceof CodedError && error.code !== 'overloaded'
     if (!(error instanceof CodedError)) {
       this.#deps.log.warn({ err: error, jobId: job.jobId }, 'an attempt of a job failed')
     }
     const problem = problemOf(error)
-    if (isFinal || job.attempts >= attemptsMax) return { outcome: 'failed', problem, nowMs }
+    if (isLasting(error) || job.attempts >= attemptsMax)
+      return { outcome: 'failed', problem, nowMs }
     const backoffMs = Math.min(1_000 * 2 ** (job.attempts - 1), BACKOFF_MS_MAX)
     return { outcome: 'again', notBeforeMs: nowMs + backoffMs, problem, nowMs }
   }

@@ -1,6 +1,6 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { type DatasetRecord, isUnfinished } from '../../catalog/dataset-store.ts'
-import { CodedError } from '../../core/errors.ts'
+import { isLasting } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import { askForDump } from '../dumps/dump-job.ts'
 import type { DumpTarget } from '../dumps/dump-key.ts'
@@ -52,11 +52,6 @@ async function makeFormat(
   } catch (error) {
     if (signal.aborted || !isLasting(error)) throw error
   }
-}
-
-/** Whether the same would fail again. */
-function isLasting(error: unknown): boolean {
-  return error instanceof CodedError && error.code !== 'overloaded'
 }
 
 /** The dataset counts as ready without them. */

@@ -3,7 +3,7 @@ import { type DatasetFacts, type DatasetRecord, isUnfinished } from '../../catal
 import type { JobRecord } from '../../catalog/job-store.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
-import { CatalogError, CodedError } from '../../core/errors.ts'
+import { CatalogError } from '../../core/errors.ts'
 import {
   PARTITION_FIELD_ID_BASE,
   UNPARTITIONED,
@@ -23,6 +23,7 @@ import {
 } from '../../lake/deletion/pending-uploads.ts'
 import { inspectPart } from '../../lake/file/inspect-file.ts'
 import {
+  isLasting,
   type JobFence,
   type JobKind,
   JobNotYet,
@@ -107,6 +108,8 @@ export function datasetJob(deps: QueryDatasetDependencies & FormatDependencies):
       const { input, attempt, report } = job
       const { tableUuid } = input
       const dataset = await deps.catalog.datasets.find({ tableUuid })
+      // Of an attempt that could not tell it.
+      if (dataset?.state === 'ready') deps.publisher.schedule(tableUuid)
       if (dataset === undefined || !isUnfinished(dataset))
         return { state: dataset?.state ?? 'expired' }
       // Nobody will read them.
@@ -154,7 +157,7 @@ async function finishRows(
     deps.publisher.schedule(tableUuid)
     return made.facts
   } catch (error) {
-    if (error instanceof CodedError && error.code !== 'overloaded') {
+    if (isLasting(error)) {
       const { code, message: detail, facts } = error
       const problem = { code, detail, facts }
       await datasets.finish({ tableUuid, problem, nowMs: deps.ambient.nowMs() })

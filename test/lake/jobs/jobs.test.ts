@@ -87,6 +87,16 @@ test('a refusal is the end; another failure is tried again, up to some attempts'
   expect(runs).toBe(2)
 })
 
+test('a commit whose answer was lost is not the end: it is tried again', async () => {
+  const run = kindOf(async ({ attempt }) => {
+    if (attempt === 1) throw new CatalogError('commit-state-unknown', 'the answer was lost')
+    return 'found'
+  })
+  const jobs = open([run])
+  const { job } = await jobs.submit({ kind: 'work', input: 1 })
+  expect(await ended(jobs, job.jobId)).toMatchObject({ state: 'succeeded', result: 'found' })
+})
+
 test('one whose turn has not come waits, and has used up no attempt', async () => {
   let turns = 0
   const run = kindOf(async ({ attempt }) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { CatalogError } from '../../../src/core/errors.ts'
 import { type Answer, ask, type Json, must } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
-import { changed } from '../../lake/failing-disk.ts'
+import { changed, withStore } from '../../lake/failing-disk.ts'
 import { until } from '../../lake/jobs/background.ts'
 import { makeTable, rows } from '../dumps/http/dump-lab.ts'
 
@@ -111,9 +111,22 @@ describe('while a dataset waits for its turn', () => {
 
 describe('when its rows are made', () => {
   const disk = { isFull: false }
+  const answers: { lost?: 'before' | 'after' } = {}
   let service: TestService
   beforeAll(async () => {
     service = await startTestService({
+      wrapCatalog: (catalog) =>
+        withStore(catalog, 'datasets', {
+          finish: async (finish, options) => {
+            const { lost } = answers
+            delete answers.lost
+            const unknown = new CatalogError('commit-state-unknown', 'the answer was lost')
+            if (lost === 'before') throw unknown
+            const outcome = await catalog.datasets.finish(finish, options)
+            if (lost === 'after') throw unknown
+            return outcome
+          },
+        }),
       wrapObjects: (objects) =>
         changed(objects, {
           putFileIfAbsent: (location, path) =>
@@ -142,6 +155,16 @@ describe('when its rows are made', () => {
     const again = await must(ask(service, '/v1/datasets', { method: 'POST', json: wish }), 201)
     expect(again).toMatchObject({ state: 'ready', version: 2, rows: 3 })
   })
+
+  test.each(['before', 'after'] as const)(
+    'the answer to their commit is lost (%s it was done): it becomes ready all the same',
+    async (lost) => {
+      answers.lost = lost
+      const wish = { name: `lost-${lost}`, query }
+      const made = await must(ask(service, '/v1/datasets', { method: 'POST', json: wish }), 201)
+      expect(made).toMatchObject({ state: 'ready', rows: 3 })
+    },
+  )
 
   test('they are placed, and the job is taken over before its end: all stays', async () => {
     const wish = { name: 'placed', query }
