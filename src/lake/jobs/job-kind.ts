@@ -19,8 +19,8 @@ export interface JobKind<Input = unknown> {
   /**
    * Returns the result, a plain JSON value. It may run again, from the beginning, in another
    * process: what it has done before must be found or be safe to do twice. A `CatalogError` is the
-   * end, unless it passes (`isLasting`); any other failure is tried again later. `signal` ends when the
-   * job is cancelled, its lease is lost or the service stops.
+   * end, unless it passes (`isLasting`); any other failure is tried again later. `signal` ends when
+   * the job is cancelled, its lease is lost or the service stops.
    */
   run(job: RunningJob<Input>, fence: JobFence, signal: AbortSignal): Promise<unknown>
   /**

@@ -161,8 +161,11 @@ describe('when its rows are made', () => {
     async (lost) => {
       answers.lost = lost
       const wish = { name: `lost-${lost}`, query }
-      const made = await must(ask(service, '/v1/datasets', { method: 'POST', json: wish }), 201)
-      expect(made).toMatchObject({ state: 'ready', rows: 3 })
+      await make(service, wish)
+      const isOver = async () =>
+        ['ready', 'failed'].includes((await statusOf(service, wish.name)).state)
+      await until(isOver, 60_000)
+      expect(await statusOf(service, wish.name)).toMatchObject({ state: 'ready' })
     },
   )
 
