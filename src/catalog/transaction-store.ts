@@ -26,12 +26,15 @@ export interface TransactionStore {
   listOpen(query: OpenTransactionsQuery): Promise<readonly Transaction[]>
   /** One for each table that the transaction touched, in the order of first touch. */
   listStaged(transactionId: string): Promise<readonly StagedChange[]>
-  /** Also forgets what was staged, and adds the deletions, in one step. */
+  /**
+   * Also forgets what was staged, and adds the deletions, in one step. `revision-mismatch` if
+   * another revision is expected: something was staged in between, and nothing is changed.
+   */
   abort(
     transactionId: string,
     endedAtMs: number,
-    options?: MutationOptions & { readonly deletions?: readonly NewDeletion[] },
-  ): Promise<'aborted' | 'not-open' | 'not-found'>
+    options?: AbortOptions,
+  ): Promise<'aborted' | 'not-open' | 'not-found' | 'revision-mismatch'>
   /** Open ones that expired before the instant and have staged files, by their ids. */
   listExpired(query: {
     readonly beforeMs: number
@@ -40,6 +43,12 @@ export interface TransactionStore {
   }): Promise<readonly string[]>
   /** Forgets those that ended, and open ones that expired, before the instant. Returns how many. */
   forget(beforeMs: number): Promise<number>
+}
+
+export interface AbortOptions extends MutationOptions {
+  readonly deletions?: readonly NewDeletion[]
+  /** Of which the deletions are; any one when absent. */
+  readonly revision?: number
 }
 
 export interface OpenTransactionsQuery {

@@ -217,6 +217,19 @@ export function describeTransactions(catalog: () => Catalog): void {
       expect(await catalog().transactions.find(id)).toMatchObject({ endedAtMs: 1_500 })
     })
 
+    test('an abort of another revision than it expects changes nothing', async () => {
+      const id = await start()
+      await stage(id, { addedFiles: [stagedFileOf('file:///a')] })
+      const { revision } = (await catalog().transactions.find(id)) ?? {}
+      await stage(id, { addedFiles: [stagedFileOf('file:///b')] })
+      const expected = { revision: revision ?? -1 }
+      expect(await catalog().transactions.abort(id, 1_500, expected)).toBe('revision-mismatch')
+      expect(await catalog().transactions.find(id)).toMatchObject({ state: 'open' })
+      const next = { revision: (revision ?? -1) + 1 }
+      expect(await catalog().transactions.abort(id, 1_500, next)).toBe('aborted')
+      expect(await catalog().transactions.abort(id, 1_600, next)).toBe('not-open')
+    })
+
     test('transactions that ended or expired before an instant are forgotten', async () => {
       const ended = await start({ expiresAtMs: 9_000 })
       const expired = await start({ expiresAtMs: 1_999 })

@@ -2,9 +2,9 @@ import { sql } from 'kysely'
 import { CatalogError } from '../../core/errors.ts'
 import { locationKey } from '../../core/file/location-key.ts'
 import type { StagedChange, Transaction } from '../../core/table/transaction.ts'
-import type { NewDeletion } from '../deletion-store.ts'
 import type { MutationOptions } from '../replay-store.ts'
 import type {
+  AbortOptions,
   OpenTransactionsQuery,
   StageOutcome,
   Staging,
@@ -102,11 +102,11 @@ export class SqlTransactions implements TransactionStore {
   async abort(
     transactionId: string,
     endedAtMs: number,
-    { deletions = [], ...options }: MutationOptions & { deletions?: readonly NewDeletion[] } = {},
-  ): Promise<'aborted' | 'not-open' | 'not-found'> {
+    { deletions = [], revision, ...options }: AbortOptions = {},
+  ): Promise<'aborted' | 'not-open' | 'not-found' | 'revision-mismatch'> {
     const isLarge = await this.#hasStagedMany(transactionId)
     return mutate(this.#engine, { ...options, isLarge }, async (sqlTransaction) => {
-      const outcome = await abortTransaction(sqlTransaction, transactionId, endedAtMs)
+      const outcome = await abortTransaction(sqlTransaction, transactionId, endedAtMs, revision)
       await addDeletions(sqlTransaction, deletions)
       return outcome
     })
@@ -350,15 +350,18 @@ async function abortTransaction(
   sqlTransaction: SqlTransaction,
   transactionId: string,
   endedAtMs: number,
+  revision: number | undefined,
 ): Promise<'aborted'> {
-  const updated = await sqlTransaction
+  const open = sqlTransaction
     .updateTable('transactions')
     .set({ state: 'aborted', ended_at_ms: BigInt(endedAtMs) })
     .where('transaction_id', '=', transactionId)
     .where('state', '=', 'open')
-    .executeTakeFirst()
+  const expected = revision === undefined ? open : open.where('revision', '=', BigInt(revision))
+  const updated = await expected.executeTakeFirst()
   if (updated.numUpdatedRows === 0n) {
     const known = await findTransaction(sqlTransaction, transactionId)
+    if (known?.state === 'open') throw new Refusal('revision-mismatch')
     throw new Refusal(known === undefined ? 'not-found' : 'not-open')
   }
   for (const deletion of stagingDeletes(sqlTransaction, [transactionId])) await deletion.execute()

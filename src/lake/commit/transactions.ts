@@ -35,6 +35,8 @@ export type AbortDependencies = Stores<'transactions'> &
   }
 
 const EXPIRED_AT_ONCE = 100
+/** Attempts to abort while files are staged. */
+const ABORTS_MAX = 20
 
 export interface StartRequest {
   readonly tables?: readonly string[] | undefined
@@ -167,26 +169,44 @@ export async function commitRemoval(
   return { ...committed, results }
 }
 
-/** Files that were uploaded to it are deleted after the grace. */
+/** Files that were uploaded to it are deleted after the grace, also those that come just now. */
 export async function abortTransaction(
   deps: AbortDependencies,
   transactionId: string,
   keep?: Keep<TransactionView>,
 ): Promise<TransactionView> {
+  for (let attempt = 0; !(await tryAbort(deps, transactionId, keep)); attempt++) {
+    if (attempt === ABORTS_MAX) {
+      const detail = `files are staged to transaction ${transactionId} all the time; try again`
+      throw new CatalogError('overloaded', detail)
+    }
+  }
+  const view = await viewTransaction(deps, transactionId)
+  if (view.state === 'committed') requireOpen(view.transaction, deps.ambient.nowMs())
+  return view
+}
+
+/** Whether nothing was staged in between. */
+async function tryAbort(
+  deps: AbortDependencies,
+  transactionId: string,
+  keep: Keep<TransactionView> | undefined,
+): Promise<boolean> {
   const transaction = await getTransaction(deps, transactionId)
   const nowMs = deps.ambient.nowMs()
   if (transaction.state === 'committed') requireOpen(transaction, nowMs)
   const aborted = { ...transaction, state: 'aborted' as const, endedAtMs: nowMs }
   const kept = keep?.({ transaction: aborted, state: 'aborted', changes: [] })
+  // After the transaction, whose revision is that of what is staged, or an older one.
   const staged = await deps.catalog.transactions.listStaged(transactionId)
   const deletions = deletionsOfUploads(staged, {
     mark: deps.ambient.newUuid(),
     dueAtMs: nowMs + deps.deleteGraceMs,
   })
-  await deps.catalog.transactions.abort(transactionId, nowMs, { ...kept, deletions })
-  const view = await viewTransaction(deps, transactionId)
-  if (view.state === 'committed') requireOpen(view.transaction, deps.ambient.nowMs())
-  return view
+  const { revision } = transaction
+  const options = { ...kept, deletions, revision }
+  const outcome = await deps.catalog.transactions.abort(transactionId, nowMs, options)
+  return outcome !== 'revision-mismatch'
 }
 
 export async function viewTransaction(

@@ -1,6 +1,11 @@
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { commitTransaction, startTransaction } from '../../../src/lake/commit/transactions.ts'
+import {
+  abortTransaction,
+  commitTransaction,
+  startTransaction,
+} from '../../../src/lake/commit/transactions.ts'
+import { unlinkDue } from '../../../src/lake/deletion/unlinker.ts'
 import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { withStore } from '../../lake/failing-disk.ts'
@@ -145,6 +150,27 @@ test('a transaction that ends while the body comes in refuses it, and nothing st
   }
   const attempt = uploadFile(shop.deps, { table: 't', transactionId, chunks: slow() })
   expect((await refusal(attempt)).code).toBe('transaction-aborted')
+  expect(await dataFiles()).toEqual([])
+})
+
+test('what is staged while its transaction is aborted is deleted, too', async () => {
+  const { transactionId } = await startTransaction(shop.deps, {})
+  const upload = async (name: string) => {
+    const chunks = createReadStream(await lake.numbers(shop, name))
+    await uploadFile(shop.deps, { table: 't', transactionId, chunks })
+  }
+  await upload('a')
+  let isLate = false
+  const { transactions } = shop.deps.catalog
+  const catalog = withStore(shop.deps.catalog, 'transactions', {
+    abort: async (id, endedAtMs, options) => {
+      if (!isLate) await upload('b')
+      isLate = true
+      return transactions.abort(id, endedAtMs, options)
+    },
+  })
+  await abortTransaction({ ...shop.deps, catalog, deleteGraceMs: 0 }, transactionId)
+  await unlinkDue({ ...shop.deps, ambient: { ...shop.deps.ambient, nowMs: () => START_MS + 1 } })
   expect(await dataFiles()).toEqual([])
 })
 
