@@ -1,6 +1,7 @@
 import type { Catalog } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
+import { statisticsPaths } from '../../lake/deletion/named-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { everyTable } from '../../lake/table/every-table.ts'
 
@@ -50,8 +51,9 @@ async function* filesOfTable(
   catalog: Pick<Catalog, 'tables' | 'snapshots'>,
   tableUuid: string,
 ): AsyncIterable<NamedFile> {
-  const { metadataLocation } = (await catalog.tables.find({ tableUuid })) ?? {}
-  if (metadataLocation !== undefined) yield there(metadataLocation)
+  const state = await catalog.tables.find({ tableUuid })
+  if (state?.metadataLocation !== undefined) yield there(state.metadataLocation)
+  for (const path of state === undefined ? [] : statisticsPaths(state.definition)) yield there(path)
   const seen = new Set<string>()
   for await (const snapshots of catalog.snapshots.read(tableUuid)) {
     for (const { manifestList } of snapshots) yield* filesOfList(deps, manifestList, seen)

@@ -10,6 +10,7 @@ import { withKeptFiles } from '../../core/table-properties.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { tableMetadataFromJson } from '../../formats/metadata/table-metadata-json.ts'
 import { parseViewMetadata, viewMetadataToJson } from '../../formats/metadata/view-metadata-json.ts'
+import { statisticsPaths } from '../../lake/deletion/named-files.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { TABLE_NAME_KEY } from '../../lake/publish/publisher.ts'
 import { makeManifestLists, writeManifestLists } from '../../lake/table/inline-manifests.ts'
@@ -91,6 +92,7 @@ async function rebuildTable(
   })
   const uuid = state.definition.tableUuid
   const { paths, lost } = await pathsOf(deps, metadata)
+  const addedPaths = [...new Set([...paths, ...statisticsPaths(metadata.definition)])]
   const { snapshots, snapshotLog } = metadata
   const kept = lost.size === 0 ? state : keepingFiles(state)
   const back = await comeBack(location, { namespace, name }, uuid, {
@@ -98,7 +100,7 @@ async function rebuildTable(
     // As the catalog had it, which may have been one of Moraine 0.1.
     create: async (asNamed) => {
       const outcome = await deps.catalog.tables.create({
-        ...{ state: { ...kept, ...asNamed }, snapshots, snapshotLog, addedPaths: [...paths] },
+        ...{ state: { ...kept, ...asNamed }, snapshots, snapshotLog, addedPaths },
         mayShareLocation: true,
         mayNameAnyPath: lost.size > 0,
       })
