@@ -20,3 +20,17 @@ export async function readAfter<T>(error: unknown, read: () => Promise<T>): Prom
     throw isUnknownState(error) ? error : failure
   }
 }
+
+/**
+ * Runs what follows a commit that is done. A failure of that must not look like a refusal, which
+ * changes nothing, so it leaves the outcome unknown to the client. `done` is the beginning of a
+ * sentence.
+ */
+export async function afterCommit<T>(done: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    const detail = `${done}, but what follows it failed: read it before you try again`
+    throw new CatalogError('commit-state-unknown', detail, { cause })
+  }
+}

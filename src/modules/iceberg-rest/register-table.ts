@@ -4,6 +4,7 @@ import type { NewTable } from '../../catalog/table-store.ts'
 import type { AnswerKeeper } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { NamespacedName } from '../../core/table/table-name.ts'
+import { afterCommit } from '../../core/unknown-state.ts'
 import { tableMetadataToJson } from '../../formats/metadata/table-metadata-json.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import type { SharedTurn } from '../../lake/commit/shared-turns.ts'
@@ -60,13 +61,15 @@ export async function registerTable(
       ? replaceByImported(deps, { name, importAt, turn }, keeper)
       : addImported(deps, importAt(0), keeper),
   )
-  await forgetDrop(deps, state.definition)
-  // The file has no name, or that of the table that it was.
-  const named = { ...state, ...state.definition, version: state.version + 1 }
-  await markNamed(deps, { ...named, ...registeredMetadata(state) })
-  const loaded = await loadTable(deps, state, 'all')
-  if (loaded === undefined) throw tableDoesNotExist(name)
-  return loaded
+  return afterCommit('The table was registered', async () => {
+    await forgetDrop(deps, state.definition)
+    // The file has no name, or that of the table that it was.
+    const named = { ...state, ...state.definition, version: state.version + 1 }
+    await markNamed(deps, { ...named, ...registeredMetadata(state) })
+    const loaded = await loadTable(deps, state, 'all')
+    if (loaded === undefined) throw tableDoesNotExist(name)
+    return loaded
+  })
 }
 
 async function addImported(

@@ -1,6 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { Keep } from '../../core/replay.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
+import { afterCommit } from '../../core/unknown-state.ts'
 import { LostRace, onNewest } from '../../lake/commit/on-newest.ts'
 import type { SharedTurn } from '../../lake/commit/shared-turns.ts'
 import { Purge, type PurgeDependencies, type PurgeReport } from '../../lake/deletion/purge.ts'
@@ -41,12 +42,14 @@ export async function dropTable(
   const state = await deps.commits.inTurns([tableUuid], (turn) =>
     dropNewest(deps, tableUuid, { purge, keep, turn, leavesFiles }),
   )
-  await markTableDropped(deps, state.definition)
-  if (when === 'now') {
-    for (const namer of deps.fileNamers?.() ?? []) await namer.forget(tableUuid)
-  }
-  const report = purge === undefined ? NOTHING : await purge.finish(state)
-  return { state, metadataLocation: wayBack(state, leavesFiles), ...report }
+  return afterCommit('The table was dropped', async () => {
+    await markTableDropped(deps, state.definition)
+    if (when === 'now') {
+      for (const namer of deps.fileNamers?.() ?? []) await namer.forget(tableUuid)
+    }
+    const report = purge === undefined ? NOTHING : await purge.finish(state)
+    return { state, metadataLocation: wayBack(state, leavesFiles), ...report }
+  })
 }
 
 /** Writes the file of the newest version; without it, the table is dropped all the same. */

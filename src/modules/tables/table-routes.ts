@@ -146,7 +146,7 @@ const drop = (deps: DropDependencies) =>
         '`POST /iceberg/v1/namespaces/{namespace}/register`.',
       query: DropTableQuery,
       answers: [{ status: 200, description: 'Dropped.', shape: DropTableAnswer }],
-      problems: ['table-not-found', 'name-invalid'],
+      problems: ['table-not-found', 'name-invalid', 'commit-state-unknown'],
       curl: 'curl -X DELETE "$MORAINE/v1/tables/aviation.flights?purge=true"',
     },
     async ({ param, query, keeper }) => {

@@ -38,7 +38,7 @@ export async function rebuildAnswer(
   if (tableUuid !== undefined) {
     await authorize('select', [{ on: 'table', name: tableUuid }])
     const loaded = await loadTableByUuid(deps, tableUuid)
-    const asked = await askedOf({ request, authorize }, tableUuid)
+    const asked = () => askedOf({ request, authorize }, tableUuid)
     if (loaded !== undefined) return changedTableReply(deps, loaded, { asked, request })
     throw new CatalogError(
       'table-not-found',

@@ -1,5 +1,5 @@
-import { CatalogError } from '../../../core/errors.ts'
 import type { TableState } from '../../../core/table/table.ts'
+import { afterCommit } from '../../../core/unknown-state.ts'
 import { COMMIT_BODY, LARGE_BODY } from '../../../http/body-limits.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
@@ -117,7 +117,7 @@ function collectionRoutes(deps: RestServices): readonly Route[] {
       async (call) => {
         const request = { namespace: namespaceOf(call), json: call.body }
         const table = await createTable(deps, request, call.keeper)
-        return changedTableReply(deps, table, { ...call, asked: await askedByMaker(call) })
+        return changedTableReply(deps, table, { ...call, asked: () => askedByMaker(call) })
       },
     ),
   ]
@@ -208,7 +208,7 @@ function changingRoutes(deps: RestServices): readonly Route[] {
         summary: 'Drop a table',
         query: DropTableQuery,
         answers: [{ status: 204, description: 'Dropped.' }],
-        problems: ['table-not-found'],
+        problems: ['table-not-found', 'commit-state-unknown'],
       },
       async (call) => {
         const purge = flag(call, 'purgeRequested')
@@ -259,19 +259,12 @@ async function restrictedReply(
   return tableReply(loaded, { ...shown, restrictions: readRestrictionsFor(loaded.state, policyOn) })
 }
 
-/**
- * An error after the commit was done. It must not look like a refusal, so it leaves the outcome
- * unknown to the client.
- */
 async function committedReply(
   deps: LoadDependencies & AccessDependencies,
   state: TableState,
 ): Promise<Reply> {
-  try {
+  return afterCommit('The commit succeeded', async () => {
     const access = await accessTo(deps, state, ASKS_NOTHING)
-    return await loadedReply(deps, state, { mode: 'all', access })
-  } catch (cause) {
-    const detail = 'The commit succeeded, but its metadata file could not be written yet'
-    throw new CatalogError('commit-state-unknown', detail, { cause })
-  }
+    return loadedReply(deps, state, { mode: 'all', access })
+  })
 }

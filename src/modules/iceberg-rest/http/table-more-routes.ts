@@ -71,12 +71,13 @@ function movingRoutes(deps: RestServices): readonly Route[] {
           'location-not-allowed',
           'location-taken',
           'name-invalid',
+          'commit-state-unknown',
         ],
       },
       async (call) => {
         const request = { namespace: namespaceOf(call), json: call.body }
         const table = await registerTable(deps, request, call)
-        return changedTableReply(deps, table, { ...call, asked: await askedByMaker(call) })
+        return changedTableReply(deps, table, { ...call, asked: () => askedByMaker(call) })
       },
     ),
     defineRestRoute(

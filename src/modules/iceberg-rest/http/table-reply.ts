@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { afterCommit } from '../../../core/unknown-state.ts'
 import { aroundMember } from '../../../formats/json/json-text.ts'
 import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
 import type { CreatedTable } from '../create-table.ts'
@@ -55,15 +56,21 @@ export function tableReply(
 export async function changedTableReply(
   deps: AccessDependencies,
   table: CreatedTable,
-  { asked, request }: { readonly asked: AskedAccess; readonly request: IncomingMessage },
+  call: { readonly asked: () => Promise<AskedAccess>; readonly request: IncomingMessage },
 ): Promise<Reply> {
-  const accessing = accessTo(deps, table.state, asked)
-  const access = await accessing.catch((err: unknown) => {
-    if (table.metadataLocation === undefined) throw err
-    request.log.warn({ err }, 'a table was made, and no credentials could be had for its files')
-    return accessTo(deps, table.state, { ...asked, wantsCredentials: false })
+  if (table.metadataLocation === undefined) {
+    const access = await accessTo(deps, table.state, await call.asked())
+    return tableReply(table, { mode: 'all', access })
+  }
+  return afterCommit('The table was made', async () => {
+    const asked = await call.asked()
+    const access = await accessTo(deps, table.state, asked).catch((err: unknown) => {
+      const told = 'a table was made, and no credentials could be had for its files'
+      call.request.log.warn({ err }, told)
+      return accessTo(deps, table.state, { ...asked, wantsCredentials: false })
+    })
+    return tableReply(table, { mode: 'all', access })
   })
-  return tableReply(table, { mode: 'all', access })
 }
 
 /** An `UnregisterTableResult` of the Iceberg REST specification. */
