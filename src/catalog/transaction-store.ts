@@ -47,7 +47,7 @@ export interface TransactionStore {
 
 export interface AbortOptions extends MutationOptions {
   readonly deletions?: readonly NewDeletion[]
-  /** Of which the deletions are; any one when absent. */
+  /** The one that the deletions are of; any when absent. */
   readonly revision?: number
 }
 

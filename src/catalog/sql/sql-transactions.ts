@@ -112,15 +112,7 @@ export class SqlTransactions implements TransactionStore {
     })
   }
 
-  async listExpired({
-    beforeMs,
-    after,
-    limit,
-  }: {
-    readonly beforeMs: number
-    readonly after: string
-    readonly limit: number
-  }): Promise<readonly string[]> {
+  async listExpired({ beforeMs, after, limit }: Parameters<TransactionStore['listExpired']>[0]) {
     const rows = await read(this.#engine, (connection) =>
       connection
         .selectFrom('transactions')
