@@ -36,6 +36,17 @@ export type RowsShown = 'filtered' | 'told'
  */
 export type PolicyOn = (tableUuid: string, asked?: string) => TablePolicy | undefined
 
+/**
+ * Asks, by its UUID, for a table that was found by a name: the name may have become another
+ * table's, and the caller may have lost the privilege, since it was asked for. Throws as
+ * `Call.authorize`, and names what was asked for.
+ */
+export type AuthorizeFound = (
+  privilege: Privilege,
+  found: { readonly asked: string; readonly tableUuid: string },
+  rows?: RowsShown,
+) => Promise<void>
+
 /** One privilege on one thing, named by path and query. */
 export type Requirement<Query = unknown, Parameter extends string = string> = {
   readonly [On in Securable]: {
@@ -189,6 +200,17 @@ export class CallPermissions {
   readonly requirePaths: RequirePaths = (paths, ownLocation) =>
     this.#authorizer.requirePaths(this.principal, paths, ownLocation)
 
+  /** It is no privilege more than the name was asked for: of what is allowed nothing is told. */
+  readonly requireFound: AuthorizeFound = async (privilege, { asked, tableUuid }, rows) => {
+    const found: Target = { on: 'table', name: tableUuid }
+    const decision = await this.#authorizer.authorize(this.principal, privilege, found)
+    if (decision === 'allowed') return
+    if (decision !== 'restricted' || rows === undefined) {
+      throw this.#refuse({ privilege, target: { on: 'table', name: asked } }, decision)
+    }
+    this.#restricted.add(asked)
+  }
+
   async requireAll(
     privilege: Privilege,
     targets: readonly Target[],
@@ -213,6 +235,10 @@ function refusalOf(
   { privilege, target, name }: Asked & { readonly name?: string },
 ): Error {
   if (decision === 'hidden') return notFound(target)
+  if (decision === 'unauthenticated' && principal.kind !== 'anonymous') {
+    const detail = 'The key or token has ended since the request began: use another one'
+    return new ProblemError('credential-invalid', detail)
+  }
   if (decision === 'unauthenticated') {
     const detail = 'Sign in: send a key or a token as Authorization: Bearer'
     return new ProblemError('credential-missing', detail)

@@ -9,7 +9,7 @@ import type { HeldPolicy } from '../core/table/table-policy.ts'
 import type { ProblemCode } from '../problem/problems.ts'
 import type { Principal, Target } from './authorizer.ts'
 import { type BodyLimits, ORDINARY_BODY } from './body-limits.ts'
-import type { Permission, RowsShown } from './permission.ts'
+import type { AuthorizeFound, Permission, RowsShown } from './permission.ts'
 import type { Reply } from './reply.ts'
 
 /** One validated request. */
@@ -40,6 +40,7 @@ export interface Call<Query, Body, Parameter extends string = string> {
    * whose permission is `in-use-case` must call it before it returns.
    */
   authorize(privilege: Privilege, targets: readonly Target[], rows?: RowsShown): Promise<void>
+  readonly authorizeFound: AuthorizeFound
   /** Whether the principal has the privilege, where another answer than a refusal follows. */
   may(privilege: Privilege, target: Target): Promise<boolean>
   /**

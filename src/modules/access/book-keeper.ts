@@ -12,6 +12,7 @@ import type { KeyRecord } from '../../catalog/key-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import type { Log } from '../../core/log.ts'
 import { nameKey } from '../../core/table/name-key.ts'
+import type { KnownPrincipal } from '../../http/authorizer.ts'
 import type { EventFeed } from '../../lake/events/event-feed.ts'
 import { GrantBook } from './grant-book.ts'
 
@@ -40,7 +41,7 @@ const EVENTS: readonly EventType[] = [
 export type BookDependencies = Stores<
   'grants' | 'policies' | 'keys' | 'events' | 'transactions'
 > & {
-  readonly ambient: Pick<Ambient, 'sleep'>
+  readonly ambient: Pick<Ambient, 'nowMs' | 'sleep'>
   readonly log: Log
   readonly feed: EventFeed
 }
@@ -78,6 +79,16 @@ export class BookKeeper {
   async close(): Promise<void> {
     this.#closing.abort()
     await this.#following
+  }
+
+  /** Whether the key of the principal was revoked or has expired, since it was let in. */
+  isEnded({ kind, name }: Pick<KnownPrincipal, 'kind' | 'name'>): boolean {
+    if (kind !== 'key') return false
+    const key = this.keys.get(name.slice('key:'.length))
+    if (key === undefined) return false
+    const { revokedAtMs, expiresAtMs } = key
+    if (revokedAtMs !== null) return true
+    return expiresAtMs !== null && expiresAtMs <= this.#deps.ambient.nowMs()
   }
 
   /** Where the thing is, from memory if it was asked for before. */

@@ -51,6 +51,8 @@ export class GrantAuthorizer implements Authorizer {
     privilege: Privilege,
     target: Target,
   ): Decision | Promise<Decision> {
+    // A request may have waited, or sent its body for hours.
+    if (principal.kind !== 'anonymous' && this.#keeper.isEnded(principal)) return 'unauthenticated'
     if (target.on === 'transaction') return this.#onTransaction(principal, target.name)
     const found = this.find(target)
     if (found instanceof Promise) {

@@ -7,7 +7,7 @@ import { isLiving } from './end-dataset.ts'
 import { isVisible } from './find-dataset.ts'
 
 /** Who asks, and whether they may. */
-export type Asker = Pick<Call<unknown, unknown>, 'authorize' | 'principal'>
+export type Asker = Pick<Call<unknown, unknown>, 'authorize' | 'authorizeFound' | 'principal'>
 
 /**
  * Throws `dataset-name-taken` unless the name is free or theirs: a version that was published, or

@@ -66,6 +66,8 @@ export async function makeDataset(
   kept: (called: string) => KeptWithEffect,
 ): Promise<CreatedDataset> {
   const source = await getTable(deps.catalog, table)
+  const sourceFound = { asked: table, tableUuid: source.definition.tableUuid }
+  await asker.authorizeFound('select', sourceFound)
   const snapshot = await getSnapshot(deps, source, selector)
   if (snapshot === undefined) throw noSnapshot(source)
   const schema = schemaOfReading(source, selector, snapshot)

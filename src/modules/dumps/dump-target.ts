@@ -6,7 +6,7 @@ import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import { type Field, type Schema, type Type, typeName } from '../../core/value/type.ts'
-import { type PolicyOn, restrictionFor } from '../../http/permission.ts'
+import { type AuthorizeFound, type PolicyOn, restrictionFor } from '../../http/permission.ts'
 import {
   getSnapshot,
   getTable,
@@ -28,11 +28,15 @@ export async function getDumpTarget(
     readonly schemaId?: number | undefined
     /** As in `Call`. */
     readonly policyOn: PolicyOn
+    /** As in `Call`; absent where the table is named by its UUID, for which was asked. */
+    readonly authorizeFound?: AuthorizeFound | undefined
   },
 ): Promise<DumpTarget> {
   requireChoice(request)
   const state = await getTable(deps.catalog, request.table)
-  const { selector, schemaId } = request
+  const { table: asked, selector, schemaId } = request
+  const { tableUuid } = state.definition
+  await request.authorizeFound?.('select', { asked, tableUuid }, 'filtered')
   const isOfNone = selector.snapshotIdentifier === String(NO_SNAPSHOT_ID)
   const found = isOfNone ? undefined : await getSnapshot(deps, state, selector)
   const schema =

@@ -11,7 +11,7 @@ import type { PreparedSql } from './run-query.ts'
 export type LaterQuery = {
   readonly preferences: Preferences
   readonly keeper: AnswerKeeper
-  readonly call: AskingCall & Pick<Call<unknown, unknown>, 'authorize'>
+  readonly call: AskingCall & Pick<Call<unknown, unknown>, 'authorize' | 'authorizeFound'>
   /** What its estimate says that it reads. */
   readonly costBytes: number
 } & (

@@ -7,7 +7,6 @@ import { SharedWork } from '../../core/shared-work.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { type Field, isNested, type Type, typeName } from '../../core/value/type.ts'
 import { parseExactJson } from '../../formats/json/exact-json.ts'
-import type { PolicyOn } from '../../http/permission.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { reportOf } from './estimate.ts'
 import type { OnRead } from './limits/query-limits.ts'
@@ -19,6 +18,7 @@ import {
   readHeld,
   readingOf,
   restrictionText,
+  type TableReader,
 } from './query-source.ts'
 
 /** Statistics that are kept, by snapshot and column. */
@@ -59,12 +59,10 @@ export interface DescribedColumn {
 }
 
 /** What is asked; whoever asks first is told what is read. */
-interface Described {
+interface Described extends TableReader {
   readonly table: string
   readonly column: string
   readonly selector: SnapshotSelector
-  /** As in `Call`. */
-  readonly policyOn: PolicyOn
   readonly onRead: OnRead
   readonly signal: AbortSignal
 }

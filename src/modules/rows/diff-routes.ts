@@ -133,9 +133,10 @@ const diff = (deps: LimitedDependencies, streams: RowStreams) =>
     async (call) => {
       call.requireOwnSite()
       const { rows, format, from, to } = call.query
-      const { policyOn, closed: signal } = call
+      const { authorizeFound, policyOn, closed: signal } = call
       const table = call.param('table_identifier')
-      const asked = { table, from, to, keepsFiles: rows === 'true', policyOn, signal }
+      const reader = { authorizeFound, policyOn }
+      const asked = { table, from, to, keepsFiles: rows === 'true', ...reader, signal }
       // It reads no data, and much metadata: it counts as what comes before a query.
       const found = await deps.limits.prepare(call, () => diffSnapshots(deps, asked))
       const isRestricted = found.to.restriction !== 'unrestricted'

@@ -113,10 +113,10 @@ const query = (deps: QueryDependencies, streams: RowStreams) =>
   )
 
 /** Lets queries see what is left of tables that policies restrict. */
-function shown({ authorize, policyOn }: Call<unknown, QueryBody>) {
+function shown({ authorize, authorizeFound, policyOn }: Call<unknown, QueryBody>) {
   const asking: AskOptions['authorize'] = (privilege, targets) =>
     authorize(privilege, targets, 'filtered')
-  return { authorize: asking, policyOn }
+  return { authorize: asking, authorizeFound, policyOn }
 }
 
 function mayBeLater(

@@ -7,7 +7,7 @@ import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
-import { type PolicyOn, restrictionFor } from '../../http/permission.ts'
+import { type AuthorizeFound, type PolicyOn, restrictionFor } from '../../http/permission.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
@@ -36,15 +36,33 @@ export interface QuerySource {
   readonly restriction: Restriction
 }
 
+/** What of a table the caller may see, as in `Call`. */
+export interface TableReader {
+  readonly authorizeFound: AuthorizeFound
+  readonly policyOn: PolicyOn
+}
+
 /** Schemas of older moments may have columns that no policy of today covers. */
 const COVERED = 'ask for the table as it is now'
+
+/** The table of that name as it is now, if the caller may read it now. */
+export async function findReadable(
+  { catalog }: Stores<'tables'>,
+  asked: string,
+  authorizeFound: AuthorizeFound,
+): Promise<TableState> {
+  const state = await getTable(catalog, asked)
+  const { tableUuid } = state.definition
+  await authorizeFound('select', { asked, tableUuid }, 'filtered')
+  return state
+}
 
 export async function findSource(
   deps: RowsDependencies,
   table: string,
-  { selector, policyOn }: { readonly selector: SnapshotSelector; readonly policyOn: PolicyOn },
+  { selector, authorizeFound, policyOn }: TableReader & { readonly selector: SnapshotSelector },
 ): Promise<QuerySource> {
-  const state = await getTable(deps.catalog, table)
+  const state = await findReadable(deps, table, authorizeFound)
   const policyOfAsked: PolicyOn = (tableUuid) => policyOn(tableUuid, table)
   return await sourceAt(deps, state, { selector, policyOn: policyOfAsked })
 }

@@ -6,18 +6,18 @@ import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import { getSchema } from '../../core/table/table.ts'
 import type { ResultPart } from '../../engine/engine.ts'
 import { pageToken, parsePageToken } from '../../http/page-token.ts'
-import type { PolicyOn } from '../../http/permission.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { CommitPlace } from '../../lake/scan/ordered-files.ts'
 import type { PlannedFile, ScanPlan } from '../../lake/scan/plan-files.ts'
-import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
+import { getSnapshot } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { reportOf } from './estimate.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import {
   filesOfPlan,
+  findReadable,
   findSource,
   planSource,
   type QuerySource,
@@ -28,12 +28,13 @@ import {
   requireAllowed,
   restrictionOn,
   restrictionText,
+  type TableReader,
 } from './query-source.ts'
 import type { RowsParts } from './rows-parts.ts'
 
 export type RowsFormat = 'ndjson' | 'csv'
 
-export interface RowsRequest {
+export interface RowsRequest extends TableReader {
   readonly table: string
   readonly selector: SnapshotSelector
   readonly columns: readonly string[] | undefined
@@ -42,8 +43,6 @@ export interface RowsRequest {
   readonly limit: number
   /** Token of the page before. */
   readonly after: string | undefined
-  /** As in `Call`. */
-  readonly policyOn: PolicyOn
   readonly format: RowsFormat
   readonly signal: AbortSignal
   readonly onRead: OnRead
@@ -87,11 +86,13 @@ export async function readRows(deps: RowsDependencies, request: RowsRequest): Pr
 
 async function sourceOf(
   deps: RowsDependencies,
-  { table, selector, policyOn }: RowsRequest,
+  { table, selector, authorizeFound, policyOn }: RowsRequest,
   position: Position | undefined,
 ): Promise<QuerySource> {
-  if (position === undefined) return await findSource(deps, table, { selector, policyOn })
-  const state = await getTable(deps.catalog, table)
+  if (position === undefined) {
+    return await findSource(deps, table, { selector, authorizeFound, policyOn })
+  }
+  const state = await findReadable(deps, table, authorizeFound)
   const snapshot = await getSnapshot(deps, state, { snapshotIdentifier: position.snapshotId })
   if (!state.definition.schemas.some(({ schemaId }) => schemaId === position.schemaId)) {
     throw tokenInvalid('it is of another table')

@@ -88,6 +88,7 @@ const rows = (deps: LimitedDependencies, streams: RowStreams) =>
             orderBy: order === undefined ? undefined : parseOrder(order, 'order_by'),
             limit,
             after,
+            authorizeFound: call.authorizeFound,
             policyOn: call.policyOn,
             format: formatOf(form),
             signal: closed,

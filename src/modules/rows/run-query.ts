@@ -9,7 +9,6 @@ import type { Schema } from '../../core/value/type.ts'
 import type { QueryResult, SqlReference } from '../../engine/engine.ts'
 import type { Target } from '../../http/authorizer.ts'
 import { selectorOf } from '../../http/common-shapes.ts'
-import type { PolicyOn } from '../../http/permission.ts'
 import type { Preferences, Wait } from '../../http/prefer.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import type { PlannedFile, ScanPlan } from '../../lake/scan/plan-files.ts'
@@ -26,6 +25,7 @@ import {
   type RowsDependencies,
   readHeld,
   snapshotIdOf,
+  type TableReader,
 } from './query-source.ts'
 import type { RowsParts } from './rows-parts.ts'
 import { formatOf, type ResultForm } from './rows-response.ts'
@@ -66,11 +66,9 @@ export interface QueryRows {
   readonly rows: number
 }
 
-export interface AskOptions {
+export interface AskOptions extends TableReader {
   /** Whether the caller may read the tables. */
   authorize(privilege: 'select', targets: readonly Target[]): Promise<void>
-  /** As in `Call`. */
-  readonly policyOn: PolicyOn
   readonly closed: AbortSignal
 }
 
@@ -84,9 +82,10 @@ export async function prepareQuery(
   if (asked === undefined) {
     return await prepareSql(deps, sql ?? '', options)
   }
-  const { authorize, policyOn, closed } = options
+  const { authorize, authorizeFound, policyOn, closed } = options
+  const reader = { authorizeFound, policyOn }
   await authorize('select', [{ on: 'table', name: asked.table }])
-  const source = await findSource(deps, asked.table, { selector: selectorOf(asked), policyOn })
+  const source = await findSource(deps, asked.table, { selector: selectorOf(asked), ...reader })
   const query = bindQuery(requestOf(body), source.schema)
   const plan = await planSource(deps, source, { filter, signal: closed })
   const asking = { plan, query, filter, signal: closed }
@@ -112,7 +111,7 @@ export function requestOf({
 export async function prepareSql(
   deps: RowsDependencies,
   sql: string,
-  { authorize, policyOn, closed }: AskOptions,
+  { authorize, closed, ...reader }: AskOptions,
 ): Promise<PreparedSql> {
   const { references, canonical } = await asCostly(() => deps.converter.parseSql(sql, closed))
   if (references.length === 0) {
@@ -125,7 +124,7 @@ export async function prepareSql(
   const tables: PlannedTable[] = []
   for (const reference of references) {
     const selector = selectorOfReference(reference)
-    const source = await findSource(deps, reference.table, { selector, policyOn })
+    const source = await findSource(deps, reference.table, { selector, ...reader })
     tables.push({ source, plan: await planSource(deps, source, { signal: closed }) })
   }
   const inlineMax = inlineMaxFor(

@@ -7,22 +7,22 @@ import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { typeName } from '../../core/value/type.ts'
-import type { PolicyOn } from '../../http/permission.ts'
 import { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import { ShownPartitions } from '../../lake/file/shown-partitions.ts'
 import { byCommitOrder } from '../../lake/scan/commit-order.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { PlannedFile, ScanPlan } from '../../lake/scan/plan-files.ts'
-import { getTable } from '../../lake/table/table-lookup.ts'
 import { reportOf } from './estimate.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import {
+  findReadable,
   planSource,
   type QuerySource,
   type RowsDependencies,
   readHeld,
   requireAllowed,
   sourceAt,
+  type TableReader,
 } from './query-source.ts'
 
 /** Partitions that are listed. */
@@ -54,23 +54,22 @@ export interface SnapshotDiff {
   readonly removed: readonly PlannedFile[]
 }
 
-export interface DiffRequest {
+export interface DiffRequest extends TableReader {
   readonly table: string
   readonly from: string
   readonly to: string
   /** Whether the rows are to be read, too. */
   readonly keepsFiles: boolean
-  /** As in `Call`. */
-  readonly policyOn: PolicyOn
   readonly signal: AbortSignal
 }
 
 /** From manifests: reads no data. */
 export async function diffSnapshots(
   deps: RowsDependencies,
-  { table, from: fromText, to: toText, keepsFiles, policyOn, signal }: DiffRequest,
+  { table, from: fromText, to: toText, keepsFiles, signal, ...reader }: DiffRequest,
 ): Promise<SnapshotDiff> {
-  const state = await getTable(deps.catalog, table)
+  const { authorizeFound, policyOn } = reader
+  const state = await findReadable(deps, table, authorizeFound)
   const [from, to] = [
     await sourceAt(deps, state, { selector: momentOf(state, fromText), policyOn }),
     await sourceAt(deps, state, { selector: momentOf(state, toText), policyOn }),

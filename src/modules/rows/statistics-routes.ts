@@ -104,13 +104,14 @@ const columnStatistics = (columns: StatisticsOfColumns, { limits, streams }: Sta
       curl: 'curl $MORAINE/v1/tables/aviation.flights/columns/origin/statistics',
     },
     async (call) => {
-      const { param, query, policyOn } = call
+      const { param, query, authorizeFound, policyOn } = call
       call.requireOwnSite()
       const table = param('table_identifier')
       const asked = {
         table,
         column: param('column'),
         selector: selectorOf(query),
+        authorizeFound,
         policyOn,
         signal: call.closed,
       }

@@ -132,15 +132,15 @@ async function makeAsked(
     waiting,
   }: { readonly kept: (called: string) => KeptWithEffect; readonly waiting: Waiting },
 ): Promise<CreatedDataset> {
-  const { authorize, body, closed, policyOn, principal, request } = call
+  const { authorize, authorizeFound, body, closed, policyOn, principal, request } = call
   const preparing = <T>(prepare: (asking: AskOptions) => Promise<T>) =>
-    prepareInTime({ ...waiting, authorize, policyOn, closed }, (asking) =>
+    prepareInTime({ ...waiting, authorize, authorizeFound, policyOn, closed }, (asking) =>
       service.limits.prepare({ principal, request, closed: asking.closed }, () => prepare(asking)),
     )
   const { name, ttl_seconds: ttlSeconds, sql, query, formats } = body
   const described = {
     name,
-    asker: { authorize, principal },
+    asker: { authorize, authorizeFound, principal },
     card: cardOf(body),
     ttlMs: ttlSeconds * 1000,
     formats,

@@ -3,6 +3,7 @@ import { MAIN_BRANCH } from '../../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../../core/table/snapshot-selector.ts'
 import { givenSelectors, selectorOf } from '../../../http/common-shapes.ts'
 import { contentDisposition } from '../../../http/http-fields.ts'
+import type { AuthorizeFound } from '../../../http/permission.ts'
 import { httpDate, type Validators } from '../../../http/preconditions.ts'
 import { requestInvalid } from '../../../http/problem.ts'
 import type { Call } from '../../../http/route.ts'
@@ -53,7 +54,10 @@ export interface DumpService
 export type DumpCall = Pick<
   Call<unknown, unknown>,
   'accepts' | 'closed' | 'param' | 'policyOn' | 'principal' | 'request' | 'requireOwnSite'
->
+> & {
+  /** Absent where the table is named by its UUID, for which was asked. */
+  readonly authorizeFound?: AuthorizeFound
+}
 
 /** A call for the dump of one snapshot, whatever its own path is. */
 export function pinnedCall(
@@ -124,6 +128,7 @@ async function describe(
 ): Promise<DumpResource> {
   const target = await getDumpTarget(service, {
     ...{ table, selector, format, compression, bom, policyOn: call.policyOn },
+    authorizeFound: call.authorizeFound,
     schemaId: schemaId === undefined ? undefined : Number(schemaId),
   })
   const { asAtMs, snapshotIdentifier = '' } = selector
