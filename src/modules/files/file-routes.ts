@@ -184,11 +184,13 @@ async function stagedAgain(
 
 async function upload(
   deps: FileDependencies & UploadDependencies,
-  { authorize, param, query, request, closed, keeper }: StageCall,
+  { authorize, authorizeFound, param, query, request, closed, keeper }: StageCall,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<Reply> {
+  const table = param('table_identifier')
   const upload = {
-    table: param('table_identifier'),
+    table,
+    permit: (tableUuid: string) => authorizeFound('modify', { asked: table, tableUuid }),
     transactionId: query.transaction_id,
     author: query.author,
     message: query.message,

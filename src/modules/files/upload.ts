@@ -1,4 +1,4 @@
-import { CatalogError } from '../../core/errors.ts'
+import { CatalogError, CodedError } from '../../core/errors.ts'
 import { UPLOAD_BYTES_MAX } from '../../core/limits.ts'
 import type { Keep } from '../../core/replay.ts'
 import type { TableState } from '../../core/table/table.ts'
@@ -42,6 +42,8 @@ export type UploadRequest = StartRequest & {
   /** Told of the files that it is about to commit. */
   readonly onPlaced?: (paths: readonly string[]) => Promise<void>
   readonly keep?: Keep<UploadReport> | undefined
+  /** Throws where the table, by its UUID, may no longer be changed: asked before it is. */
+  readonly permit?: (tableUuid: string) => Promise<void>
   readonly signal?: AbortSignal | undefined
 }
 
@@ -110,12 +112,16 @@ async function place(
   receiver: Receiver,
 ): Promise<UploadReport> {
   const state = await getWritableTable(deps.catalog, request.table)
+  const { tableUuid } = state.definition
+  await request.permit?.(tableUuid)
   const transaction = await transactionOf(deps, request)
   const { createdAtMs, transactionId } = transaction
-  const pending = new PendingUploads(deps, state.definition.tableUuid)
+  const pending = new PendingUploads(deps, tableUuid)
   let files: readonly StagedFile[] = []
   try {
     files = await placeUpload(deps, state, { ...receiver, createdAtMs, pending })
+    // The body may have taken hours.
+    await request.permit?.(tableUuid)
     if (request.transactionId !== undefined) {
       const report = { state, transactionId, files, results: undefined }
       const options = request.keep?.(report)
@@ -152,7 +158,7 @@ async function discardRefused(
   files: readonly StagedFile[],
   error: unknown,
 ): Promise<void> {
-  if (!(error instanceof CatalogError) || error.code === 'commit-state-unknown') return
+  if (!(error instanceof CodedError) || error.code === 'commit-state-unknown') return
   await deleteQuietly(
     deps,
     files.map(({ dataFile }) => dataFile.path),
