@@ -15,6 +15,7 @@ import {
   JobsAnswer,
   JobsQuery,
   jobToJson,
+  outlineOf,
 } from './job-shapes.ts'
 
 export interface JobsPlatform {
@@ -25,6 +26,9 @@ export interface JobsPlatform {
 const JOBS_TAG: Tag = { name: 'jobs', description: 'Long-running work in the background.' }
 const PARAMETERS = { job_id: 'The id returned when the job was requested.' }
 const RETRY_AFTER_SECONDS = 2
+const OUTLINE =
+  'Lists tell the key, the result and what is wrong in particular to administrators only; of one ' +
+  'job, so does its address, and to whoever asked for it.'
 const CATALOG: Target = { on: 'catalog', name: undefined }
 
 export function jobRoutes(platform: JobsPlatform): readonly Route[] {
@@ -36,7 +40,7 @@ export function jobRoutes(platform: JobsPlatform): readonly Route[] {
       operationId: 'listJobs',
       tag: JOBS_TAG,
       summary: 'List jobs, newest first',
-      description: 'Jobs are kept for a week after they ended.',
+      description: `Jobs are kept for a week after they ended. ${OUTLINE}`,
       permission: onCatalog('describe'),
       query: JobsQuery,
       answers: [{ status: 200, description: 'One page of jobs.', shape: JobsAnswer }],
@@ -46,9 +50,10 @@ export function jobRoutes(platform: JobsPlatform): readonly Route[] {
     async (call) => {
       const { query } = call
       const { page_size, page_token, kind, state } = query
+      const isTold = await isAdmin(call)
       const found = await jobs.list({
         limit: page_size + 1,
-        ...(!(await isAdmin(call)) && { exceptKinds: platform.kindsOfAdmins() }),
+        ...(!isTold && { exceptKinds: platform.kindsOfAdmins() }),
         ...(kind !== undefined && { kind }),
         ...(state !== undefined && { state }),
         ...(page_token !== undefined && { before: positionOf(page_token) }),
@@ -57,7 +62,8 @@ export function jobRoutes(platform: JobsPlatform): readonly Route[] {
         last.createdAtMs,
         last.jobId,
       ])
-      return jsonReply({ jobs: items.map(jobToJson), next_page_token: nextPageToken })
+      const told = items.map(isTold ? jobToJson : outlineOf)
+      return jsonReply({ jobs: told, next_page_token: nextPageToken })
     },
   )
 
@@ -75,7 +81,7 @@ const getJob = (platform: JobsPlatform) =>
       summary: 'Get the progress or result of a job',
       description:
         'With `wait`, responds when the job has ended or the time is up. Whoever asked for the ' +
-        'job sees it, at its `job_url`; others need `describe` on the catalog.',
+        `job sees it, at its \`job_url\`; others need \`describe\` on the catalog. ${OUTLINE}`,
       permission: 'in-use-case',
       query: JobQuery,
       answers: [{ status: 200, description: 'The job.', shape: Job }],
@@ -84,11 +90,12 @@ const getJob = (platform: JobsPlatform) =>
     },
     async (call) => {
       const { query, closed } = call
-      await authorizeOn(platform, call, 'describe')
+      const asker = await authorizeOn(platform, call, 'describe')
       const job = await seenJob(platform, call)
-      if (query.wait === 0) return jobReply(job)
+      const isTold = asker !== undefined || (await isAdmin(call))
+      if (query.wait === 0) return jobReply(job, isTold)
       const wait = { waitMs: query.wait * 1000, signal: closed }
-      return jobReply(await platform.jobs.waitForEnd(job.jobId, wait))
+      return jobReply(await platform.jobs.waitForEnd(job.jobId, wait), isTold)
     },
   )
 
@@ -115,7 +122,9 @@ const cancelJob = (platform: JobsPlatform) =>
       const asker = await authorizeOn(platform, call, 'modify')
       const { jobId } = await seenJob(platform, call)
       const mayAll = asker === undefined || (await call.may('modify', CATALOG))
-      return jobReply(await platform.jobs.cancel(jobId, mayAll ? call.query.asker : asker))
+      const isTold = asker !== undefined || (await isAdmin(call))
+      const withdrawn = mayAll ? call.query.asker : asker
+      return jobReply(await platform.jobs.cancel(jobId, withdrawn), isTold)
     },
   )
 type JobCall = Pick<
@@ -157,9 +166,9 @@ function positionOf(token: string): Pick<JobRecord, 'createdAtMs' | 'jobId'> {
   return { createdAtMs, jobId }
 }
 
-function jobReply(job: JobRecord): Reply {
+function jobReply(job: JobRecord, isTold: boolean): Reply {
   const isOpen = job.endedAtMs === undefined
-  return jsonReply(jobToJson(job), {
+  return jsonReply(isTold ? jobToJson(job) : outlineOf(job), {
     headers: {
       'Cache-Control': 'no-store',
       ...(isOpen && { 'Retry-After': String(RETRY_AFTER_SECONDS) }),

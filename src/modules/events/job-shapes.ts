@@ -8,6 +8,7 @@ import {
   timeOrNull,
   timeText,
 } from '../../http/common-shapes.ts'
+import { PROBLEM_CODES, PROBLEMS } from '../../problem/problems.ts'
 import { Wait } from './event-shapes.ts'
 
 const JOB_STATES = ['waiting', 'running', 'succeeded', 'failed', 'cancelled'] as const
@@ -46,14 +47,23 @@ export const Job = z
   .strictObject({
     job_id: z.string(),
     kind: z.string(),
-    key: z.string().meta({
-      description: 'What the job is about; at most one job of a kind and key is open at a time.',
-    }),
+    key: z
+      .string()
+      .nullable()
+      .meta({
+        description:
+          'What the job is about; at most one job of a kind and key is open at a time. Null for ' +
+          'who neither asked for it nor is an administrator.',
+      }),
     state: z.enum(JOB_STATES),
     progress: z
       .unknown()
       .meta({ description: 'Progress, depending on the kind; null until reported.' }),
-    result: z.unknown().meta({ description: 'Depends on the kind; null unless it succeeded.' }),
+    result: z
+      .unknown()
+      .meta({
+        description: 'Depends on the kind; null unless it succeeded, or for whom `key` is.',
+      }),
     problem: z
       .strictObject({
         type: z.string(),
@@ -117,4 +127,18 @@ export function jobToJson(job: JobRecord): z.input<typeof Job> {
     started_at: timeOrNull(job.startedAtMs),
     ended_at: timeOrNull(job.endedAtMs),
   }
+}
+
+/**
+ * What everybody may know of a job: its key, its result and the details of its failure may have
+ * paths, digests and values of rows.
+ */
+export function outlineOf(job: JobRecord): z.input<typeof Job> {
+  const told = jobToJson(job)
+  const { problem } = job
+  if (problem === undefined) return { ...told, key: null, result: null }
+  const known = PROBLEM_CODES.find((code) => code === problem.code)
+  const detail = known === undefined ? 'It failed' : PROBLEMS[known].title
+  const outline = { type: `/problems/${problem.code}`, detail, facts: {} }
+  return { ...told, key: null, result: null, problem: outline }
 }

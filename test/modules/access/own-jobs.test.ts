@@ -73,3 +73,39 @@ test('whoever reads without signing in has the job by its URL alone', async () =
   const [path = ''] = job_url.split('?')
   expect((await service.nobody.send('get', path)).status).toBe(401)
 })
+
+test('what failed is told to who asked and to administrators, and to nobody else', async () => {
+  const { jobs } = service.deps
+  const secret = "Could not convert string 'Jane Doe' of gs://b/private.parquet"
+  const submitted = async (key: string) =>
+    (await jobs.submit({ kind: 'untold', key, input: null, asker: reader.principal })).job.jobId
+  const [failed, made] = [await submitted('digest-of-Jane'), await submitted('digest-of-Doe')]
+  for (const _ of [failed, made]) {
+    const lease = { owner: 'p', kinds: ['untold'], nowMs: Date.now(), durationMs: 60_000 }
+    const job = await service.deps.catalog.jobs.claim(lease)
+    if (job === undefined) throw new Error('no job is left')
+    const nowMs = Date.now()
+    const problem = { code: 'row-invalid', detail: secret, facts: { value: 'Jane Doe' } }
+    const end =
+      job.jobId === failed
+        ? ({ outcome: 'failed', problem, nowMs } as const)
+        : ({ outcome: 'succeeded', result: { path: 'private.parquet' }, nowMs } as const)
+    await service.deps.catalog.jobs.end(job, end)
+  }
+  const outsider = await service.newCaller({ '/v1': ['describe'] })
+  const paths = [`/v1/jobs/${failed}`, `/v1/jobs/${made}`, '/v1/jobs?kind=untold']
+  for (const path of paths) {
+    const { text } = await outsider.send('get', path)
+    expect([path, /Jane|Doe|private/.test(text)]).toEqual([path, false])
+  }
+  const told = await must(outsider.send('get', `/v1/jobs/${failed}`))
+  expect(told).toMatchObject({
+    ...{ state: 'failed', key: null, result: null },
+    problem: { type: '/problems/row-invalid', facts: {} },
+  })
+  for (const caller of [reader, service.admin]) {
+    const whole = await must(caller.send('get', `/v1/jobs/${failed}`))
+    expect(whole).toMatchObject({ key: 'digest-of-Jane', problem: { detail: secret } })
+  }
+  expect((await service.admin.send('get', '/v1/jobs?kind=untold')).text).toContain('Jane')
+})
