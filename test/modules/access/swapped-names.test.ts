@@ -22,6 +22,8 @@ beforeAll(async () => {
     await must(admin.send('post', `/v1/tables/air.${name}/files`, { files: [{ path }] }))
   }
   bob = await service.newCaller({ [OPEN]: ['select'] })
+  // It looks up by name what was read.
+  await service.deps.auditTrail.close()
 })
 afterAll(() => service.close())
 
