@@ -59,11 +59,9 @@ export const Job = z
     progress: z
       .unknown()
       .meta({ description: 'Progress, depending on the kind; null until reported.' }),
-    result: z
-      .unknown()
-      .meta({
-        description: 'Depends on the kind; null unless it succeeded, or for whom `key` is.',
-      }),
+    result: z.unknown().meta({
+      description: 'Depends on the kind; null unless it succeeded, or for whom `key` is.',
+    }),
     problem: z
       .strictObject({
         type: z.string(),
