@@ -66,7 +66,7 @@ export async function sendReply(
   if (mediaType !== undefined && status !== 304) {
     response.setHeader('Content-Type', contentTypeOf(mediaType, body))
   }
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, sendable(value))
   if (body === undefined) return void response.end()
   if (typeof body === 'function') return body(response)
   const end = mediaType !== undefined && IS_JSON.test(mediaType) ? LINE_END : ''
@@ -75,6 +75,13 @@ export async function sendReply(
   if ('chunks' in body) return sendStream(request, response, { ...body, end })
   if (request.method === 'HEAD') response.end()
   else await sendPieces(response, { pieces: body, end })
+}
+
+/** Node refuses other characters, which would make a 500 of every such response. */
+const UNSENDABLE = /[^\t\x20-\x7e\x80-\xff]+/g
+
+function sendable(value: string): string {
+  return value.replace(UNSENDABLE, (text) => encodeURIComponent(text.toWellFormed()))
 }
 
 function contentTypeOf(mediaType: string, body: Reply['body']): string {

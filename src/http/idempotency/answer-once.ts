@@ -33,6 +33,8 @@ export interface OnceRequest {
   /** Rebuilds a response that was not stored verbatim. */
   rebuild(from: NonNullable<StoredAnswer['from']>, first: Reply): Promise<Reply>
   refusal(error: unknown): Reply
+  /** Whether the caller was refused a privilege, be it by a 404 that hides the thing. */
+  isForbidden(): boolean
 }
 
 export interface OnceUpload extends OnceRequest {
@@ -143,7 +145,8 @@ export class AnswerOnce {
         return replay(once, meanwhile)
       }
       const refusal = once.refusal(error)
-      if (isFinalRefusal(refusal) && !isInUse(error)) await keeper.refused(refusal)
+      const isFinal = isFinalRefusal(refusal) && !once.isForbidden()
+      if (isFinal && !isInUse(error)) await keeper.refused(refusal)
       return refusal
     }
   }

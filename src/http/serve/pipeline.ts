@@ -274,14 +274,14 @@ function onceOf(arrival: Arrival, body: () => unknown) {
   return {
     request,
     origin: originOf(arrival),
+    isForbidden: () => permissions.refused !== undefined,
     refusal: (error: unknown) => refusalOf(face.dialect, request, error),
     rebuild: async (from: KeptFacts, first: Reply): Promise<Reply> => {
       const rebuild = match.route.rebuild ?? face.dialect.rebuild
       if (rebuild === undefined) throw new Error(`${match.pattern} cannot rebuild its response`)
-      const { param } = match
       const authorize: Call<unknown, unknown>['authorize'] = (privilege, targets, rows) =>
         permissions.requireAll(privilege, targets, rows)
-      const { requirePaths } = permissions
+      const [{ param }, { requirePaths }] = [match, permissions]
       return rebuild(from, { first, request, authorize, requirePaths, body: await body(), param })
     },
   }

@@ -10,7 +10,7 @@ import { CANCELLED, isLiving } from './end-dataset.ts'
 /** Signposts for programs that land on the page of a dataset (signposting.org). */
 export function signposts(dataset: DatasetRecord): string {
   const url = pathOf(dataset)
-  const license = licenseUrl(dataset.card.license)
+  const license = headerUrl(licenseUrl(dataset.card.license))
   const documents = DOCUMENT_KINDS.filter(({ path }) => path.endsWith('.json'))
   return [
     `<${url}>; rel="cite-as"`,
@@ -24,6 +24,11 @@ export function signposts(dataset: DatasetRecord): string {
       ({ format, type }) => `<${url}/download?format=${format}>; rel="item"; type="${type}"`,
     ),
   ].join(', ')
+}
+
+/** In ASCII, and without what ends an address in a header; `undefined` for what is none. */
+function headerUrl(url: string | undefined): string | undefined {
+  return url !== undefined && URL.canParse(url) ? new URL(url).href : undefined
 }
 
 const ITEMS = [

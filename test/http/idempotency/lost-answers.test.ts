@@ -21,6 +21,7 @@ async function told(error: CatalogError): Promise<unknown> {
     request: { destroyed: false } as IncomingMessage,
     keyed: { principal: '', key: 'k', requestHash: '' } as unknown as OnceRequest['keyed'],
     work: () => Promise.reject(error),
+    isForbidden: () => false,
     refusal: (thrown) => {
       throw thrown
     },

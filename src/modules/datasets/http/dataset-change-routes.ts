@@ -92,8 +92,13 @@ function changingRoutes(service: DatasetService, form: DatasetForm): readonly Ro
       const keep = keepOf(call, dataset)
       const { tableUuid } = dataset
       const publication = { tableUuid, nowMs: service.ambient.nowMs() }
-      await service.catalog.datasets.publish(publication, keep)
-      return againReply(service, dataset)
+      const outcome = await service.catalog.datasets.publish(publication, keep)
+      if (outcome === 'changed') return againReply(service, dataset)
+      // Since it was looked at it has ended, or somebody else has published it.
+      const pinned = { dataset: dataset.name, version: String(dataset.version) }
+      const now = await findDataset(service, pinned, call)
+      requireNotGone(now, service.ambient.nowMs())
+      return datasetReply(service, now, 200)
     },
     changedAgain(service),
   )
