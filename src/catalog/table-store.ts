@@ -86,6 +86,8 @@ export interface NewTable {
    * columns, or `unbound`, so that nothing is shown until it is set again.
    */
   readonly copiesPolicy?: 'bound' | 'unbound'
+  /** UUIDs of the tables whose policies those are, where it is not that one. */
+  readonly policiesOf?: readonly string[]
   /** Whether its location may be that of another table, as Moraine 0.1 allowed it. */
   readonly mayShareLocation?: boolean
   /** Whether it may reference more than the paths given, until its keys end (`PathStore`). */

@@ -30,7 +30,7 @@ import type { HeldFiles } from '../deletion/file-holds.ts'
 import { KnownFooters } from '../file/known-footers.ts'
 import type { SourceIdentity } from '../file/source-identity.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
-import { namingSource, requireRows } from './data-file-faults.ts'
+import { namingSource, requireRows, withholding } from './data-file-faults.ts'
 import { ofFiles, optionsOf } from './job-options.ts'
 import { LocalFileCache } from './local-file-cache.ts'
 import { describeNewFile, describeSource } from './source-file.ts'
@@ -185,7 +185,7 @@ export class Converter {
         })
       })
     } catch (error) {
-      throw namingSource(error, source)
+      throw withholding(namingSource(error, source), restriction)
     }
   }
 
@@ -269,6 +269,8 @@ export class Converter {
         const onRead = ofFiles(tables, limits.onRead)
         return await place(await run(described, target, optionsOf({ ...limits, onRead })), path)
       })
+    } catch (error) {
+      throw tables.reduce((told, { restriction }) => withholding(told, restriction), error)
     } finally {
       await this.options.removeLocalFile(path)
     }

@@ -1,6 +1,7 @@
 import { CatalogError, type CatalogErrorCode } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { locationKey } from '../../core/file/location-key.ts'
+import type { Restriction, RowSelection } from '../../core/table/restriction.ts'
 import type { PlannedFile } from '../scan/plan-files.ts'
 
 /**
@@ -76,4 +77,18 @@ export function namingDataFile(error: unknown, { path }: Pick<DataFile, 'path'>)
   const missing = error.code === 'data-file-missing' ? error.facts['path'] : undefined
   const facts = { ...error.facts, path: missing ?? path }
   return new CatalogError(code, detail, { facts, cause: error })
+}
+
+/**
+ * The failure as it is told to a caller from whom rows are withheld: folders have the values of
+ * partitions, and counts are of all rows.
+ */
+export function withholding(error: unknown, restriction: Restriction | RowSelection): unknown {
+  if (restriction === 'unrestricted' || restriction.isInverted !== undefined) return error
+  if (!(error instanceof CatalogError)) return error
+  if (!BLAMED.has(error.code) && error.code !== 'data-file-changed') return error
+  const detail =
+    'a data file of the table, or what is in it, is not as it should be: who may see all of ' +
+    'the table is told which'
+  return new CatalogError(error.code, detail, { cause: error })
 }

@@ -1,7 +1,9 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import { originsOf } from '../../catalog/dataset-store.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
 import type { Keep } from '../../core/replay.ts'
 import { METADATA_PATH_PROPERTY } from '../../core/table/metadata-folder.ts'
+import { isReserved } from '../../core/table/reserved-namespace.ts'
 import { isCovered } from '../../core/table/restriction.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
@@ -25,7 +27,7 @@ import {
  * snapshot and manifests, and the policy on its rows, and the two are independent from then on.
  */
 export async function cloneTable(
-  deps: NewTableDependencies & Stores<'snapshots'>,
+  deps: NewTableDependencies & Stores<'datasets' | 'snapshots'>,
   request: SnapshotSelector & {
     readonly table: string
     readonly name: string
@@ -40,15 +42,34 @@ export async function cloneTable(
   const tableUuid = deps.ambient.newUuid()
   const clone = newClone(deps, source, { namespace, name, tableUuid, found, currentSchemaId })
   const { state } = clone
-  // Of columns that the source has no more its policy says nothing.
-  const isBound = isCovered(currentSchema(state.definition), source.definition)
-  const table = { ...clone, copiesPolicy: isBound ? 'bound' : 'unbound' } as const
+  const table = { ...clone, ...(await policyOfClone(deps, source, clone)) }
   const told = { notes: [], isNamespaceNew: await isNewNamespace(deps, namespace) }
   await makeTableFolders(deps, state.definition)
   const outcome = await deps.catalog.tables.create(table, keep?.({ ...state, ...told }))
   if (outcome !== 'created') throw alreadyExists(state, outcome)
   const metadataLocation = await publishedLocation(deps, state)
   return { ...state, ...told, metadataLocation }
+}
+
+type ClonedPolicy = Pick<NewTable, 'copiesPolicy' | 'policiesOf'>
+
+/**
+ * Of columns that the source has no more its policy says nothing. A dataset has no policy of its
+ * own: it is read by those of the tables that it was made of, until it is published.
+ */
+async function policyOfClone(
+  { catalog }: Stores<'datasets'>,
+  { namespace, definition }: TableState,
+  clone: NewTable,
+): Promise<ClonedPolicy> {
+  const { tableUuid } = definition
+  if (!isReserved(namespace)) {
+    const isBound = isCovered(currentSchema(clone.state.definition), definition)
+    return { copiesPolicy: isBound ? 'bound' : 'unbound' }
+  }
+  const dataset = await catalog.datasets.find({ tableUuid })
+  if (dataset === undefined || dataset.securable === tableUuid) return {}
+  return { copiesPolicy: 'unbound', policiesOf: originsOf(dataset) }
 }
 
 /** A table that begins with one snapshot of another, over the same files; it is not there yet. */

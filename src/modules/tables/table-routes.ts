@@ -188,7 +188,7 @@ const describe = (deps: CommitDependencies) =>
     tableAgain(deps),
   )
 
-const clone = (deps: NewTableDependencies & Stores<'snapshots'>) =>
+const clone = (deps: NewTableDependencies & Stores<'datasets' | 'snapshots'>) =>
   defineRoute(
     {
       method: 'post',
@@ -362,7 +362,7 @@ export function tableRoutes(
     DropDependencies &
     NewTableDependencies &
     RenameDependencies &
-    Stores<'namespaces'>,
+    Stores<'datasets' | 'namespaces'>,
 ): readonly Route[] {
   const changing = [describe(deps), clone(deps), rename(deps), rollback(deps)]
   return [create(deps), list(deps), drop(deps), ...changing]

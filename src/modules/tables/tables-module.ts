@@ -15,7 +15,7 @@ export function tablesModule(
   platform: RewriteDependencies &
     LakeServices &
     DropDependencies &
-    Stores<'events' | 'locations' | 'namespaces' | 'views'>,
+    Stores<'datasets' | 'events' | 'locations' | 'namespaces' | 'views'>,
 ): Module {
   return {
     name: 'tables',

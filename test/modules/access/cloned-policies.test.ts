@@ -99,3 +99,37 @@ test('it holds from the first moment on, before the event of another process is 
   told.mockRestore()
   expect([status, body.type]).toEqual([403, '/problems/table-restricted'])
 })
+
+test.each([
+  ['a whole snapshot', 'whole', { source: { table: 'sky.moons' } }],
+  ['a query', 'queried', { query: { source: { table: 'sky.moons' }, filter: 'id > 0' } }],
+  [
+    'two tables',
+    'joined',
+    { sql: 'SELECT m.id FROM sky.moons AS m JOIN sky.suns AS s ON s.id = m.id' },
+  ],
+])('a clone of a dataset of %s shows nothing to others', async (_, name, wish) => {
+  await must(staff.send('put', POLICY, { ...RULES, except: [staff.principal] }))
+  await addTable('suns', [{ name: 'id', type: 'long' }], 'id\n1\n2\n')
+  const other = { row_filter: 'id > 1', except: [staff.principal, reader.principal] }
+  await must(staff.send('put', '/v1/tables/sky.suns/policy', other))
+  const made = await staff.send('post', '/v1/datasets', { name, ...wish })
+  expect([200, 201, 202]).toContain(made.status)
+  await untilReady(name)
+  const hidden = `/v1/tables/moraine$datasets.${name}_v1`
+  await must(staff.send('post', `${hidden}/clone`, { name, namespace: 'lab' }), 201)
+  expect(await csvOf(staff, `lab.${name}`)).toBe('id\n1\n2\n')
+  const refused = await reader.send('get', `/v1/tables/lab.${name}/dump?format=csv`)
+  expect([refused.status, refused.body.type]).toEqual([403, '/problems/table-restricted'])
+  await must(staff.send('delete', '/v1/tables/sky.suns/policy'))
+  await must(staff.send('delete', '/v1/tables/sky.suns'))
+})
+
+async function untilReady(name: string): Promise<void> {
+  for (;;) {
+    const { body } = await staff.send('get', `/v1/datasets/${name}`)
+    if (body.state === 'ready') return
+    if (body.state === 'failed') throw new Error(JSON.stringify(body))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}

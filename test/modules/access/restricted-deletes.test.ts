@@ -1,4 +1,4 @@
-import { stat, writeFile } from 'node:fs/promises'
+import { rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DataFile } from '../../../src/core/file/data-file.ts'
 import { writeDeletionVector } from '../../formats/deletes/deletion-vector-writer.ts'
@@ -93,4 +93,32 @@ test.each([
   }
   const left = SHOWN.filter((id) => !(deleted as readonly number[]).includes(id))
   await expectShown(reader, name, left)
+})
+
+test.each([
+  ['missing', async (file: string) => rm(file)],
+  ['other', async (file: string) => void (await writeParquet(file, 'SELECT 1::BIGINT AS id'))],
+])('a file that is %s is not named to who is restricted', async (name, spoil) => {
+  const { reader, file } = await openTable(name)
+  const { admin } = service
+  const path = `/v1/tables/sky.${name}`
+  await must(admin.send('put', `${path}/policy`, { ...POLICY, except: [admin.principal] }))
+  await spoil(file)
+  const source = { table: `sky.${name}` }
+  const asked = [
+    ['get', `${path}/dump?format=ndjson`],
+    ['get', `${path}/rows`],
+    ['get', `${path}/columns/id/statistics`],
+    ['post', '/v1/query', { source }],
+    ['post', '/v1/query', { sql: `SELECT * FROM sky.${name}` }],
+  ] as const
+  for (const [method, at, body] of asked) {
+    const whole = await admin.send(method, at, body)
+    const { status, text } = await reader.send(method, at, body)
+    expect([at, status]).toEqual([at, whole.status])
+    expect(status).toBeGreaterThanOrEqual(400)
+    expect(whole.text).toContain(file)
+    expect(text).not.toContain(file)
+    expect(text).not.toMatch(/\d+ rows|recordCount|record_count/)
+  }
 })

@@ -83,24 +83,43 @@ export async function movePolicy(
     .execute()
 }
 
-/** A copy of a table is withheld from whom the table is: its columns have the same ids. */
+/**
+ * A copy of a table is withheld from whom the table is: its columns have the same ids. Of several
+ * policies it takes over the rules of one, and whom all except.
+ */
 export async function copyPolicy(
   transaction: SqlTransaction,
-  { state, copyPathsFromTableUuid: from, copiesPolicy }: NewTable,
+  { state, copyPathsFromTableUuid: from, copiesPolicy, policiesOf }: NewTable,
   raised: Raising,
 ): Promise<void> {
   if (from === undefined || copiesPolicy === undefined) return
   const { namespace, name, definition } = state
   const { tableUuid } = definition
-  const kept = await selectPolicies(transaction).where('table_uuid', '=', from).executeTakeFirst()
+  const rows = await selectPolicies(transaction)
+    .where('table_uuid', 'in', policiesOf ?? [from])
+    .orderBy('table_uuid')
+    .execute()
+  const [kept, ...others] = rows.map((row) => policyOf(row).policy)
   if (kept === undefined) return
-  const { names: namesThere, ...rules } = policyOf(kept).policy
+  const { names: namesThere, ...first } = kept
+  const rules = others.reduce(strictestOf, first)
   const isBound = copiesPolicy === 'bound' && namesThere?.tableUuid === from
   const names = isBound ? { ...namesThere, tableUuid } : namesThere
   const policy = names === undefined ? rules : { ...rules, names }
   const given = { tableUuid, name: formatTableName(namespace, name), policy }
   const before = await replacePolicy(transaction, given)
   raised.raise(policyChanged({ ...given, before }))
+}
+
+function strictestOf(rules: TablePolicy, other: TablePolicy): TablePolicy {
+  const { except, trustedEngines = [] } = rules
+  const isInBoth = (principal: string) => other.except.includes(principal)
+  const isTrusted = (principal: string) => other.trustedEngines?.includes(principal) === true
+  return {
+    ...rules,
+    except: except.filter(isInBoth),
+    trustedEngines: trustedEngines.filter(isTrusted),
+  }
 }
 
 function selectPolicies(connection: Connection) {
