@@ -54,7 +54,7 @@ export async function cloneTable(
 type ClonedPolicy = Pick<NewTable, 'copiesPolicy' | 'policiesOf'>
 
 /**
- * Of columns that the source has no more its policy says nothing. A dataset has no policy of its
+ * A policy says nothing of columns that its table has no more: then nothing is shown. A dataset has no policy of its
  * own: it is read by those of the tables that it was made of, until it is published.
  */
 async function policyOfClone(
