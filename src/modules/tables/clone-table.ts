@@ -54,8 +54,8 @@ export async function cloneTable(
 type ClonedPolicy = Pick<NewTable, 'copiesPolicy' | 'policiesOf'>
 
 /**
- * A policy says nothing of columns that its table has no more: then nothing is shown. A dataset has no policy of its
- * own: it is read by those of the tables that it was made of, until it is published.
+ * A policy says nothing of columns that its table has no more: then nothing is shown. A dataset has
+ * none of its own: until it is published, it is read by those of the tables that it was made of.
  */
 async function policyOfClone(
   { catalog }: Stores<'datasets'>,
