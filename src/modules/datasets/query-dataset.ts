@@ -16,7 +16,6 @@ import { getSchema, type TableDefinition } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import type { TableQuery } from '../../lake/convert/converter.ts'
-import type { ReadSnapshot } from '../../lake/deletion/file-holds.ts'
 import {
   type PendingUploadDependencies,
   PendingUploads,
@@ -35,10 +34,16 @@ import { defaultLocation, makeTableFolders } from '../../lake/table/table-locati
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import type { OnRead, QueryLimits } from '../rows/limits/query-limits.ts'
 import type { StructuredQuery } from '../rows/query-shapes.ts'
-import { asCostly, planSources, type RowsDependencies } from '../rows/query-source.ts'
+import {
+  asCostly,
+  planSources,
+  type QuerySource,
+  type RowsDependencies,
+} from '../rows/query-source.ts'
 import { requestOf } from '../rows/run-query.ts'
 import { type NewTableDependencies, newState } from '../tables/tables.ts'
 import { factsOf } from './dataset-facts.ts'
+import { identityOf } from './dataset-identity.ts'
 import { CANCELLED, isLiving } from './end-dataset.ts'
 import { type FormatDependencies, makeFormats, makeNoFormats } from './prepare-formats.ts'
 import { sqlOf, sqlQueryOfDataset } from './sql-query.ts'
@@ -174,7 +179,7 @@ function gaveUp(): CatalogError {
 /** A query, and the snapshot that it reads. */
 export interface DatasetRows
   extends Pick<TableQuery, 'definition' | 'readAs' | 'restriction' | 'query' | 'sources'> {
-  readonly read: ReadSnapshot
+  readonly read: Omit<QuerySource, 'restriction'>
 }
 
 /**
@@ -196,7 +201,7 @@ export async function queryOfDataset(
   const source = { state, snapshot, schema, restriction } as const
   const files = await planSources(deps, source, { filter: wanted.filter, signal })
   const readAs = { ...schema, fields: fieldsOfQuery(query, schema) }
-  return { definition, readAs, restriction, query, sources: files, read: { state, snapshot } }
+  return { definition, readAs, restriction, query, sources: files, read: source }
 }
 
 interface Reading extends Pick<RunningJob<JobInput>, 'report'> {
@@ -263,6 +268,7 @@ async function writeRows(
   const locations = await deps.holds.during(reader, [read], (held) =>
     writeShards(deps.objects, {
       ...{ query: found, folder, report, ambient: deps.ambient, signal: reading.signal },
+      identity: identityOf(read, undefined),
       write: (sources, location) =>
         deps.converter.query({ ...found, ...output, held, sources }, (_result, path) =>
           place(path, location),

@@ -39,6 +39,8 @@ export function shardsOf(query: BoundQuery, sources: Sources): readonly Sources[
 
 export interface ShardsToWrite {
   readonly query: Pick<TableQuery, 'query' | 'sources'>
+  /** Equal where the same files are read to the same rows: a file of other ones is not kept. */
+  readonly identity: string
   /** Folder of the data files, which are of this dataset alone. */
   readonly folder: string
   readonly ambient: Pick<Ambient, 'newUuid' | 'nowMs'>
@@ -54,14 +56,14 @@ export interface ShardsToWrite {
  */
 export async function writeShards(
   objects: Pick<ObjectStore, 'find'>,
-  { query, folder, ambient, signal, report, write }: ShardsToWrite,
+  { query, identity, folder, ambient, signal, report, write }: ShardsToWrite,
 ): Promise<readonly string[]> {
   const shards = shardsOf(query.query, query.sources)
   const locations: string[] = []
   for (const [i, sources] of shards.entries()) {
     signal.throwIfAborted()
     const place = (id: string) => `${folder}/data-${String(i).padStart(5, '0')}-${id}.parquet`
-    const called = place(idOf(sources))
+    const called = place(idOf(sources, identity))
     const found = await objects.find(called)
     const isKept = found !== undefined && ambient.nowMs() - found.modifiedAtMs < KEPT_MS_MAX
     const location = found === undefined || isKept ? called : place(ambient.newUuid())
@@ -73,12 +75,13 @@ export async function writeShards(
 }
 
 /** Another release may leave out other files of those that have no row of the query. */
-function idOf(sources: Sources): string {
+function idOf(sources: Sources, identity: string): string {
   const files = sources.map(({ dataFile, deleteFiles }) => [
     dataFile.path,
     ...deleteFiles.map(({ path, contentOffset = null }) => [path, contentOffset]),
   ])
-  return createHash('sha256').update(JSON.stringify(files)).digest('hex').slice(0, 32)
+  const parts = JSON.stringify([identity, files])
+  return createHash('sha256').update(parts).digest('hex').slice(0, 32)
 }
 
 /** The schema, and the data files that have the rows. */

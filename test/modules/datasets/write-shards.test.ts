@@ -40,7 +40,15 @@ test.each([
 /** Writes into a map, which says when. */
 async function write(
   made: Map<string, number>,
-  { nowMs = 0, sources = LARGE }: { readonly nowMs?: number; readonly sources?: typeof LARGE } = {},
+  {
+    nowMs = 0,
+    sources = LARGE,
+    identity = 'same',
+  }: {
+    readonly nowMs?: number
+    readonly sources?: typeof LARGE
+    readonly identity?: string
+  } = {},
 ) {
   const written: string[] = []
   const find = async (location: string) => {
@@ -52,7 +60,8 @@ async function write(
   const locations = await writeShards(
     { find },
     {
-      ...{ query: { query: bindQuery({}, SCHEMA), sources }, folder: 'data', report: () => {} },
+      ...{ query: { query: bindQuery({}, SCHEMA), sources }, folder: 'data' },
+      ...{ identity, report: () => {} },
       ambient: { newUuid: () => `uuid-${written.length}`, nowMs: () => nowMs },
       signal: new AbortController().signal,
       write: async (_, location) => {
@@ -64,7 +73,7 @@ async function write(
   return { locations, written }
 }
 
-test('what is there is not written again, unless it is old, or of other files', async () => {
+test('what is there is not written again, unless it is old, or other rows', async () => {
   const made = new Map<string, number>()
   const first = await write(made)
   expect(first.written).toEqual(first.locations)
@@ -79,4 +88,6 @@ test('what is there is not written again, unless it is old, or of other files', 
   expect(late.locations.some((location) => first.locations.includes(location))).toBe(false)
   const others = await write(made, { sources: LARGE.slice(1) })
   expect(others.written).toEqual(others.locations)
+  const otherwise = await write(made, { identity: 'another' })
+  expect(otherwise.written).toEqual(otherwise.locations)
 })
