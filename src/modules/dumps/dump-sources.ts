@@ -1,7 +1,8 @@
 import type { DataFile } from '../../core/file/data-file.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
+import { allowedTo } from '../../lake/convert/allowed-to.ts'
 import type { ReadSnapshot } from '../../lake/deletion/file-holds.ts'
-import { AllowedFiles } from '../../lake/file/allowed-files.ts'
+import type { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import { columnsDigest, columnsText } from '../../lake/file/columns-digest.ts'
 import { toCommitOrder } from '../../lake/scan/commit-order.ts'
 import { planScan } from '../../lake/scan/plan-files.ts'
@@ -43,7 +44,7 @@ export async function listDumpSources(
   const { restriction } = target
   const isFiltered = restriction !== 'unrestricted'
   const columns = columnsText(definition, schema) + (isFiltered ? restriction.text : '')
-  const allowed = new AllowedFiles(deps.objects)
+  const allowed = allowedTo(restriction, deps.objects)
   const identities = new DeletesIdentities()
   const sources = function* (): Iterable<DumpSource> {
     for (const { dataFile, sequenceNumber, deleteFiles } of plan.plannedFiles([])) {
@@ -82,7 +83,7 @@ export function emptyShardLocation(warehouse: string, target: DumpTarget): strin
 class DeletesIdentities {
   readonly #byList = new WeakMap<readonly DataFile[], DeletesIdentity>()
 
-  of(deleteFiles: readonly DataFile[], allowed: AllowedFiles): DeletesIdentity {
+  of(deleteFiles: readonly DataFile[], allowed: Pick<AllowedFiles, 'require'>): DeletesIdentity {
     const known = this.#byList.get(deleteFiles)
     if (known !== undefined) return known
     for (const { path } of deleteFiles) allowed.require(path)

@@ -6,11 +6,16 @@ import type { BoundQuery } from '../../core/query/bound-query.ts'
 import { childFields } from '../../core/schema/schema-lookup.ts'
 import { Turns } from '../../core/turns.ts'
 import type { Field } from '../../core/value/type.ts'
-import { AllowedFiles } from '../../lake/file/allowed-files.ts'
+import { allowedTo } from '../../lake/convert/allowed-to.ts'
 import { FILES_PER_TURN } from '../../lake/scan/commit-order.ts'
 import { type PlannedFile, planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
 import type { OnRead } from './limits/query-limits.ts'
-import { type QuerySource, type RowsDependencies, requireAllowed } from './query-source.ts'
+import {
+  type PlannedSource,
+  type QuerySource,
+  type RowsDependencies,
+  requireAllowed,
+} from './query-source.ts'
 
 /** What a query will read and return, as far as manifests tell. */
 export interface QueryEstimate {
@@ -39,9 +44,13 @@ export async function estimateQuery(
 ): Promise<QueryEstimate> {
   const { plan, query, filter, signal } = asked
   // What is in which column, and how many rows match, is told to nobody who does not see it.
-  if (source.restriction !== 'unrestricted') return estimateWhole(deps, [plan], signal)
+  if (source.restriction !== 'unrestricted') return estimateWhole(deps, [{ source, plan }], signal)
   const ids = new Set(fieldsOfQuery(query, source.schema).flatMap(idsBelow))
-  const read = await bytesOfPlan(deps, plan, { sizeOf: (file) => bytesOf(file, ids), signal })
+  const read = await bytesOfPlan(
+    deps,
+    { source, plan },
+    { sizeOf: (file) => bytesOf(file, ids), signal },
+  )
   const matching = {
     min:
       filter === undefined
@@ -56,14 +65,14 @@ export async function estimateQuery(
 /** Counts whole files: a text may join anything with anything, so only what it reads is known. */
 export async function estimateWhole(
   deps: Pick<RowsDependencies, 'objects'>,
-  plans: readonly ScanPlan[],
+  tables: readonly PlannedSource[],
   signal: AbortSignal,
 ): Promise<QueryEstimate> {
   const sums = { files: 0, bytes: 0, cost: 0 }
-  for (const plan of plans) {
+  for (const table of tables) {
     const sizeOf = ({ fileSizeBytes }: DataFile) => fileSizeBytes
-    const { bytes, cost } = await bytesOfPlan(deps, plan, { sizeOf, signal })
-    sums.files += plan.totals.dataFiles
+    const { bytes, cost } = await bytesOfPlan(deps, table, { sizeOf, signal })
+    sums.files += table.plan.totals.dataFiles
     sums.bytes += bytes
     sums.cost += cost
   }
@@ -73,10 +82,10 @@ export async function estimateWhole(
 /** File by file, none of which is kept: there may be a million. */
 async function bytesOfPlan(
   { objects }: Pick<RowsDependencies, 'objects'>,
-  plan: ScanPlan,
+  { source, plan }: PlannedSource,
   { sizeOf, signal }: { sizeOf(file: DataFile): number; readonly signal: AbortSignal },
 ): Promise<Pick<QueryEstimate, 'bytes' | 'cost'>> {
-  const allowed = new AllowedFiles(objects)
+  const allowed = allowedTo(source.restriction, objects)
   const turns = new Turns(signal)
   let [bytes, cost, looks] = [0, 0, 0]
   for (const file of plan.plannedFiles(['columnSizes'])) {

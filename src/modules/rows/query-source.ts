@@ -8,9 +8,10 @@ import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { type AuthorizeFound, type PolicyOn, restrictionFor } from '../../http/permission.ts'
+import { allowedTo } from '../../lake/convert/allowed-to.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
-import { AllowedFiles } from '../../lake/file/allowed-files.ts'
+import type { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import { columnsDigest } from '../../lake/file/columns-digest.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { toCommitOrder } from '../../lake/scan/commit-order.ts'
@@ -34,6 +35,11 @@ export interface QuerySource {
   readonly schema: Schema
   /** What of the rows the caller gets to see. */
   readonly restriction: Restriction
+}
+
+export interface PlannedSource {
+  readonly source: Pick<QuerySource, 'restriction'>
+  readonly plan: ScanPlan
 }
 
 /** What of a table the caller may see, as in `Call`. */
@@ -104,13 +110,16 @@ export async function planSource(
 /** All of them, in the order of the table. `location-not-allowed` before any is read. */
 export async function filesOfPlan(
   { objects }: Pick<RowsDependencies, 'objects'>,
-  plan: ScanPlan,
+  { source, plan }: PlannedSource,
   signal: AbortSignal,
 ): Promise<readonly PlannedFile[]> {
-  return await toCommitOrder(eachAllowed(new AllowedFiles(objects), plan.plannedFiles([])), signal)
+  const allowed = allowedTo(source.restriction, objects)
+  return await toCommitOrder(eachAllowed(allowed, plan.plannedFiles([])), signal)
 }
 
-function* eachAllowed(allowed: AllowedFiles, files: Iterable<PlannedFile>): Iterable<PlannedFile> {
+type Allowed = Pick<AllowedFiles, 'require'>
+
+function* eachAllowed(allowed: Allowed, files: Iterable<PlannedFile>): Iterable<PlannedFile> {
   for (const file of files) {
     requireAllowed(allowed, file)
     yield file
@@ -118,7 +127,7 @@ function* eachAllowed(allowed: AllowedFiles, files: Iterable<PlannedFile>): Iter
 }
 
 /** Throws `location-not-allowed`. */
-export function requireAllowed(allowed: AllowedFiles, file: PlannedFile): void {
+export function requireAllowed(allowed: Allowed, file: PlannedFile): void {
   allowed.require(file.dataFile.path)
   for (const { path } of file.deleteFiles) allowed.require(path)
 }
@@ -130,7 +139,7 @@ export async function planSources(
   reading: { readonly filter?: string | undefined; readonly signal: AbortSignal },
 ): Promise<readonly PlannedFile[]> {
   const plan = await planSource(deps, source, reading)
-  return await filesOfPlan(deps, plan, reading.signal)
+  return await filesOfPlan(deps, { source, plan }, reading.signal)
 }
 
 /** The snapshot, by its id as text. */

@@ -236,7 +236,7 @@ class PageReader {
     const { plan, source, request } = this.#reading
     const offset = position?.after ?? 0
     if (typeof offset !== 'number') throw tokenInvalid('it is of a page of other rows')
-    const files = await filesOfPlan(this.#deps, plan, request.signal)
+    const files = await filesOfPlan(this.#deps, { source, plan }, request.signal)
     const onRead = reportOf([{ source, files }], request.onRead)
     const { hasMore } = await this.#read(files, { offset, onRead })
     return this.#page(hasMore ? offset + this.#rows : undefined)

@@ -131,8 +131,7 @@ export async function prepareSql(
     deps,
     tables.map(({ source }) => source),
   )
-  const plans = tables.map(({ plan }) => plan)
-  const estimate = await estimateWhole(deps, plans, closed)
+  const estimate = await estimateWhole(deps, tables, closed)
   return { kind: 'sql', sql, canonical, tables, estimate, inlineMax }
 }
 
@@ -267,8 +266,8 @@ async function readInline(
   const { converter } = deps
   const part = { rowsMax, bytesMax }
   const read: ReadTable[] = []
-  for (const { source, plan } of prepared.tables) {
-    read.push({ source, files: await filesOfPlan(deps, plan, signal) })
+  for (const table of prepared.tables) {
+    read.push({ source: table.source, files: await filesOfPlan(deps, table, signal) })
   }
   const onRead = reportOf(read, options.onRead)
   const output = { part, format: formatOf(form), signal, onRead }

@@ -7,7 +7,7 @@ import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { typeName } from '../../core/value/type.ts'
-import { AllowedFiles } from '../../lake/file/allowed-files.ts'
+import { allowedTo } from '../../lake/convert/allowed-to.ts'
 import { ShownPartitions } from '../../lake/file/shown-partitions.ts'
 import { byCommitOrder } from '../../lake/scan/commit-order.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
@@ -76,7 +76,7 @@ export async function diffSnapshots(
   ]
   const before = await planSource(deps, from, { signal })
   const after = await planSource(deps, to, { signal })
-  const allowed = new AllowedFiles(deps.objects)
+  const allowed = allowedTo(to.restriction, deps.objects)
   const differing = () => differingFiles(before, after, signal)
   const count = async (found: AsyncIterable<DifferingFile>) => {
     const partitions = new PartitionCounts(state)

@@ -122,3 +122,32 @@ test.each([
     expect(text).not.toMatch(/\d+ rows|recordCount|record_count/)
   }
 })
+
+test('nor is one outside of the folders that may be read', async () => {
+  const { reader, file } = await openTable('outside')
+  const { admin } = service
+  const path = '/v1/tables/sky.outside'
+  await must(admin.send('put', `${path}/policy`, { ...POLICY, except: [admin.principal] }))
+  const { snapshots } = await must(admin.send('get', `${path}/snapshots`))
+  await addDeletes('outside', file, { path: 'file:///elsewhere/secret=s3/deletes.parquet' })
+  const source = { table: 'sky.outside' }
+  const sql = { sql: 'SELECT * FROM sky.outside' }
+  const asked = [
+    ['get', `${path}/dump?format=ndjson`],
+    ['get', `${path}/rows`],
+    ['get', `${path}/columns/id/statistics`],
+    ['get', `${path}/diff?from=${snapshots[0].snapshot_id}&rows=true`],
+    ['post', '/v1/query', { source }],
+    ['post', '/v1/query', sql],
+    ['post', '/v1/query/estimate', { source }],
+    ['post', '/v1/query/estimate', sql],
+  ] as const
+  for (const [method, at, body] of asked) {
+    const whole = await admin.send(method, at, body)
+    expect([at, whole.body.type]).toEqual([at, '/problems/location-not-allowed'])
+    expect(whole.text).toContain('secret=s3')
+    const { status, text } = await reader.send(method, at, body)
+    expect([at, status]).toEqual([at, whole.status])
+    expect(text).not.toContain('elsewhere')
+  }
+})

@@ -78,6 +78,7 @@ export const FINDING_PROBLEMS: readonly ProblemCode[] = [
   'name-invalid',
   'snapshot-not-found',
   'data-file-missing',
+  'location-not-allowed',
   'dump-edition-gone',
   'file-corrupt',
   'table-property-invalid',
