@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import {
+  type Dirent,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { link } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -308,10 +316,21 @@ async function countAll(rows: Rows): Promise<Record<string, number>> {
   return Object.fromEntries(counts.filter(([, count]) => count > 0))
 }
 
+/** Folders of engines come and go while they are listed. */
+function filesBelow(home: string): readonly Dirent[] {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return readdirSync(home, { recursive: true, withFileTypes: true })
+    } catch (error) {
+      if (Object(error).code !== 'ENOENT' || attempts === 100) throw error
+    }
+  }
+}
+
 /** Half-written files of the whole home, and what engines leave. */
 function temporaryFiles(home: string): readonly string[] {
   const isTemporary = (path: string) => /\/\.?(tmp|incoming)\//.test(path)
-  const files = readdirSync(home, { recursive: true, withFileTypes: true })
+  const files = filesBelow(home)
   return files
     .filter((file) => file.isFile() && existsSync(join(file.parentPath, file.name)))
     .map((file) => join(file.parentPath, file.name).slice(home.length))

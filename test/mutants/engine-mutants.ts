@@ -27,8 +27,8 @@ export const ENGINE: readonly MutantGroup[] = [
     file: 'src/engine/worker/query/query-session.ts',
     tests: ['test/engine/worker/query-session.test.ts'],
     edits: [
-      ['if (!isOutOfMemory(error)) throw error', 'throw error'],
-      ['!sources.some((source) => hasDeletes(source))', 'true'],
+      ['if (isRefusal || !isOutOfMemory(error)) throw error', 'throw error'],
+      [' || sources.some((source) => hasDeletes(source))', ''],
       ['tables.some(({ restriction }) => restriction !== undefined)', 'false'],
       ['      linkedPaths.length = 0\n', ''],
     ],

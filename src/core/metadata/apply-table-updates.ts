@@ -41,7 +41,9 @@ export function applyTableUpdates(
   const definition = draft.finishDefinition()
   if (definition !== base.definition) {
     checkDefinition(definition, draft, base.definition)
-    checkPromotions(base, definition, updates)
+    const isRollback = draft.schemaIdOfRollback === definition.currentSchemaId
+    // Files of then are as the schema of then says.
+    if (!isRollback) checkPromotions(base, definition, updates)
     requireBoundedDefinition(definition, base.definition)
   }
   return changeOf(base, definition, { draft, context })

@@ -24,6 +24,11 @@ export class SnapshotDraft {
     return this.#removed.has(snapshotId) || this.find(snapshotId) !== undefined
   }
 
+  /** Whether the commit brings it. */
+  isAdded(snapshotId: bigint): boolean {
+    return this.#added.has(snapshotId)
+  }
+
   isRemoved(snapshotId: bigint): boolean {
     return this.#removed.has(snapshotId)
   }

@@ -143,21 +143,24 @@ function checkRef(name: string, ref: SnapshotRef): void {
 
 /**
  * A rollback to files with a column that was converted since takes the schema of then along, as
- * that of `/v1` does: they have nothing under the column's new id.
+ * that of `/v1` does: they have nothing under the column's new id. A snapshot that the commit
+ * itself brings is no rollback, whatever schema its writer knew.
  */
 function setMain(draft: TableDraft, ref: SnapshotRef): void {
-  const snapshot = draft.snapshots.find(ref.snapshotId)
+  const { snapshots, definition } = draft
+  const snapshot = snapshots.isAdded(ref.snapshotId) ? undefined : snapshots.find(ref.snapshotId)
   if (snapshot !== undefined && draft.mainSnapshotId !== ref.snapshotId) {
-    const currentSchemaId = schemaIdAfterRollback(draft.definition, snapshot.schemaId)
-    if (currentSchemaId !== draft.definition.currentSchemaId) draft.change({ currentSchemaId })
+    const currentSchemaId = schemaIdAfterRollback(definition, snapshot.schemaId)
+    if (currentSchemaId !== definition.currentSchemaId) draft.change({ currentSchemaId })
+    if (currentSchemaId !== definition.currentSchemaId) draft.schemaIdOfRollback = currentSchemaId
   }
   draft.mainSnapshotId = ref.snapshotId
   const { type: _type, snapshotId: _snapshotId, ...retention } = ref
   const before = draft.definition.mainRetention ?? {}
   if (isSameRetention(before, retention)) return
-  const { mainRetention: _, ...definition } = draft.definition
+  const { mainRetention: _, ...rest } = draft.definition
   const isNone = Object.keys(retention).length === 0
-  draft.definition = isNone ? definition : { ...definition, mainRetention: retention }
+  draft.definition = isNone ? rest : { ...rest, mainRetention: retention }
 }
 
 function clearMain(draft: TableDraft): void {

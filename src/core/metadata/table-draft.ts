@@ -19,6 +19,8 @@ export class TableDraft {
   /** The main branch; its snapshot exists. */
   mainSnapshotId: bigint | undefined
   lastSequenceNumber: bigint
+  /** The schema that a rollback has brought back. */
+  schemaIdOfRollback: number | undefined
   lastAddedSchemaId: number | undefined
   lastAddedSpecId: number | undefined
   lastAddedSortOrderId: number | undefined

@@ -3,9 +3,10 @@ import { findColumn } from '../filter/bind/filter-column.ts'
 import { parseFilter } from '../filter/parse/filter-parser.ts'
 import { bindRowFilter, fieldsOfFilter, type RowFilter } from '../query/row-filter.ts'
 import { allFields, findPathToField, foldName, topFieldsOf } from '../schema/schema-lookup.ts'
+import { readAliases } from '../table-properties.ts'
 import { type Field, type Schema, type Type, typeName } from '../value/type.ts'
 import { currentSchema, type TableDefinition } from './table.ts'
-import type { ColumnAction, TablePolicy } from './table-policy.ts'
+import type { ColumnAction, ColumnRule, TablePolicy } from './table-policy.ts'
 
 /** What a caller may see of rows. Whoever reads rows is told, and `unrestricted` is said aloud. */
 export type Restriction = 'unrestricted' | RowRestriction
@@ -61,17 +62,7 @@ export function bindRestriction(
   const { rowFilter, columns = [] } = policy
   const schema = { ...now, fields: namedAs(named.fields, now.fields) }
   const filter = rowFilter === null ? undefined : bindRowFilter(parseFilter(rowFilter), schema)
-  const actions = new Map<number, ColumnAction>()
-  const given = new Set<number>()
-  for (const { column, action } of columns) {
-    const { id } = topLevel(named, column)
-    if (given.has(id)) throw invalid(column, 'is named twice')
-    given.add(id)
-    for (const field of nowOf(id, definition)) {
-      requireFitting(field, action)
-      if (!actions.has(field.id) || field.id === id) actions.set(field.id, action)
-    }
-  }
+  const actions = actionsOn(columns, named, definition)
   return {
     filter,
     filterFields: filter === undefined ? [] : topFieldsOf(now.fields, fieldsOfFilter(filter)),
@@ -79,6 +70,34 @@ export function bindRestriction(
     policy: { ...policy, except: [], trustedEngines: [] },
     text: JSON.stringify([rowFilter, [...actions].sort(byId), schemaId, now.schemaId]),
   }
+}
+
+/**
+ * Actions by the field id that the table has now. Throws `request-invalid` where one does not fit,
+ * or two that differ are of one column by now.
+ */
+function actionsOn(
+  columns: readonly ColumnRule[],
+  named: Schema,
+  definition: TableDefinition,
+): ReadonlyMap<number, ColumnAction> {
+  const given = new Map<number, ColumnAction>()
+  for (const { column, action } of columns) {
+    const { id } = topLevel(named, column)
+    if (given.has(id)) throw invalid(column, 'is named twice')
+    given.set(id, action)
+  }
+  const actions = new Map<number, ColumnAction>()
+  for (const [id, action] of given) {
+    for (const field of nowOf(id, definition)) {
+      const own = given.get(field.id) ?? action
+      const other = actions.get(field.id) ?? own
+      if (other !== own) throw invalid(field.name, 'has two actions')
+      requireFitting(field, own)
+      actions.set(field.id, own)
+    }
+  }
+  return actions
 }
 
 /** A table may have many schemas, and every request asks. */
@@ -96,21 +115,25 @@ function nowOf(id: number, definition: TableDefinition): readonly Field[] {
   if (same !== undefined) return [same]
   const known = HEIRS.get(definition) ?? new Map<number, readonly Field[]>()
   HEIRS.set(definition, known)
-  const heirs = known.get(id) ?? fields.filter(isAkin(id, definition.schemas))
+  const heirs = known.get(id) ?? fields.filter(isAkin(id, definition))
   known.set(id, heirs)
   return heirs
 }
 
 /** Whether a column ever had a name that the one of this id had, or one that had such a name. */
-function isAkin(id: number, schemas: readonly Schema[]): (field: Field) => boolean {
+function isAkin(id: number, { schemas, properties }: TableDefinition): (field: Field) => boolean {
+  // A column that is renamed and converted at once has its former name among its aliases only.
+  const aliases = readAliases(properties)
+  const namesOf = ({ id: of, name }: Field) => [name, ...(aliases.get(of) ?? [])].map(foldName)
   const ids = new Set([id])
   const names = new Set<string>()
   for (let before = -1; before < ids.size + names.size; ) {
     before = ids.size + names.size
     for (const field of schemas.flatMap(({ fields }) => fields)) {
-      if (!ids.has(field.id) && !names.has(foldName(field.name))) continue
+      const all = namesOf(field)
+      if (!ids.has(field.id) && !all.some((name) => names.has(name))) continue
       ids.add(field.id)
-      names.add(foldName(field.name))
+      for (const name of all) names.add(name)
     }
   }
   return (field) => ids.has(field.id)

@@ -87,8 +87,15 @@ export function withholding(error: unknown, restriction: Restriction | RowSelect
   if (restriction === 'unrestricted' || restriction.isInverted !== undefined) return error
   if (!(error instanceof CatalogError)) return error
   if (!BLAMED.has(error.code) && error.code !== 'data-file-changed') return error
+  const { timeoutMs, isOutOfMemory } = error.facts
+  const facts = {
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(isOutOfMemory !== undefined && { isOutOfMemory }),
+  }
   const detail =
-    'a data file of the table, or what is in it, is not as it should be: who may see all of ' +
-    'the table is told which'
-  return new CatalogError(error.code, detail, { cause: error })
+    error.code === 'engine-failed'
+      ? 'the engine could not finish: who may see all of the table is told why'
+      : 'a data file of the table, or what is in it, is not as it should be: who may see all of ' +
+        'the table is told which'
+  return new CatalogError(error.code, detail, { facts, cause: error })
 }

@@ -45,8 +45,24 @@ export async function sweepPurged(
     for (const table of purged) {
       // That it is listed again a day after an instant is what the query says.
       const next = await sweepOrRetry(deps, table, signal)
-      await deletions.settlePurged(table.tableUuid, next && nowMs + next - WRITTEN_MS)
+      await settleOrRetry(deps, table, { next, nowMs })
     }
+  }
+}
+
+/** Where a place is away that may have files of it, nothing is settled: others come next. */
+async function settleOrRetry(
+  { catalog, log }: SweepPurgedDependencies,
+  { tableUuid }: PurgedTable,
+  { next, nowMs }: { readonly next: number | undefined; readonly nowMs: number },
+): Promise<void> {
+  const { deletions } = catalog
+  try {
+    await deletions.settlePurged(tableUuid, next && nowMs + next - WRITTEN_MS)
+  } catch (err) {
+    if (next !== undefined) throw err
+    log.warn({ err, table: tableUuid }, 'a purged table could not be settled; it is tried again')
+    await deletions.settlePurged(tableUuid, nowMs + RETRY_MS - WRITTEN_MS)
   }
 }
 

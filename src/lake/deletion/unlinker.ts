@@ -86,6 +86,8 @@ async function unlinkRound(
   const lasting = due.filter(isKept)
   const forNow = due.filter((d) => !isKept(d) && use.isUsed(d.path))
   const free = due.filter((d) => !isKept(d) && !use.isUsed(d.path))
+  // What is not forgotten, because its disk is away, must not come again at once.
+  await postpone(deps, lasting, nowMs + RETRY_MS)
   await deletions.forget(lasting)
   await postpone(deps, forNow, nowMs + RETRY_MS)
   const beganAtMs = performance.now()

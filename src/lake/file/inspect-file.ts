@@ -129,8 +129,13 @@ export async function inspectAgain(
   definition: TableDefinition,
   { dataFile, isUploaded, readAs }: StagedFile,
 ): Promise<StagedFile> {
-  const { path, partition } = dataFile
-  const isKept = isUploaded === true && readAs?.spec === readAsOf(definition).spec
+  const { path, partition, specId } = dataFile
+  // A version before that fact staged it by the spec's id alone.
+  const isSameSpec =
+    readAs === undefined
+      ? specId === definition.defaultSpecId
+      : readAs.spec === readAsOf(definition).spec
+  const isKept = isUploaded === true && isSameSpec
   if (!isKept) return inspectFile(objects, definition, path)
   const { file } = await inspectSplittable(objects, definition, path, 'by-nobody')
   return { ...file, dataFile: { ...file.dataFile, partition } }

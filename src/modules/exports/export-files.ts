@@ -57,7 +57,7 @@ export class ExportFiles {
     this.#archives = archives
     this.#receipts = new ExportReceipts({
       ...{ objects, root: this.#root },
-      isThere: (receipt) => this.#isThere(receipt),
+      mayBeThere: (receipt) => this.#mayBeThere(receipt),
     })
     this.pauses = new ExportPauses(objects, this.#root)
   }
@@ -236,7 +236,9 @@ export class ExportFiles {
       const location = this.#receipts.locationOf(note.task, file)
       if ((await this.#objects.find(location)) === undefined) continue
       const found = await this.#receipts.read(location)
-      if (found.run_id === note.run_id && found.sha256 === note.sha256) return found
+      const isOfRun = found.run_id === note.run_id && found.sha256 === note.sha256
+      // An older process leaves the place out, where the file is not.
+      if (isOfRun && found.place === note.place) return found
     }
     return undefined
   }
@@ -316,6 +318,13 @@ export class ExportFiles {
 
   #isThere({ task, file, place }: ArchivedFile): Promise<boolean> {
     return this.#isIn(place, `${place ?? this.#root}/${task}/${file}`)
+  }
+
+  /** What nobody can look at now was told to be there. */
+  async #mayBeThere(file: ArchivedFile): Promise<boolean> {
+    const { place } = file
+    const reached = place === undefined ? null : await problemOf(this.#storeOf(place))
+    return reached !== null || (await this.#isThere(file))
   }
 
   /** Not where the place is out of reach. */

@@ -11,8 +11,8 @@ export interface ReceiptDependencies {
   readonly objects: Pick<ObjectStore, 'find' | 'list' | 'read'>
   /** The folder of all tasks in the warehouse. */
   readonly root: string
-  /** Whether the file of the receipt has its name, wherever it is. */
-  isThere(receipt: ExportReceipt): Promise<boolean>
+  /** Whether the file of the receipt has its name, wherever it is, as far as anybody can look. */
+  mayBeThere(receipt: ExportReceipt): Promise<boolean>
 }
 
 /** What is known of archived files: a receipt of each in the warehouse, wherever the file is. */
@@ -108,7 +108,7 @@ export class ExportReceipts {
       const { run } = readFileName(file)
       if (runs.size === 0 || (run !== undefined && !prefixes.has(run))) continue
       const receipt = await this.read(this.locationOf(task, file))
-      if (runs.has(receipt.run_id) && !(await this.#deps.isThere(receipt))) found.add(file)
+      if (runs.has(receipt.run_id) && !(await this.#deps.mayBeThere(receipt))) found.add(file)
     }
     return found
   }

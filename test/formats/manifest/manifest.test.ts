@@ -235,7 +235,7 @@ describe('a manifest', () => {
         spec: WIDE_SPEC,
         content: 'data',
       })
-    expect(write).toThrow('lacks field 1')
+    expect(write).toThrow('no schema of the table has its column 1')
   })
 
   test('of many entries is cut into blocks', () => {

@@ -77,3 +77,16 @@ test('where a mask does not fit the converted column, nothing is shown', async (
   await must(admin.send('put', `${path}/policy`, { ...MASK, except: [admin.principal] }))
   expect(await shownTo(reader, path)).not.toContain('4711')
 })
+
+test('a mask stays on a column that is renamed and converted at once', async () => {
+  const { path, reader } = await make('both')
+  const { admin } = service
+  await must(admin.send('put', `${path}/policy`, { ...MASK, except: [admin.principal] }))
+  const changes = [
+    { op: 'rename', name: 'salary', to: 'pay' },
+    { op: 'widen', name: 'pay', type: 'double' },
+  ]
+  await must(admin.send('post', `${path}/schemas`, { changes }))
+  expect(await shownTo(admin, path)).toContain('4711')
+  expect(await shownTo(reader, path)).not.toContain('4711')
+})

@@ -242,7 +242,7 @@ test('what is gone with its disk is neither given to others nor taken for delete
   const { locations } = service.deps.catalog
   expect(await locations.findOverlapping(`file://${location}`, 9)).toHaveLength(1)
   expect((await unlinkDue(later)).deleted).toBe(0)
-  await expect(sweepPurged(later, signal)).rejects.toThrow('writable location')
+  await sweepPurged(later, signal)
   expect(await listPurged()).toHaveLength(1)
 
   await rm(lake, { recursive: true })
@@ -253,8 +253,30 @@ test('what is gone with its disk is neither given to others nor taken for delete
   expect(await readdir(join(lake, 'purged'), { recursive: true })).not.toContainEqual(
     expect.stringMatching(/parquet$/),
   )
-  await sweepPurged(later, signal)
+  await sweepPurged({ ...later, ambient: muchLater }, signal)
   expect(await listPurged()).toHaveLength(0)
+})
+
+test('what is kept, and is to be deleted, is looked at once while its disk is away', async () => {
+  await must(create('keeping', join(lake, 'keeping')), 201)
+  const { transaction_id } = await must(post(service, '/v1/transactions/start', {}), 201)
+  const headers = { 'Content-Type': 'text/csv' }
+  const staged = `/v1/tables/keeping/files?transaction_id=${transaction_id}`
+  await must(ask(service, staged, { method: 'POST', raw: 'n\n1\n', headers }), 201)
+  await must(post(service, '/v1/transactions/abort', { transaction_id }))
+  const updates = [{ action: 'set-properties', updates: { 'gc.enabled': 'false' } }]
+  const json = { requirements: [], updates }
+  await mustRest(rest(service, '/namespaces/default/tables/keeping', { json }))
+  const nowMs = () => Date.now() + 60 * 24 * 3_600_000
+  const later = { ...service.deps, ambient: { ...service.deps.ambient, nowMs } }
+  const due = () => service.deps.catalog.deletions.listDue({ nowMs: nowMs(), limit: 9 })
+  expect(await due()).toHaveLength(1)
+  await rename(lake, `${lake}.away`)
+  await mkdir(lake)
+  expect(await unlinkDue(later)).toMatchObject({ deleted: 0 })
+  expect(await due()).toHaveLength(0)
+  await rm(lake, { recursive: true })
+  await rename(`${lake}.away`, lake)
 })
 
 test('a folder that cannot be one is refused at the start, in one line', async () => {

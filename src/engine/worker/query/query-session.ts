@@ -1,14 +1,17 @@
-import { realpathSync } from 'node:fs'
+import { realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { CatalogError } from '../../../core/errors.ts'
 import type { QueryTable, ResultPart } from '../../engine.ts'
 import { hasDeletes, type TaskPlace } from '../export/export-job.ts'
-import { isOutOfMemory } from '../sql/failure.ts'
+import { isOutOfMemory, OutOfMemoryError } from '../sql/failure.ts'
 import { inKeptFolder, withKeptSession } from '../sql/kept-sessions.ts'
 import { type SessionTrust, withSession } from '../sql/session.ts'
 
 /** Files of a query that is likely to be over before a DuckDB would have been made for it. */
 const KEPT_FILES_MAX = 64
+/** What takes more memory than there is fails soon, and is done again from the start. */
+const KEPT_BYTES_MAX = 64 * 1024 * 1024
 
 /** Where a query is run, and with what DuckDB. */
 export interface QueryPlace extends TaskPlace {
@@ -32,7 +35,9 @@ export async function inQueryPlace<T>(
         work({ ...place, folder, linkedPaths, isKept: true }),
       )
     } catch (error) {
-      if (!isOutOfMemory(error)) throw error
+      // A refusal may have the very words of the user.
+      const isRefusal = error instanceof CatalogError && !(error instanceof OutOfMemoryError)
+      if (isRefusal || !isOutOfMemory(error)) throw error
       linkedPaths.length = 0
     }
   }
@@ -45,7 +50,12 @@ function isKeepable({ tables, part }: Parameters<typeof inQueryPlace>[0]): boole
     return false
   }
   const sources = tables.flatMap((table) => table.sources)
-  return sources.length <= KEPT_FILES_MAX && !sources.some((source) => hasDeletes(source))
+  if (sources.length > KEPT_FILES_MAX || sources.some((source) => hasDeletes(source))) return false
+  const bytes = sources.reduce(
+    (sum, { path }) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  )
+  return bytes <= KEPT_BYTES_MAX
 }
 
 /**
