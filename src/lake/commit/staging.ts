@@ -21,6 +21,12 @@ import { getWritableTable } from '../table/writable-table.ts'
 import type { CommitServices } from './commit-dependencies.ts'
 import { getOpenTransaction } from './transaction-state.ts'
 
+/**
+ * Throws where the table, by its UUID, may not be changed by whoever asks. The name may have become
+ * another table's, and the right may be gone, since the request began: its body takes its time.
+ */
+export type Permit = (tableUuid: string) => Promise<void>
+
 /** What was staged, for the answer. */
 export interface StagedReport {
   readonly state: TableState
@@ -37,16 +43,27 @@ export async function stageFiles(
   request: GivenPaths & {
     readonly table: string
     readonly transactionId: string
+    readonly permit?: Permit | undefined
     readonly keep?: Keep<StagedReport> | undefined
   },
 ): Promise<StagedReport> {
   await getOpenTransaction(deps, request.transactionId)
-  const state = await getWritableTable(deps.catalog, request.table)
+  const state = await getPermitted(deps, request)
   const files = await inspectFiles(deps, state, request, inspectForLater)
   const report = { state, files }
   const { transactionId, keep } = request
   await stageInspected(deps, state, { transactionId, files, options: keep?.(report) })
   return report
+}
+
+/** The table of that name, if it may be changed now. */
+export async function getPermitted(
+  { catalog }: Stores<'tables'>,
+  { table, permit }: { readonly table: string; readonly permit?: Permit | undefined },
+): Promise<TableState> {
+  const state = await getWritableTable(catalog, table)
+  await permit?.(state.definition.tableUuid)
+  return state
 }
 
 /** Stages files whose footers were read. All or none. */
@@ -111,11 +128,12 @@ export async function stageRemoval(
     readonly table: string
     readonly transactionId: string
     readonly paths: readonly string[]
+    readonly permit?: Permit | undefined
     readonly keep?: Keep<TableState> | undefined
   },
 ): Promise<TableState> {
   await getOpenTransaction(deps, request.transactionId)
-  const state = await getWritableTable(deps.catalog, request.table)
+  const state = await getPermitted(deps, request)
   const removedPaths = await requireLive(deps, state, request.paths)
   const what = { transactionId: request.transactionId, removedPaths }
   await stage(deps, state, what, request.keep?.(state))
@@ -143,11 +161,12 @@ export async function stageTruncation(
   request: {
     readonly table: string
     readonly transactionId: string
+    readonly permit?: Permit | undefined
     readonly keep?: Keep<TableState> | undefined
   },
 ): Promise<TableState> {
   await getOpenTransaction(deps, request.transactionId)
-  const state = await getWritableTable(deps.catalog, request.table)
+  const state = await getPermitted(deps, request)
   const what = { transactionId: request.transactionId, truncate: true }
   await stage(deps, state, what, request.keep?.(state))
   return state

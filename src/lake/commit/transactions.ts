@@ -16,11 +16,17 @@ import type {
 } from '../../core/table/transaction.ts'
 import { deletionsOfUploads } from '../deletion/uploaded-files.ts'
 import { getTable } from '../table/table-lookup.ts'
-import { getWritableTable } from '../table/writable-table.ts'
 import { requireUnchangedFiles } from './changed-files.ts'
 import type { CommitDependencies, CommitServices } from './commit-dependencies.ts'
 import type { PendingTransaction } from './commit-queue.ts'
-import { type GivenPaths, inspectFiles, requireLive, touchTable } from './staging.ts'
+import {
+  type GivenPaths,
+  getPermitted,
+  inspectFiles,
+  type Permit,
+  requireLive,
+  touchTable,
+} from './staging.ts'
 import {
   getTransaction,
   requireOpen,
@@ -112,10 +118,11 @@ export async function commitTransaction(
 /** Start, stage and commit in one step. */
 export async function commitFiles(
   deps: Stores<'tables'> & Pick<CommitDependencies, 'ambient' | 'commits' | 'meter' | 'objects'>,
-  request: { readonly table: string } & GivenPaths & StartRequest,
+  request: { readonly table: string; readonly permit?: Permit | undefined } & GivenPaths &
+    StartRequest,
   keep?: Keep<CommittedFiles>,
 ): Promise<CommittedFiles> {
-  const state = await getWritableTable(deps.catalog, request.table)
+  const state = await getPermitted(deps, request)
   const files = await inspectFiles(deps, state, request)
   const transaction = newTransaction(deps, request)
   const { transactionId } = transaction
@@ -152,11 +159,12 @@ export async function commitRemoval(
     Pick<CommitDependencies, 'ambient' | 'commits' | 'manifests' | 'meter'>,
   request: {
     readonly table: string
+    readonly permit?: Permit | undefined
     readonly change: { readonly removedPaths: readonly string[]; readonly truncate: boolean }
   } & StartRequest,
   keep?: Keep<CommittedFiles>,
 ): Promise<CommittedFiles> {
-  const state = await getWritableTable(deps.catalog, request.table)
+  const state = await getPermitted(deps, request)
   const transaction = newTransaction(deps, request)
   const removedPaths = await requireLive(deps, state, request.change.removedPaths)
   const committed = { state, files: [], transactionId: transaction.transactionId }

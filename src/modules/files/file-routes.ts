@@ -7,7 +7,7 @@ import type { TableState } from '../../core/table/table.ts'
 import type { TextFormat } from '../../engine/engine.ts'
 import { mediaTypeOf } from '../../http/body/media-type.ts'
 import { LARGE_BODY } from '../../http/body-limits.ts'
-import { onTable } from '../../http/permission.ts'
+import { type AuthorizeFound, onTable } from '../../http/permission.ts'
 import { requestInvalid } from '../../http/problem.ts'
 import { jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import {
@@ -21,6 +21,7 @@ import {
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import {
   inspectFiles,
+  type Permit,
   type StagedReport,
   stageFiles,
   stageRemoval,
@@ -136,10 +137,11 @@ const stage = (deps: FileDependencies & UploadDependencies) =>
 
 async function stageByPath(
   deps: FileDependencies,
-  { authorize, requirePaths, param, query, body, keeper }: StageCall,
+  { authorize, authorizeFound, requirePaths, param, query, body, keeper }: StageCall,
 ): Promise<Reply> {
   if (body === undefined) throw new Error('a request to stage files by path has no body')
   const table = param('table_identifier')
+  const permit = permitOn(table, authorizeFound)
   const paths = body.files.map((file) => file.path)
   const transactionId = body.transaction_id ?? query.transaction_id
   if (transactionId !== undefined) {
@@ -150,7 +152,7 @@ async function stageByPath(
       from: { transactionId },
     }))
     const staged = await stageFiles(deps, {
-      ...{ table, transactionId, paths, requirePaths, keep },
+      ...{ table, permit, transactionId, paths, requirePaths, keep },
     })
     return jsonReply(filesToJson({ transactionId, ...staged }))
   }
@@ -161,7 +163,7 @@ async function stageByPath(
     value: filesToJson(committed),
     from: { transactionId: committed.transactionId },
   }))
-  const request = { table, paths, requirePaths, author, message }
+  const request = { table, permit, paths, requirePaths, author, message }
   return jsonReply(filesToJson(await commitFiles(deps, request, keep)))
 }
 
@@ -190,7 +192,7 @@ async function upload(
   const table = param('table_identifier')
   const upload = {
     table,
-    permit: (tableUuid: string) => authorizeFound('modify', { asked: table, tableUuid }),
+    permit: permitOn(table, authorizeFound),
     transactionId: query.transaction_id,
     author: query.author,
     message: query.message,
@@ -233,15 +235,16 @@ const remove = (deps: FileDependencies) =>
         `-H 'Content-Type: application/json' ` +
         `-d '{"files":[{"path":"file:///data/flights-0001.parquet"}]}'`,
     },
-    async ({ authorize, param, body, keeper }) => {
+    async ({ authorize, authorizeFound, param, body, keeper }) => {
       const table = param('table_identifier')
+      const permit = permitOn(table, authorizeFound)
       const removedPaths = body.files.map((file) => file.path)
       const removal = { removed_files: new Set(removedPaths.map(locationKey)).size }
       const transactionId = body.transaction_id
       if (transactionId !== undefined) {
         refuseIsolation(body.isolation)
         await authorizeStaging(authorize, transactionId)
-        const staging = { table, transactionId, paths: removedPaths }
+        const staging = { table, permit, transactionId, paths: removedPaths }
         const answer = (state: TableState) => filesToJson({ transactionId, state, removal })
         const keep = keeping(keeper, answer)
         return jsonReply(answer(await stageRemoval(deps, { ...staging, keep })))
@@ -249,7 +252,7 @@ const remove = (deps: FileDependencies) =>
       const change = { removedPaths, truncate: false }
       const answer = ({ files: _, ...committed }: CommittedFiles) =>
         filesToJson({ ...committed, removal })
-      const request = { table, change, ...commitOptions(body) }
+      const request = { table, permit, change, ...commitOptions(body) }
       return jsonReply(answer(await commitRemoval(deps, request, keeping(keeper, answer))))
     },
   )
@@ -272,8 +275,9 @@ const truncate = (deps: FileDependencies) =>
       problems: COMMIT_PROBLEMS,
       curl: 'curl -X POST $MORAINE/v1/tables/aviation.flights/files/truncate',
     },
-    async ({ authorize, param, body, keeper }) => {
+    async ({ authorize, authorizeFound, param, body, keeper }) => {
       const table = param('table_identifier')
+      const permit = permitOn(table, authorizeFound)
       const removal = { truncated: true as const }
       const transactionId = body.transaction_id
       if (transactionId !== undefined) {
@@ -281,18 +285,24 @@ const truncate = (deps: FileDependencies) =>
         await authorizeStaging(authorize, transactionId)
         const answer = (state: TableState) => filesToJson({ transactionId, state, removal })
         const keep = keeping(keeper, answer)
-        return jsonReply(answer(await stageTruncation(deps, { table, transactionId, keep })))
+        return jsonReply(
+          answer(await stageTruncation(deps, { table, permit, transactionId, keep })),
+        )
       }
       const change = { removedPaths: [], truncate: true }
       const answer = ({ files: _, ...committed }: CommittedFiles) =>
         filesToJson({ ...committed, removal })
-      const request = { table, change, ...commitOptions(body) }
+      const request = { table, permit, change, ...commitOptions(body) }
       return jsonReply(answer(await commitRemoval(deps, request, keeping(keeper, answer))))
     },
   )
 
 function keeping<Result>(keeper: AnswerKeeper, answer: (result: Result) => unknown): Keep<Result> {
   return keeper.keeping((result) => ({ status: 200, value: answer(result) }))
+}
+
+function permitOn(table: string, authorizeFound: AuthorizeFound): Permit {
+  return (tableUuid) => authorizeFound('modify', { asked: table, tableUuid })
 }
 
 /** Permission for the tables of the transaction, besides the table of the path. */

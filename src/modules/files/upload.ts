@@ -6,7 +6,7 @@ import type { StagedFile, TableCommitResult, Transaction } from '../../core/tabl
 import type { TextFormat } from '../../engine/engine.ts'
 import { withoutArrowSchema } from '../../formats/parquet/arrow/without-arrow-schema.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
-import { stageInspected } from '../../lake/commit/staging.ts'
+import { getPermitted, type Permit, stageInspected } from '../../lake/commit/staging.ts'
 import { getOpenTransaction } from '../../lake/commit/transaction-state.ts'
 import {
   commitInspected,
@@ -18,7 +18,6 @@ import {
   PendingUploads,
 } from '../../lake/deletion/pending-uploads.ts'
 import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
-import { getWritableTable } from '../../lake/table/writable-table.ts'
 import { placeUpload, type Receiver } from './place-upload.ts'
 import { ingestText, type TextUploadDependencies } from './upload-text.ts'
 
@@ -42,8 +41,8 @@ export type UploadRequest = StartRequest & {
   /** Told of the files that it is about to commit. */
   readonly onPlaced?: (paths: readonly string[]) => Promise<void>
   readonly keep?: Keep<UploadReport> | undefined
-  /** Throws where the table, by its UUID, may no longer be changed: asked before it is. */
-  readonly permit?: (tableUuid: string) => Promise<void>
+  /** Asked again once the body is there. */
+  readonly permit?: Permit | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -111,9 +110,8 @@ async function place(
   request: UploadRequest,
   receiver: Receiver,
 ): Promise<UploadReport> {
-  const state = await getWritableTable(deps.catalog, request.table)
+  const state = await getPermitted(deps, request)
   const { tableUuid } = state.definition
-  await request.permit?.(tableUuid)
   const transaction = await transactionOf(deps, request)
   const { createdAtMs, transactionId } = transaction
   const pending = new PendingUploads(deps, tableUuid)

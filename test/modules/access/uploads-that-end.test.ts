@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { must } from '../../http/client.ts'
+import { writeParquet } from '../../parquet-files.ts'
 import { type Caller, type KeyedService, startKeyedService } from './keyed-service.ts'
 
 const TABLE = '/v1/tables/sky.planets'
@@ -12,23 +14,35 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-/** An upload of whose body the half is sent before `between`, and the rest after. */
-async function upload({ key }: Caller, query: string, between: () => Promise<unknown>) {
+interface Sent {
+  readonly path: string
+  readonly type: string
+  /** The half of the body that is sent before something happens, and the other. */
+  readonly halves: readonly [string, string]
+}
+
+async function send({ key }: Caller, sent: Sent, between: () => Promise<unknown>) {
+  const [first, second] = sent.halves
   const body = new ReadableStream({
-    start: (controller) => controller.enqueue(Buffer.from(`id\n${'1\n'.repeat(100_000)}`)),
+    start: (controller) => controller.enqueue(Buffer.from(first)),
     pull: async (controller) => {
       await between()
-      controller.enqueue(Buffer.from('2\n'))
+      controller.enqueue(Buffer.from(second))
       controller.close()
     },
   })
-  const response = await fetch(`${service.url}${TABLE}/files${query}`, {
+  const response = await fetch(`${service.url}${TABLE}${sent.path}`, {
     method: 'POST',
-    headers: { Authorization: `Bearer ${key}`, 'Content-Type': 'text/csv' },
+    headers: { Authorization: `Bearer ${key}`, 'Content-Type': sent.type },
     body,
     duplex: 'half',
   } as RequestInit)
   return { status: response.status, body: (await response.json()) as { type?: string } }
+}
+
+function upload(caller: Caller, query: string, between: () => Promise<unknown>) {
+  const halves = [`id\n${'1\n'.repeat(100_000)}`, '2\n'] as const
+  return send(caller, { path: `/files${query}`, type: 'text/csv', halves }, between)
 }
 
 async function stateOf() {
@@ -77,4 +91,34 @@ test('what was sent for a transaction is not staged either', async () => {
   const { status } = await upload(caller, query, () => revoke(caller))
   expect(status).toBe(404)
   expect(await stateOf()).toEqual(before)
+})
+
+/** What names files, or all of them, by a JSON body. */
+const NAMING = [
+  ['', () => ({ files: [{ path: join(service.dataFolder, 'new.parquet') }] })],
+  ['/remove', (own: string) => ({ files: [{ path: own }] })],
+  ['/truncate', () => ({})],
+] as const
+
+describe.each(NAMING)('files%s', (path, json) => {
+  test.each([
+    ['commits', false],
+    ['stages', true],
+  ])('%s nothing by a right that was taken away while its body was sent', async (_, isStaged) => {
+    const { admin, dataFolder } = service
+    await writeParquet(join(dataFolder, 'new.parquet'), 'SELECT 7::BIGINT AS id')
+    await upload(admin, '', async () => undefined)
+    const { data_files } = await must(admin.send('get', TABLE))
+    const before = await stateOf()
+    const caller = await service.newCaller({ [TABLE]: ['modify'] })
+    const { transaction_id } = await must(caller.send('post', '/v1/transactions/start', {}), 201)
+    const body = { ...json(data_files[0].path), ...(isStaged && { transaction_id }) }
+    const halves = [' '.repeat(1000), JSON.stringify(body)] as const
+    const sent = { path: `/files${path}`, type: 'application/json', halves }
+    const { status, body: told } = await send(caller, sent, () => revoke(caller))
+    expect([status, told.type]).toEqual([404, '/problems/table-not-found'])
+    expect(await stateOf()).toEqual(before)
+    const { staged } = await must(admin.send('get', `/v1/transactions/${transaction_id}`))
+    expect(staged).toEqual([])
+  })
 })
