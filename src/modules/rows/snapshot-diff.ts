@@ -12,6 +12,7 @@ import { ShownPartitions } from '../../lake/file/shown-partitions.ts'
 import { byCommitOrder } from '../../lake/scan/commit-order.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
 import type { PlannedFile, ScanPlan } from '../../lake/scan/plan-files.ts'
+import { committedAgain, type DifferingFile, deletesKey, without } from './committed-again.ts'
 import { reportOf } from './estimate.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import {
@@ -93,56 +94,13 @@ export async function diffSnapshots(
   const { filesAdded, filesRemoved } = counted.total
   // After appends no file can have come again.
   if (filesAdded === 0 || filesRemoved === 0) return { from, to, ...counted }
-  const again = await committedAgain(differing)
+  const again = await committedAgain(differing, filesRemoved)
   return { from, to, ...(again.size === 0 ? counted : await count(without(differing(), again))) }
-}
-
-/**
- * Files of both snapshots with the same rows, of different commits, as after a cherry-pick: how
- * often each is on both sides.
- */
-async function committedAgain(
-  differing: () => AsyncIterable<DifferingFile>,
-): Promise<ReadonlyMap<string, number>> {
-  const removed = new Map<string, number>()
-  for await (const { file, side } of differing()) {
-    if (side === 'removed') removed.set(rowsKey(file), (removed.get(rowsKey(file)) ?? 0) + 1)
-  }
-  const again = new Map<string, number>()
-  for await (const { file, side } of differing()) {
-    const key = rowsKey(file)
-    const times = again.get(key) ?? 0
-    if (side === 'added' && times < (removed.get(key) ?? 0)) again.set(key, times + 1)
-  }
-  return again
-}
-
-async function* without(
-  differing: AsyncIterable<DifferingFile>,
-  again: ReadonlyMap<string, number>,
-): AsyncGenerator<DifferingFile> {
-  const left = { added: new Map(again), removed: new Map(again) }
-  for await (const each of differing) {
-    const key = rowsKey(each.file)
-    const times = left[each.side].get(key) ?? 0
-    if (times > 0) left[each.side].set(key, times - 1)
-    else yield each
-  }
-}
-
-/** Equal for files with the same rows. */
-function rowsKey(file: PlannedFile): string {
-  return `${file.dataFile.path}\0${deletesKey(file)}`
 }
 
 function momentOf(state: TableState, text: string): SnapshotSelector {
   const isMoment = MOMENT.test(text) && state.refs[text] === undefined
   return isMoment ? { asAtMs: parseAsAt(text) } : { snapshotIdentifier: text }
-}
-
-interface DifferingFile {
-  readonly file: PlannedFile
-  readonly side: 'added' | 'removed'
 }
 
 /** Both in the order of the table, side by side: what is in both is not kept. */
@@ -174,12 +132,6 @@ async function* differingFiles(
 function orderOf(old: PlannedFile | undefined, made: PlannedFile | undefined): number {
   if (old === undefined) return 1
   return made === undefined ? -1 : byCommitOrder(old, made)
-}
-
-/** Files with other deletes have other rows. */
-function deletesKey(file: PlannedFile | undefined): string {
-  const deletes = file?.deleteFiles.map(({ path, contentOffset }) => [path, contentOffset].join())
-  return deletes?.sort().join('\0') ?? ''
 }
 
 const NOTHING: Counts = { filesAdded: 0, filesRemoved: 0, rowsAdded: 0, rowsRemoved: 0 }
