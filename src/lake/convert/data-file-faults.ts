@@ -79,6 +79,9 @@ export function namingDataFile(error: unknown, { path }: Pick<DataFile, 'path'>)
   return new CatalogError(code, detail, { facts, cause: error })
 }
 
+/** Failures that name a data file by themselves. */
+const ALSO_OF_FILES = new Set<CatalogErrorCode>(['data-file-changed', 'location-invalid'])
+
 /**
  * The failure as it is told to a caller from whom rows are withheld: folders have the values of
  * partitions, and counts are of all rows.
@@ -86,7 +89,7 @@ export function namingDataFile(error: unknown, { path }: Pick<DataFile, 'path'>)
 export function withholding(error: unknown, restriction: Restriction | RowSelection): unknown {
   if (restriction === 'unrestricted' || restriction.isInverted !== undefined) return error
   if (!(error instanceof CatalogError)) return error
-  if (!BLAMED.has(error.code) && error.code !== 'data-file-changed') return error
+  if (!BLAMED.has(error.code) && !ALSO_OF_FILES.has(error.code)) return error
   const { timeoutMs, isOutOfMemory } = error.facts
   const facts = {
     ...(timeoutMs !== undefined && { timeoutMs }),

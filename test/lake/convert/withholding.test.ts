@@ -14,7 +14,7 @@ function told(code: ConstructorParameters<typeof CatalogError>[0], facts: object
 }
 
 test('failures of files name none to who is restricted', () => {
-  for (const code of ['file-corrupt', 'data-file-missing', 'data-file-changed'] as const) {
+  for (const code of ['file-corrupt', 'data-file-changed', 'location-invalid'] as const) {
     const { facts, message, code: kept } = told(code, { rows: 7, recordCount: 8 })
     expect([kept, facts]).toEqual([code, {}])
     expect(message).not.toMatch(/pay|7/)
