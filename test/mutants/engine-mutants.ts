@@ -13,6 +13,15 @@ export const ENGINE: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/engine/worker/query/sql-check.ts',
+    tests: ['test/engine/worker/no-rows.test.ts'],
+    edits: [
+      ["'LIMIT_MODIFIER') this.mayTakeNone ||= !", "'LIMIT_MODIFIER') this.mayTakeNone = !"],
+      ["=== 'CONSTANT' && String(", "=== 'CONSTANT' || String("],
+      ['Number(value) >= 1', 'Number(value) >= 0'],
+    ],
+  },
+  {
     file: 'src/engine/worker/sql/session.ts',
     tests: SESSION,
     edits: [

@@ -243,3 +243,18 @@ test('a number that is none is refused', async () => {
   const { status, body } = await post(service, '/v1/query', { sql: 'SELECT 1e400 FROM asked' })
   expect([status, body.type]).toEqual([400, '/problems/query-invalid'])
 })
+
+/** DuckDB #24794: it may end at these. What was asked before decides: the storms saw it. */
+test.each(['LIMIT 0', 'LIMIT 1 - 1', 'FETCH FIRST 0 ROWS ONLY'])(
+  'the first rows of an order may be none: %s',
+  async (none) => {
+    const long = `kind || ' is a longer text than fits beside its length'`
+    const order = `SELECT ${long} AS long, id FROM asked ORDER BY 1, 2`
+    for (let i = 0; i < 5; i++) {
+      expect(await sqlOf(`${order} LIMIT ${40 + i}`)).toHaveLength(40 + i)
+      expect(await sqlOf(`${order} ${none}`)).toEqual([])
+      const part = `SELECT count(*) AS n FROM (${order} ${none}) AS part`
+      expect(await sqlOf(part)).toEqual([{ n: 0 }])
+    }
+  },
+)

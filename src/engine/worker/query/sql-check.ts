@@ -32,6 +32,8 @@ const CAST_TYPES = new Set([
 export interface CheckedSql {
   /** Each table, at each moment, once. */
   readonly references: readonly SqlReference[]
+  /** Whether a LIMIT is, or might be, of no rows. */
+  readonly mayTakeNone: boolean
 }
 
 /**
@@ -42,13 +44,15 @@ export interface CheckedSql {
 export function checkSql(select: SqlNode): CheckedSql {
   const checker = new SqlChecker()
   checker.query(select, new Map())
-  return { references: checker.references }
+  const { references, mayTakeNone } = checker
+  return { references, mayTakeNone }
 }
 
 type Scope = ReadonlyMap<string, string>
 
 class SqlChecker {
   readonly references: SqlReference[] = []
+  mayTakeNone = false
   readonly #keys: string[] = []
   #expressions = 0
   #nodes = 0
@@ -83,6 +87,7 @@ class SqlChecker {
     if (node['class'] === undefined) this.#kind(node)
     else this.#expression(node)
     if (node['type'] === 'BASE_TABLE') this.#table(node, scope)
+    if (node['type'] === 'LIMIT_MODIFIER') this.mayTakeNone ||= !takesSome(node['limit'])
     this.#inside(node, scope)
   }
 
@@ -138,6 +143,16 @@ class SqlChecker {
     this.references.push(reference)
     return this.#keys.push(key) - 1
   }
+}
+
+/** Whether a limit is a literal of at least one row, or there is none. */
+function takesSome(limit: unknown): boolean {
+  if (limit === null) return true
+  const { class: kind, value: constant } = objectOf(limit)
+  const { type, value } = objectOf(constant)
+  // A decimal is told without its scale.
+  const isWhole = kind === 'CONSTANT' && String(objectOf(type)['id']).includes('INT')
+  return isWhole && Number(value) >= 1
 }
 
 /** A moment or a version as a literal. */

@@ -1,4 +1,4 @@
-import type { DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBType } from '@duckdb/node-api'
 import { CatalogError } from '../../../core/errors.ts'
 import type { Schema } from '../../../core/value/type.ts'
 import { parseExactJson, stringifyExactJson } from '../../../formats/json/exact-json.ts'
@@ -11,7 +11,7 @@ import { quoteName } from '../sql/sql-text.ts'
 import { typeSql } from '../sql/type-sql.ts'
 import { isUnsure, linkTables } from './link-tables.ts'
 import { inQueryPlace, withQuerySession } from './query-session.ts'
-import { checkSql, type SqlNode } from './sql-check.ts'
+import { type CheckedSql, checkSql, type SqlNode } from './sql-check.ts'
 import { withTypedConstants } from './sql-constants.ts'
 import { resultSchema } from './sql-types.ts'
 import { invalidSql, withoutValues } from './sql-words.ts'
@@ -27,25 +27,34 @@ export async function runParse(
   { sql }: { readonly sql: string },
   place: TaskPlace,
 ): Promise<ParsedSql> {
-  const { memoryBytes } = place
-  const options = { memoryBytes, trust: 'values', directories: [], paths: [] } as const
-  return await withKeptSession(options, async (connection) => {
+  return await parsing(place, async (connection) => {
     const tree = await parsed(connection, sql)
     const { references } = checkSql(selectOf(tree))
     return { references, canonical: await textOf(connection, withTypedConstants(tree)) }
   })
 }
 
+/** Works with a DuckDB that reads no file. */
+async function parsing<T>(
+  { memoryBytes }: TaskPlace,
+  work: (connection: DuckDBConnection) => Promise<T>,
+): Promise<T> {
+  const options = { memoryBytes, trust: 'values', directories: [], paths: [] } as const
+  return await withKeptSession(options, work)
+}
+
 /** Runs a text of a user, of which nothing is left but what `checkSql` knows. */
 export async function runSql(job: SqlJob, place: TaskPlace): Promise<SqlResult> {
   const linkedPaths: string[] = []
   try {
+    const { mayTakeNone, ...text } = await parsing(place, (connection) => ownSql(connection, job))
     return await inQueryPlace(job, { ...place, linkedPaths }, async (own) => {
       const tables = await linkTables(job.tables, own, linkedPaths)
-      const trust = tables.some(isUnsure) ? 'nothing' : 'values'
+      // DuckDB #24794: the first no rows of an order end the process at times.
+      const trust = mayTakeNone || tables.some(isUnsure) ? 'nothing' : 'values'
       const session = { trust, statements: "user's" } as const
       return await withQuerySession(own, session, async (connection) => {
-        const running = { job, tables, ...(await ownSql(connection, job)) }
+        const running = { job, tables, ...text }
         return await withAnyMaps((hasRepeatedKeys) => query(connection, running, hasRepeatedKeys))
       })
     })
@@ -61,9 +70,12 @@ interface OwnSql {
 }
 
 /** The text with names of our own. */
-async function ownSql(connection: DuckDBConnection, { sql, tables }: SqlJob): Promise<OwnSql> {
+async function ownSql(
+  connection: DuckDBConnection,
+  { sql, tables }: SqlJob,
+): Promise<OwnSql & Pick<CheckedSql, 'mayTakeNone'>> {
   const tree = await parsed(connection, sql)
-  const { references } = checkSql(selectOf(tree))
+  const { references, mayTakeNone } = checkSql(selectOf(tree))
   if (references.length !== tables.length) throw new Error('each reference has a table')
   const own = await textOf(connection, withTypedConstants(tree))
   const naming = await textOf(connection, tree)
@@ -73,7 +85,7 @@ async function ownSql(connection: DuckDBConnection, { sql, tables }: SqlJob): Pr
     if (left.every((reference) => isOwn(reference, tables.length))) continue
     throw invalid('the query is written in a way that cannot be checked: write it in another')
   }
-  return { sql: own, naming }
+  return { sql: own, naming, mayTakeNone }
 }
 
 async function textOf(connection: DuckDBConnection, tree: SqlNode): Promise<string> {
@@ -137,10 +149,27 @@ async function rowsOf(
 }
 
 async function describe(connection: DuckDBConnection, { sql, naming }: OwnSql): Promise<Schema> {
-  const bound = (text: string) => connection.runAndReadAll(`SELECT * FROM (${text}) LIMIT 0`)
-  const described = await bound(sql)
-  const named = sql === naming ? described : await bound(naming)
-  return resultSchema(named.columnNames(), described.columnTypes())
+  const columns = await boundColumns(connection, sql)
+  const named = sql === naming ? columns : await boundColumns(connection, naming)
+  return resultSchema(
+    named.map(({ name }) => name),
+    columns.map(({ type }) => type),
+  )
+}
+
+async function boundColumns(
+  connection: DuckDBConnection,
+  sql: string,
+): Promise<readonly { readonly name: string; readonly type: DuckDBType }[]> {
+  const statement = await connection.prepare(`SELECT * FROM (${sql})`)
+  try {
+    return Array.from({ length: statement.columnCount }, (_, i) => ({
+      name: statement.columnName(i),
+      type: statement.columnType(i),
+    }))
+  } finally {
+    statement.destroySync()
+  }
 }
 
 /** The rows of the query, with the table's types. */
