@@ -55,16 +55,20 @@ const POSTGRES_TRIGGERS = [
   'create trigger tell after update on jobs for each row execute function tell()',
 ]
 
-async function storm({ catalog, where, query }: Scene): Promise<void> {
-  for (let made = 0; made < JOBS; made += 100) {
+async function submit({ jobs }: Pick<Catalog, 'jobs'>, from: number, to: number): Promise<void> {
+  for (let made = from; made < to; made += 100) {
     await Promise.all(
-      Array.from({ length: Math.min(100, JOBS - made) }, (_, index) => {
+      Array.from({ length: Math.min(100, to - made) }, (_, index) => {
         const input = made + index
         const [jobId, key, nowMs] = [randomUUID(), String(input), Date.now()]
-        return catalog.jobs.submit({ jobId, kind: 'double', key, input, nowMs })
+        return jobs.submit({ jobId, kind: 'double', key, input, nowMs })
       }),
     )
   }
+}
+
+async function storm({ catalog, where, query }: Scene): Promise<void> {
+  await submit(catalog, 0, JOBS / 2)
   const children: ChildProcess[] = []
   const begin = () => {
     const words = ['--import', 'tsx', SCRIPT, where, String(LEASE_MS)]
@@ -73,15 +77,20 @@ async function storm({ catalog, where, query }: Scene): Promise<void> {
     return new Promise<void>((resolve) => child.stdout?.once('data', () => resolve()))
   }
   let kills = 0
+  const killOne = async () => {
+    await sleep(KILL_EVERY_MS)
+    children.shift()?.kill('SIGKILL')
+    kills++
+    // On a busy machine a start takes longer than this pace: then nothing would ever be done.
+    await begin()
+  }
   try {
     await Promise.all(Array.from({ length: PROCESSES }, begin))
-    while ((await catalog.jobs.list({ limit: 1, state: 'waiting' })).length > 0) {
-      await sleep(KILL_EVERY_MS)
-      children.shift()?.kill('SIGKILL')
-      kills++
-      // On a busy machine a start takes longer than this pace: then nothing would ever be done.
-      await begin()
-    }
+    await killOne()
+    // The others may have done all that there was while one started.
+    await submit(catalog, JOBS / 2, JOBS)
+    do await killOne()
+    while ((await catalog.jobs.list({ limit: 1, state: 'waiting' })).length > 0)
     while ((await catalog.jobs.list({ limit: 1, state: 'running' })).length > 0) await sleep(50)
   } finally {
     for (const child of children) child.kill('SIGKILL')
