@@ -177,7 +177,7 @@ export function dataFileOf(path: string): DataFile {
 }
 
 export function stagedFileOf(path: string): StagedFile {
-  return { dataFile: dataFileOf(path), schemaId: 0, hasFieldIds: false }
+  return { dataFile: dataFileOf(path), hasFieldIds: false }
 }
 
 export function viewOf(name: string, overrides: Partial<ViewState> = {}): ViewState {

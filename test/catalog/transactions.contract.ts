@@ -189,7 +189,7 @@ export function describeTransactions(catalog: () => Catalog): void {
           const id = await start()
           const addedFiles = some.map((dataFile, index) => ({
             dataFile: { ...dataFile, path: `${dataFile.path}${index}` },
-            schemaId: index,
+            ...(index > 0 && { readAs: { columns: `${index}`, spec: 'of a spec' } }),
             hasFieldIds: index === 0,
             ...(index > 0 && { isUploaded: index > 1 }),
           }))

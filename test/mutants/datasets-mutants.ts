@@ -196,7 +196,6 @@ export const DATASETS: readonly MutantGroup[] = [
     tests: [QUERIES],
     edits: [
       ['dataset === undefined || !isUnfinished(dataset)', 'true'],
-      ['      await makeNoFormats(deps, tableUuid)\n', ''],
       ['await datasets.finish({ tableUuid, problem,', 'void ({ tableUuid, problem,'],
     ],
   },
@@ -211,6 +210,11 @@ export const DATASETS: readonly MutantGroup[] = [
       ['found === undefined || isKept', 'true'],
       ['rows >= SHARD_ROWS_MIN || ', ''],
     ],
+  },
+  {
+    file: 'src/modules/datasets/prepare-formats.ts',
+    tests: [QUERIES],
+    edits: [['  await makeNoFormats(deps, tableUuid)\n', '']],
   },
   {
     file: 'src/modules/datasets/prepare-formats.ts',

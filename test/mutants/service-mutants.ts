@@ -116,7 +116,7 @@ export const SERVICE: readonly MutantGroup[] = [
     file: 'src/lake/file/columns-digest.ts',
     tests: ['test/modules/dumps/format/dump-edition.test.ts'],
     edits: [
-      ['    guessed: isGuessed,\n', ''],
+      [', guessed: isGuessed }', ' }'],
       ['schemaToJson({ ...schema, schemaId: 0 })', 'schemaToJson(schema)'],
       ['    mapping: nameMappingToJson(mapping),\n', ''],
       ['schema: schemaToJson({ ...schema, schemaId: 0 })', 'schema: schema.fields.length'],

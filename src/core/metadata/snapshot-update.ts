@@ -151,8 +151,10 @@ function setMain(draft: TableDraft, ref: SnapshotRef): void {
   const snapshot = snapshots.isAdded(ref.snapshotId) ? undefined : snapshots.find(ref.snapshotId)
   if (snapshot !== undefined && draft.mainSnapshotId !== ref.snapshotId) {
     const currentSchemaId = schemaIdAfterRollback(definition, snapshot.schemaId)
-    if (currentSchemaId !== definition.currentSchemaId) draft.change({ currentSchemaId })
-    if (currentSchemaId !== definition.currentSchemaId) draft.schemaIdOfRollback = currentSchemaId
+    if (currentSchemaId !== definition.currentSchemaId) {
+      draft.change({ currentSchemaId })
+      draft.schemaIdOfRollback = currentSchemaId
+    }
   }
   draft.mainSnapshotId = ref.snapshotId
   const { type: _type, snapshotId: _snapshotId, ...retention } = ref

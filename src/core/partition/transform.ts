@@ -75,6 +75,12 @@ export function transformResultType(
   }
 }
 
+/** Whether values of a partition can be read, or written, only by who knows the source's type. */
+export function needsSourceType({ kind }: Transform): boolean {
+  // Those of void are all null.
+  return kind === 'identity' || kind === 'truncate'
+}
+
 const NOT_IDENTITY = new Set(['list', 'map', 'struct', 'variant', 'opaque', 'unknown'])
 const NOT_BUCKET = new Set([...NOT_IDENTITY, 'boolean', 'float', 'double'])
 const TRUNCATABLE = new Set(['int', 'long', 'decimal', 'string', 'binary'])

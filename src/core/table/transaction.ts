@@ -61,8 +61,6 @@ export interface StagedChange {
 
 export interface StagedFile {
   readonly dataFile: AddedFile
-  /** The table's current schema and default spec when the footer was read. */
-  readonly schemaId: number
   /** Absent where a version before this fact staged it: then it is read again. */
   readonly readAs?: ReadAs
   /** Whether the file has Parquet field ids; without them the table needs a name mapping. */

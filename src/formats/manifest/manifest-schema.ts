@@ -1,6 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
-import { transformResultType } from '../../core/partition/transform.ts'
+import { needsSourceType, transformResultType } from '../../core/partition/transform.ts'
 import { isNested, type PrimitiveType, type Schema, type Type } from '../../core/value/type.ts'
 import {
   type AvroFieldJson,
@@ -28,7 +28,7 @@ export function partitionColumns(spec: PartitionSpec, schema: Schema): readonly 
   return spec.fields.map(({ fieldId, sourceId, name, transform }) => {
     const source = types.get(sourceId)
     const avroName = uniqueName(sanitize(name), fieldId, taken)
-    if (source === undefined && (transform.kind === 'identity' || transform.kind === 'truncate')) {
+    if (source === undefined && needsSourceType(transform)) {
       const detail = `partition field ${name}: no schema of the table has its column ${sourceId}`
       throw new CatalogError('metadata-corrupt', detail)
     }

@@ -271,17 +271,17 @@ function originOf({ request, permissions }: Arrival): EventOrigin {
 
 function onceOf(arrival: Arrival, body: () => unknown) {
   const { request, match, face, permissions } = arrival
+  const { requirePaths } = permissions
   return {
     request,
     origin: originOf(arrival),
     isForbidden: () => permissions.refused !== undefined,
     refusal: (error: unknown) => refusalOf(face.dialect, request, error),
     rebuild: async (from: KeptFacts, first: Reply): Promise<Reply> => {
-      const rebuild = match.route.rebuild ?? face.dialect.rebuild
-      if (rebuild === undefined) throw new Error(`${match.pattern} cannot rebuild its response`)
-      const authorize: Call<unknown, unknown>['authorize'] = (privilege, targets, rows) =>
-        permissions.requireAll(privilege, targets, rows)
-      const [{ param }, { requirePaths }] = [match, permissions]
+      const { route, pattern, param } = match
+      const rebuild = route.rebuild ?? face.dialect.rebuild
+      if (rebuild === undefined) throw new Error(`${pattern} cannot rebuild its response`)
+      const authorize = permissions.requireAll.bind(permissions)
       return rebuild(from, { first, request, authorize, requirePaths, body: await body(), param })
     },
   }

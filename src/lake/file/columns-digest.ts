@@ -6,14 +6,19 @@ import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { schemaToJson } from '../../formats/metadata/schema-json.ts'
 import { columnNames } from './column-names.ts'
 
-/** Everything that determines how columns are found: files without field ids use the mapping. */
-export function columnsText(definition: TableDefinition, schema: Schema): string {
-  const { mapping, isGuessed } = columnNames(definition, schema)
-  return stringifyExactJson({
+/** What columns are found by: files without field ids use the mapping. */
+export function columnsJson(definition: TableDefinition, schema: Schema) {
+  const { mapping } = columnNames(definition, schema)
+  return {
     schema: schemaToJson({ ...schema, schemaId: 0 }),
     mapping: nameMappingToJson(mapping),
-    guessed: isGuessed,
-  })
+  }
+}
+
+/** Everything that determines how columns are found. */
+export function columnsText(definition: TableDefinition, schema: Schema): string {
+  const { isGuessed } = columnNames(definition, schema)
+  return stringifyExactJson({ ...columnsJson(definition, schema), guessed: isGuessed })
 }
 
 /** Every request asks for it. */

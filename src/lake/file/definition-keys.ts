@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto'
-import { nameMappingToJson } from '../../core/schema/name-mapping.ts'
 import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
 import type { ReadAs } from '../../core/table/transaction.ts'
 import { readAliases } from '../../core/table-properties.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
-import { schemaToJson } from '../../formats/metadata/schema-json.ts'
 import { partitionFieldsToJson } from '../../formats/metadata/spec-json.ts'
-import { columnNames } from './column-names.ts'
+import { columnsJson } from './columns-digest.ts'
 
 /** 64 bits, which only have to tell the few definitions of one table apart. */
 const KEY_LENGTH = 16
@@ -21,14 +19,9 @@ const known = new WeakMap<TableDefinition, ReadAs>()
 export function readAsOf(definition: TableDefinition): ReadAs {
   const before = known.get(definition)
   if (before !== undefined) return before
-  const schema = currentSchema(definition)
-  const { mapping } = columnNames(definition, schema)
+  const columns = columnsJson(definition, currentSchema(definition))
   const readAs = {
-    columns: keyOf({
-      schema: schemaToJson({ ...schema, schemaId: 0 }),
-      mapping: nameMappingToJson(mapping),
-      aliases: [...readAliases(definition.properties)],
-    }),
+    columns: keyOf({ ...columns, aliases: [...readAliases(definition.properties)] }),
     spec: keyOf(partitionFieldsToJson(defaultSpec(definition))),
   }
   known.set(definition, readAs)

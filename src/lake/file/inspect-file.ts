@@ -235,7 +235,6 @@ function* stagedFileSteps(
   if (isSingle) requireShortPartition(spec, result.values)
   const file = {
     dataFile: { ...unpartitioned, partition: isSingle ? result.values : [] },
-    schemaId: schema.schemaId,
     readAs: readAsOf(definition),
     hasFieldIds: match.hasFieldIds,
     unmappedNames: match.missingNames,

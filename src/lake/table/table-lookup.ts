@@ -84,12 +84,12 @@ export function schemaOfReading(
 ): Schema {
   if (isCurrent(selector) || snapshot === undefined) return currentSchema(definition)
   const { schemaId } = snapshot
-  const isBranch = movesWithTable(refs, selector)
-  return getSchema(definition, isBranch ? schemaIdAfterRollback(definition, schemaId) : schemaId)
+  const isOfBranch = meansBranch(refs, selector)
+  return getSchema(definition, isOfBranch ? schemaIdAfterRollback(definition, schemaId) : schemaId)
 }
 
-function movesWithTable(refs: TableState['refs'], selector: SnapshotSelector): boolean {
-  if (isCurrent(selector)) return true
+/** Whether it means another branch than that of the table itself. */
+function meansBranch(refs: TableState['refs'], selector: SnapshotSelector): boolean {
   const { asAtMs, snapshotIdentifier = '', ref } = selector
   if (asAtMs !== undefined || (ref === undefined && SNAPSHOT_ID.test(snapshotIdentifier)))
     return false

@@ -1,5 +1,6 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { type DatasetRecord, isUnfinished } from '../../catalog/dataset-store.ts'
+import type { Ambient } from '../../core/ambient.ts'
 import { isLasting } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import { askForDump } from '../dumps/dump-job.ts'
@@ -7,6 +8,7 @@ import type { DumpTarget } from '../dumps/dump-key.ts'
 import { getDumpTarget } from '../dumps/dump-target.ts'
 import { DUMP_FORMATS, type DumpFormat } from '../dumps/format/dump-index.ts'
 import type { DumpService } from '../dumps/http/dump-resource.ts'
+import { CANCELLED } from './end-dataset.ts'
 import { ownSnapshotOf } from './find-dataset.ts'
 
 export type FormatDependencies = Stores<'datasets' | 'tables'> & {
@@ -52,6 +54,16 @@ async function makeFormat(
   } catch (error) {
     if (signal.aborted || !isLasting(error)) throw error
   }
+}
+
+/** Whatever of it was still to be made when its job was cancelled: its rows, or formats. */
+export async function endCancelled(
+  deps: Stores<'datasets'> & { readonly ambient: Pick<Ambient, 'nowMs'> },
+  tableUuid: string,
+): Promise<void> {
+  const nowMs = deps.ambient.nowMs()
+  await deps.catalog.datasets.finish({ tableUuid, problem: CANCELLED, nowMs })
+  await makeNoFormats(deps, tableUuid)
 }
 
 /** The dataset counts as ready without them. */

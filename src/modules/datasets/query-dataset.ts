@@ -44,8 +44,13 @@ import { requestOf } from '../rows/run-query.ts'
 import { type NewTableDependencies, newState } from '../tables/tables.ts'
 import { factsOf } from './dataset-facts.ts'
 import { identityOf } from './dataset-identity.ts'
-import { CANCELLED, isLiving } from './end-dataset.ts'
-import { type FormatDependencies, makeFormats, makeNoFormats } from './prepare-formats.ts'
+import { isLiving } from './end-dataset.ts'
+import {
+  endCancelled,
+  type FormatDependencies,
+  makeFormats,
+  makeNoFormats,
+} from './prepare-formats.ts'
 import { sqlOf, sqlQueryOfDataset } from './sql-query.ts'
 import { type WrittenRows, writeShards } from './write-shards.ts'
 
@@ -128,9 +133,7 @@ export function datasetJob(deps: QueryDatasetDependencies & FormatDependencies):
       return { rows, bytes }
     },
     async cancelled({ tableUuid }) {
-      const nowMs = deps.ambient.nowMs()
-      await deps.catalog.datasets.finish({ tableUuid, problem: CANCELLED, nowMs })
-      await makeNoFormats(deps, tableUuid)
+      await endCancelled(deps, tableUuid)
     },
   }
 }

@@ -3,8 +3,7 @@ import { isUnfinished } from '../../catalog/dataset-store.ts'
 import type { JobRecord } from '../../catalog/job-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import type { Task } from '../../lake/jobs/task.ts'
-import { CANCELLED } from './end-dataset.ts'
-import { makeNoFormats } from './prepare-formats.ts'
+import { endCancelled } from './prepare-formats.ts'
 import { inputOf, KIND } from './query-dataset.ts'
 
 const MINUTE_MS = 60_000
@@ -42,6 +41,5 @@ async function tell({ catalog, ambient }: CancelledDependencies, job: JobRecord)
   // Somebody may have asked for it again.
   const newest = await catalog.jobs.findByKey({ kind, key })
   if (newest?.jobId !== jobId) return
-  await catalog.datasets.finish({ tableUuid, problem: CANCELLED, nowMs: ambient.nowMs() })
-  await makeNoFormats({ catalog }, tableUuid)
+  await endCancelled({ catalog, ambient }, tableUuid)
 }

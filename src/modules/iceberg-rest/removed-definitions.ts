@@ -3,6 +3,7 @@ import { mapBounded } from '../../core/bounded.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
 import type { TableChange } from '../../core/metadata/table-update.ts'
 import { invalidUpdate } from '../../core/metadata/update-problem.ts'
+import { needsSourceType } from '../../core/partition/transform.ts'
 import { allFields } from '../../core/schema/schema-lookup.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableDefinition, TableState } from '../../core/table/table.ts'
@@ -99,8 +100,8 @@ function specsTypedBy(
   { partitionSpecs }: TableDefinition,
 ): Map<number, number> {
   const typed = partitionSpecs.map(({ specId, fields }): [number, number | undefined] => {
-    const field = fields.find(({ sourceId, transform: { kind } }) => {
-      return lost.has(sourceId) && (kind === 'identity' || kind === 'truncate')
+    const field = fields.find(({ sourceId, transform }) => {
+      return lost.has(sourceId) && needsSourceType(transform)
     })
     return [specId, field?.sourceId]
   })
