@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import { buildService, endServices, KillableService, runToEnd } from '../crash/killable-service.ts'
 import { writeTask } from '../modules/exports/export-harness.ts'
 import { writeParquet } from '../parquet-files.ts'
 
@@ -9,7 +9,7 @@ const JSON_TYPE = { 'Content-Type': 'application/json' }
 
 let base: string
 beforeAll(buildService)
-afterAll(removeBuild)
+afterAll(endServices)
 beforeEach(async () => {
   base = await realpath(await mkdtemp(join(tmpdir(), 'moraine-backup-')))
 })

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
-import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import { buildService, endServices, KillableService, runToEnd } from '../crash/killable-service.ts'
 import { writeParquet } from '../parquet-files.ts'
 
 const JSON_TYPE = { 'Content-Type': 'application/json' }
@@ -21,7 +21,7 @@ const TABLES = ['a', 'b'] as const
 let base: string
 let running: KillableService[] = []
 beforeAll(buildService)
-afterAll(removeBuild)
+afterAll(endServices)
 beforeEach(async () => {
   base = await realpath(await mkdtemp(join(tmpdir(), 'moraine-backup-')))
 })

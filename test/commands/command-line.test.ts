@@ -13,8 +13,8 @@ import {
   buildService,
   builtMain,
   builtProgram,
+  endServices,
   KillableService,
-  removeBuild,
   runToEnd,
 } from '../crash/killable-service.ts'
 
@@ -24,7 +24,7 @@ beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'moraine-commands-'))
 })
 afterAll(async () => {
-  await removeBuild()
+  await endServices()
   await rm(home, { recursive: true, force: true })
 })
 

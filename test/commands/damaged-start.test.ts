@@ -8,8 +8,8 @@ import { damageHeader, damageTables } from '../catalog/sqlite/damage.ts'
 import {
   buildService,
   builtProgram,
+  endServices,
   KillableService,
-  removeBuild,
   runToEnd,
 } from '../crash/killable-service.ts'
 
@@ -20,7 +20,7 @@ const REBUILD =
 let home: string
 let path: string
 beforeAll(buildService)
-afterAll(removeBuild)
+afterAll(endServices)
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'moraine-damage-'))
   path = join(home, 'catalog.db')

@@ -11,7 +11,7 @@ import {
   builtMain,
   builtProgram,
   type Ended,
-  removeBuild,
+  endServices,
   runToEnd,
 } from '../crash/killable-service.ts'
 
@@ -20,7 +20,7 @@ const NOBODY = 65_534
 let base: string
 let home: string
 beforeAll(buildService)
-afterAll(removeBuild)
+afterAll(endServices)
 beforeEach(async () => {
   base = await mkdtemp(join(tmpdir(), 'moraine-start-'))
   home = join(base, 'home')

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { readConfig } from '../../src/config.ts'
 import { createTable } from '../../src/modules/tables/tables.ts'
 import { openPlatform } from '../../src/service.ts'
-import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import { buildService, endServices, KillableService, runToEnd } from '../crash/killable-service.ts'
 import { commitFiles } from '../lake/trusted-caller.ts'
 import { writeParquet } from '../parquet-files.ts'
 
@@ -12,7 +12,7 @@ let base: string
 let home: string
 let service: KillableService | undefined
 beforeAll(buildService)
-afterAll(removeBuild)
+afterAll(endServices)
 beforeEach(async () => {
   base = await realpath(await mkdtemp(join(tmpdir(), 'moraine-moved-')))
   home = join(base, 'old')

@@ -2,12 +2,12 @@ import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deleteCatalog } from '../catalog/deleted-catalog.ts'
-import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import { buildService, endServices, KillableService, runToEnd } from '../crash/killable-service.ts'
 
 let home: string
 let services: KillableService[] = []
 beforeAll(buildService)
-afterAll(removeBuild)
+afterAll(endServices)
 beforeEach(async () => {
   home = await realpath(await mkdtemp(join(tmpdir(), 'moraine-rebuild-')))
 })

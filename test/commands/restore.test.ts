@@ -17,13 +17,13 @@ import {
   type PostgresServer,
   startPostgres,
 } from '../catalog/postgres-server.ts'
-import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import { buildService, endServices, KillableService, runToEnd } from '../crash/killable-service.ts'
 import { freePort } from '../free-port.ts'
 import { writeTask } from '../modules/exports/export-harness.ts'
 
 let base: string
 beforeAll(buildService)
-afterAll(removeBuild)
+afterAll(endServices)
 beforeEach(async () => {
   base = await realpath(await mkdtemp(join(tmpdir(), 'moraine-restore-')))
 })

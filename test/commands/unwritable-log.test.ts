@@ -9,14 +9,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { readConfig } from '../../src/config.ts'
 import { createTable } from '../../src/modules/tables/tables.ts'
 import { openPlatform } from '../../src/service.ts'
-import { buildService, launchService, removeBuild } from '../crash/killable-service.ts'
+import { buildService, endServices, launchService } from '../crash/killable-service.ts'
 import { freePort } from '../free-port.ts'
 
 const START_MS_MAX = 30_000
 
 let home: string
 beforeAll(buildService)
-afterAll(removeBuild)
+afterAll(endServices)
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'moraine-log-'))
 })

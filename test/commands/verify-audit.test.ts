@@ -6,11 +6,11 @@ import Sqlite from 'better-sqlite3'
 import { readConfig } from '../../src/config.ts'
 import { AuditSealer } from '../../src/modules/audit/audit-sealer.ts'
 import { openPlatform } from '../../src/service.ts'
-import { buildService, KillableService, removeBuild, runToEnd } from '../crash/killable-service.ts'
+import { buildService, endServices, KillableService, runToEnd } from '../crash/killable-service.ts'
 
 let base: string
 beforeAll(buildService)
-afterAll(removeBuild)
+afterAll(endServices)
 beforeEach(async () => {
   base = await realpath(await mkdtemp(join(tmpdir(), 'moraine-verify-')))
 })

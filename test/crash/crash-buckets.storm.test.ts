@@ -5,15 +5,15 @@ import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
 import { openBucketServer, storesHere } from '../objects/stores/bucket-server.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { expectOneOrder } from './crash-storm.ts'
-import { buildService, removeBuild } from './killable-service.ts'
+import { buildService, endServices } from './killable-service.ts'
 
 /** All settings of the other storm of crashes together have so many. */
-const KILLS = Number(process.env['TEST_KILLS'] ?? 60)
+const KILLS = Number(process.env['TEST_KILLS'] ?? 30)
 const FEWER = Math.ceil(KILLS / 10)
 const TIMEOUT_MS = 300_000 + 10_000 * KILLS
 /** One row of the table in CI; all of them where there are to be more kills than there. */
-const CATALOGS = KILLS > 60 ? ['sqlite', 'postgres'] : ['postgres']
-const STORES = storesHere().filter(({ name }) => name === 'weed' || KILLS > 60)
+const CATALOGS = KILLS > 30 ? ['sqlite', 'postgres'] : ['postgres']
+const STORES = storesHere().filter(({ name }) => name === 'weed' || KILLS > 30)
 
 let home: string
 let template: string
@@ -23,7 +23,7 @@ beforeAll(async () => {
   template = await writeParquet(join(home, 'template.parquet'), 'SELECT 1::BIGINT AS n')
 }, 300_000)
 afterAll(async () => {
-  await removeBuild()
+  await endServices()
   rmSync(home, { recursive: true, force: true })
 })
 

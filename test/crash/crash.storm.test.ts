@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { expectOneOrder } from './crash-storm.ts'
-import { buildService, removeBuild } from './killable-service.ts'
+import { buildService, endServices } from './killable-service.ts'
 
 /** All settings together: half in the first, and the rest in equal parts. */
-const KILLS = Number(process.env['TEST_KILLS'] ?? 60)
+const KILLS = Number(process.env['TEST_KILLS'] ?? 30)
 
 let home: string
 let template: string
@@ -17,7 +17,7 @@ beforeAll(async () => {
   template = await writeParquet(join(home, 'template.parquet'), 'SELECT 1::BIGINT AS n')
 }, 300_000)
 afterAll(async () => {
-  await removeBuild()
+  await endServices()
   rmSync(home, { recursive: true, force: true })
 })
 

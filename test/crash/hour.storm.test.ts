@@ -19,7 +19,7 @@ import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
 import { writeTask } from '../modules/exports/export-harness.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { doHousekeeping } from './a-month-later.ts'
-import { buildService, removeBuild } from './killable-service.ts'
+import { buildService, endServices } from './killable-service.ts'
 import { ServiceGroup } from './service-group.ts'
 
 /** TEST_SOAK_SECONDS=3600 for the whole hour. */
@@ -54,7 +54,7 @@ beforeAll(async () => {
   bytes = readFileSync(template)
 }, 300_000)
 afterAll(async () => {
-  await removeBuild()
+  await endServices()
   rmSync(folder, { recursive: true, force: true })
 })
 

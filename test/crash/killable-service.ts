@@ -1,24 +1,64 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 
 const ROOT = new URL('../..', import.meta.url).pathname
-/** One level below the root, as `dist` is, so that the SQL files are found. One a process. */
-const BUILD = join(ROOT, `.build-test-${process.pid}`)
+const BUILDS = '.build-test-'
+const DAY_MS = 86_400_000
+const SOURCES = ['src', 'package.json', 'tsconfig.json', 'tsconfig.build.json']
 const START_TIMEOUT_MS = 30_000
 const LINES_KEPT = 200
 const WATCH = join(ROOT, 'test/crash/parent-watch.cjs')
+/** One level below the root, as `dist` is, so that the SQL files are found. */
+const BUILD = join(ROOT, BUILDS + digestOfSources())
 /** Every service and command that was started and has not ended. */
 const living = new Set<ChildProcess>()
 /** Warnings and worse. */
 const LOUD = /"level":[456]0/
 
+/**
+ * Compiles the service as it is released, unless another test has done so from the same sources:
+ * that takes twenty seconds, and twenty test files need it.
+ */
 export function buildService(): void {
-  rmSync(BUILD, { recursive: true, force: true })
-  const arguments_ = ['tsc', '-p', 'tsconfig.build.json', '--outDir', BUILD]
+  if (existsSync(BUILD)) return
+  const own = join(ROOT, BUILDS + process.pid)
+  rmSync(own, { recursive: true, force: true })
+  const arguments_ = ['tsc', '-p', 'tsconfig.build.json', '--outDir', own]
   execFileSync('npx', arguments_, { cwd: ROOT, stdio: 'pipe' })
+  try {
+    renameSync(own, BUILD)
+  } catch (error) {
+    // Another was first.
+    if (!existsSync(BUILD)) throw error
+    rmSync(own, { recursive: true })
+  }
+  removeOldBuilds()
+}
+
+function digestOfSources(): string {
+  const digest = createHash('sha256')
+  for (const source of SOURCES) {
+    const path = join(ROOT, source)
+    const isFolder = statSync(path).isDirectory()
+    for (const file of isFolder ? readdirSync(path, { recursive: true }).sort() : ['']) {
+      const { mtimeMs, size } = statSync(join(path, String(file)))
+      digest.update(`${source}/${file} ${mtimeMs} ${size}\n`)
+    }
+  }
+  return digest.digest('hex').slice(0, 16)
+}
+
+/** Builds of sources that have changed since, which no test of this day runs. */
+function removeOldBuilds(): void {
+  for (const name of readdirSync(ROOT).filter((each) => each.startsWith(BUILDS))) {
+    const path = join(ROOT, name)
+    const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: Date.now() }
+    if (Date.now() - mtimeMs > DAY_MS) rmSync(path, { recursive: true, force: true })
+  }
 }
 
 /** What `buildService` made: the command line. */
@@ -32,12 +72,11 @@ export function builtProgram(): string {
 }
 
 /**
- * Removes the build, and ends what a test has left running: one that failed before its own end, or
- * whose start was given up.
+ * Ends what a test has left running: one that failed before its own end, or whose start was given
+ * up.
  */
-export async function removeBuild(): Promise<void> {
+export async function endServices(): Promise<void> {
   await Promise.all([...living].map((child) => endOf(child, 'SIGKILL')))
-  rmSync(BUILD, { recursive: true, force: true })
 }
 
 /** Starts the compiled service; its standard error is a pipe. It ends with this process. */

@@ -8,10 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describePostgres } from '../catalog/postgres-server.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { callService } from '../serializability/caller.ts'
-import { buildService, KillableService, removeBuild } from './killable-service.ts'
+import { buildService, endServices, KillableService } from './killable-service.ts'
 
-const KILLS = Number(process.env['TEST_KEY_KILLS'] ?? 6)
+const KILLS = Number(process.env['TEST_KEY_KILLS'] ?? 4)
 const CLIENTS = 8
+const TIMEOUT_MS = 360_000 + 60_000 * KILLS
 /** Between two kills, at least. */
 const ANSWERS_BETWEEN_KILLS = 20
 const PARQUET = 'application/vnd.apache.parquet'
@@ -24,20 +25,24 @@ beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), 'moraine-keys-'))
 }, 120_000)
 afterAll(async () => {
-  await removeBuild()
+  await endServices()
   rmSync(home, { recursive: true, force: true })
 })
 
 test(
   'under SIGKILLs of two services on one SQLite database, each key has one effect',
   () => killOften(join(home, 'sqlite'), {}),
-  600_000,
+  TIMEOUT_MS,
 )
 
 describePostgres((server) =>
-  test('under SIGKILLs of two replicas, each key has one effect', async () => {
-    await killOften(join(home, 'postgres'), { MORAINE_CATALOG: await server().newDatabase() })
-  }, 600_000),
+  test(
+    'under SIGKILLs of two replicas, each key has one effect',
+    async () => {
+      await killOften(join(home, 'postgres'), { MORAINE_CATALOG: await server().newDatabase() })
+    },
+    TIMEOUT_MS,
+  ),
 )
 
 interface Sent {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { buildService, builtMain, removeBuild } from './killable-service.ts'
+import { buildService, builtMain, endServices } from './killable-service.ts'
 
 /** Each process that is started so is number 1 of a space of its own, as in a container. */
 const ALONE = ['--pid', '--fork', '--kill-child']
@@ -23,7 +23,7 @@ function canBeAlone(): boolean {
 let home: string
 let running: ChildProcess[] = []
 beforeAll(buildService)
-afterAll(removeBuild)
+afterAll(endServices)
 beforeEach(async () => {
   home = await realpath(await mkdtemp(join(tmpdir(), 'moraine-number-')))
 })

@@ -8,10 +8,10 @@ import { writeParquet } from '../parquet-files.ts'
 import { ownFolder } from '../purges/purges-beside.ts'
 import { callService } from '../serializability/caller.ts'
 import { doHousekeeping } from './a-month-later.ts'
-import { buildService, KillableService, removeBuild } from './killable-service.ts'
+import { buildService, endServices, KillableService } from './killable-service.ts'
 
 /** Each kills every write once, one slice later than the round before. */
-const ROUNDS = Number(process.env['TEST_SLICE_ROUNDS'] ?? 2)
+const ROUNDS = Number(process.env['TEST_SLICE_ROUNDS'] ?? 1)
 /** Writes of more than 5,000 are done in slices of 2,000. */
 const FILES = 6_100
 const SLICE = 2_000
@@ -27,7 +27,7 @@ beforeAll(async () => {
   template = await writeParquet(join(folder, 'template.parquet'), 'SELECT 1::BIGINT AS n')
 }, 300_000)
 afterAll(async () => {
-  await removeBuild()
+  await endServices()
   rmSync(folder, { recursive: true, force: true })
 })
 

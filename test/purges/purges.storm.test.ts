@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
 import { doHousekeeping } from '../crash/a-month-later.ts'
-import { buildService, removeBuild } from '../crash/killable-service.ts'
+import { buildService, endServices } from '../crash/killable-service.ts'
 import { ServiceGroup } from '../crash/service-group.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { findLosses, neverDone, PURGED_TABLES, stormPurges } from './purge-storm.ts'
 
 /** Length of each storm; TEST_STORM_SECONDS makes it longer. */
-const SECONDS = Number(process.env['TEST_STORM_SECONDS'] ?? 6)
+const SECONDS = Number(process.env['TEST_STORM_SECONDS'] ?? 4)
 const CLIENTS = 12
 /** Else the storm was none. */
 const SOME = [
@@ -30,7 +30,7 @@ beforeAll(async () => {
   bytes = await readFile(await writeParquet(join(home, 'template.parquet'), query))
 }, 300_000)
 afterAll(async () => {
-  await removeBuild()
+  await endServices()
   rmSync(home, { recursive: true, force: true })
 })
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgres, whyNoPostgres } from '../catalog/postgres-server.ts'
-import { buildService, KillableService, removeBuild } from '../crash/killable-service.ts'
+import { buildService, endServices, KillableService } from '../crash/killable-service.ts'
 import { writeParquet } from '../parquet-files.ts'
 import { ownFolder, purgeBeside, wrongAfter } from '../purges/purges-beside.ts'
 import { checkHistory } from './check-history.ts'
@@ -36,7 +36,7 @@ beforeAll(async () => {
   templates = [await write(1), await write(10), await write(1000)]
 }, 300_000)
 afterAll(async () => {
-  await removeBuild()
+  await endServices()
   rmSync(home, { recursive: true, force: true })
 })
 

@@ -8,8 +8,8 @@ import {
   buildService,
   builtMain,
   endOf,
+  endServices,
   launchService,
-  removeBuild,
   runToEnd,
 } from '../../crash/killable-service.ts'
 
@@ -18,7 +18,7 @@ const KILLS = 12
 
 let home: string
 beforeAll(buildService)
-afterAll(removeBuild)
+afterAll(endServices)
 beforeEach(async () => {
   home = await realpath(await mkdtemp(join(tmpdir(), 'moraine-seals-')))
 })

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { buildService, KillableService, removeBuild } from '../../crash/killable-service.ts'
+import { buildService, endServices, KillableService } from '../../crash/killable-service.ts'
 import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { until } from '../../lake/jobs/background.ts'
@@ -20,7 +20,7 @@ async function openJobs({ deps }: TestService) {
 }
 
 beforeAll(buildService, 120_000)
-afterAll(removeBuild)
+afterAll(endServices)
 
 test('a dataset whose process is killed is made by another one, from the beginning', async () => {
   const home = await realpath(await mkdtemp(join(tmpdir(), 'moraine-killed-')))

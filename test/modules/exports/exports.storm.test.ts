@@ -8,7 +8,7 @@ import {
   type PostgresServer,
   startPostgres,
 } from '../../catalog/postgres-server.ts'
-import { buildService, KillableService, removeBuild } from '../../crash/killable-service.ts'
+import { buildService, endServices, KillableService } from '../../crash/killable-service.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { type CommitProxy, openCommitProxy } from './commit-proxy.ts'
 import { linesOf, writeTask } from './export-harness.ts'
@@ -48,7 +48,7 @@ describeWithPostgres('exports under SIGKILL', () => {
   }, 600_000)
   afterAll(async () => {
     await service.kill()
-    await removeBuild()
+    await endServices()
     await source.end()
     await proxy.close()
     await server.stop()
