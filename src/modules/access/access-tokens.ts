@@ -81,10 +81,8 @@ export class AccessTokens {
     return this.#remember(await this.#deps.catalog.keys.keepSigningKey({ id, secret, createdAtMs }))
   }
 
-  /** A forged id is not looked up: only those of today and yesterday can have signed anything. */
+  /** Only those of today and yesterday can have signed anything: a forged id is not looked up. */
   async #findKey(id: string): Promise<SigningKey | undefined> {
-    const known = this.#keys.get(id)
-    if (known !== undefined) return known
     const nowMs = this.#deps.ambient.nowMs()
     const skewMs = (LIFETIME_SECONDS + SKEW_SECONDS) * 1_000
     const days = [dayOf(nowMs - DAY_MS), dayOf(nowMs), dayOf(nowMs + skewMs)]

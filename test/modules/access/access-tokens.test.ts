@@ -74,6 +74,15 @@ test('a token of a replica whose clock is a minute ahead is taken, over midnight
   }
 })
 
+test('the key of a day signs nothing two days later, in a process that still has it', async () => {
+  const same = replica()
+  await same.issue('k1')
+  nowMs += 24 * 60 * MINUTE_MS
+  expect(await same.verify(await forge({}))).toMatchObject({ keyId: 'k1' })
+  nowMs += 24 * 60 * MINUTE_MS
+  expect(await same.verify(await forge({}))).toBe('invalid')
+})
+
 test('forged tokens are invalid', async () => {
   await replica().issue('k1')
   expect(await replica().verify(await forge({}))).toMatchObject({ keyId: 'k1' })
