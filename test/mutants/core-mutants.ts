@@ -208,4 +208,16 @@ export const CORE: readonly MutantGroup[] = [
       ['Number(literal & 0xffffffffn)\n', 'Number(BigInt.asIntN(32, literal))\n'],
     ],
   },
+  {
+    file: 'src/core/table/schema-of-rollback.ts',
+    tests: ['test/core/metadata/rollback-schema.test.ts'],
+    edits: [
+      [', ...(rules.aliases.get(field.id) ?? [])]', ']'],
+      ['    isConverted(old, field) ||', '    old.type === field.type ||'],
+      ['childFields(field.type), rules)', '[], rules)'],
+      ['earlier.filter(({ id }) => !kept.has(id))', 'earlier'],
+      ['return isPair(same, field, rules.isOther)', 'return false'],
+      ['isOther(old, field) && isRewrite(old, field)', 'isOther(old, field)'],
+    ],
+  },
 ]

@@ -1,5 +1,6 @@
 import { LAST_ADDED, type TableUpdate } from '../../../src/core/metadata/table-update.ts'
-import type { PlainPrimitiveName } from '../../../src/core/value/type.ts'
+import { changeAliases } from '../../../src/core/table-properties.ts'
+import type { Field, PlainPrimitiveName, Type } from '../../../src/core/value/type.ts'
 import { addSnapshot, field, schemaOf, setRef, TableModel, tableOf } from './metadata-samples.ts'
 
 const ID = field(1, 'id', 'long', { required: true })
@@ -47,6 +48,56 @@ test.each<[string, boolean, Change]>([
   ['of other values', true, { version: 2, from: 'string', to: 'binary', id: 4 }],
 ])('a rollback past a column %s leaves the schema: %s', (_, isLeft, change) => {
   expect(leavesSchema(change)).toBe(isLeft)
+})
+
+const NUMBER: PlainPrimitiveName = 'double'
+const struct = (...fields: readonly Field[]): Type => ({ kind: 'struct', fields })
+const list = (elementId: number, kind: PlainPrimitiveName): Type => ({
+  ...{ kind: 'list', elementId, elementRequired: false, element: { kind } },
+})
+const map = (valueId: number, value: Type): Type => ({
+  ...{ kind: 'map', keyId: 4, key: { kind: 'string' }, valueId, valueRequired: false, value },
+})
+const at = (type: Type, name = 'at', id = 3): Field => ({ id, name, required: false, type })
+
+/** Whether a rollback over this change of the columns leaves the newest schema. */
+function staysPast(before: readonly Field[], after: readonly Field[]): boolean {
+  const model = new TableModel()
+  const { definition } = model.state
+  const properties = changeAliases(definition.properties, new Map([[9, ['at', 'none']]]))
+  const schemas = [before, after].map((fields, i) => ({ ...schemaOf(ID, ...fields), schemaId: i }))
+  const earlier = { ...definition, properties, schemas }
+  model.state = { ...model.state, definition: earlier }
+  model.apply([addSnapshot(1n, 1n), setRef('main', 1n)])
+  model.state = { ...model.state, definition: { ...model.state.definition, currentSchemaId: 1 } }
+  model.apply([addSnapshot(2n, 2n, { parentSnapshotId: 1n }), setRef('main', 2n)])
+  return model.apply([setRef('main', 1n)]).state.definition.currentSchemaId === 1
+}
+
+const LONG: Type = { kind: 'long' }
+const DOUBLE: Type = { kind: NUMBER }
+test.each<[string, boolean, Field, Field]>([
+  ['in a struct', false, at(struct(field(4, 'x'))), at(struct(field(5, 'x', NUMBER)))],
+  ['of a list', false, at(list(4, 'long')), at(list(5, NUMBER))],
+  ['of a map', false, at(map(5, LONG)), at(map(6, DOUBLE))],
+  ['that kept its id in a map', false, at(map(5, LONG)), at(map(5, DOUBLE))],
+  [
+    ...(['in a struct of a map', false] as const),
+    ...([at(map(5, struct(field(6, 'x')))), at(map(5, struct(field(7, 'x', NUMBER))))] as const),
+  ],
+  ['renamed, too', false, at(LONG), at(DOUBLE, 'to', 9)],
+  [
+    ...(['renamed, too, in a struct', false] as const),
+    ...([at(struct(at(LONG, 'at', 4))), at(struct(at(DOUBLE, 'to', 9)))] as const),
+  ],
+  ['of a struct with another name', true, at(struct(field(4, 'x'))), at(struct(field(4, 'y')))],
+  ['of an int in a list', true, at(list(4, 'int')), at(list(4, 'long'))],
+])('a rollback past a change %s leaves the schema: %s', (_, isLeft, before, after) => {
+  expect(staysPast([before], [after])).toBe(isLeft)
+})
+
+test('a column that took over the name of one renamed was not converted', () => {
+  expect(staysPast([at(LONG)], [at(LONG, 'was'), at(DOUBLE, 'at', 10)])).toBe(true)
 })
 
 test('a snapshot that a commit brings leaves the schema, whichever its writer knew', () => {

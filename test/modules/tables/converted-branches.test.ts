@@ -89,3 +89,41 @@ test('an engine’s rollback past a conversion takes the schema along, as in /v1
   await upload('back', '{"n":8}\n')
   expect(await rowsOf('back')).toEqual(['{"n":7}', '{"n":8}'])
 })
+
+const MEMBER = { id: 1, name: 'x', type: 'long', required: false }
+const TO_DOUBLE = { op: 'type', type: 'double' }
+const CONVERSIONS: [string, string, Json, Json[]][] = [
+  ['in a struct', '{"x":7}', { type: 'struct', fields: [MEMBER] }, [{ ...TO_DOUBLE, name: 'n.x' }]],
+  ['of a list', '[7]', 'list<long>', [{ ...TO_DOUBLE, name: 'n.element' }]],
+  [
+    'renamed',
+    '7',
+    'long',
+    [
+      { op: 'rename', name: 'n', to: 'm' },
+      { ...TO_DOUBLE, name: 'm' },
+    ],
+  ],
+]
+test.each(CONVERSIONS)(
+  'files from before a conversion %s read their values',
+  async (what, value, type, changes) => {
+    const name = what.replaceAll(' ', '_')
+    await must(
+      post(service, '/v1/tables', { name, schema: { columns: [{ name: 'n', type }] } }),
+      201,
+    )
+    const row = `{"n":${value}}`
+    await upload(name, `${row}\n`)
+    const before = await snapshotOf(name)
+    await must(post(service, `/v1/tables/${name}/schemas`, { changes }))
+    expect((await rowsOf(name))[0]).toContain('7.0')
+    const refused = await put(name, 'dev', { type: 'branch', snapshot_id: before })
+    expect(refused.body.detail).toContain(`after snapshot ${before}`)
+    // Engines make such branches all the same.
+    await setRef(name, { 'ref-name': 'dev', type: 'branch', 'snapshot-id': BigInt(before) })
+    expect(await rowsOf(name, 'dev')).toEqual([row])
+    await must(post(service, `/v1/tables/${name}/rollback`, { snapshot_id: before }))
+    expect(await rowsOf(name)).toEqual([row])
+  },
+)
