@@ -1,5 +1,5 @@
 /** What requests mention that is not known before. */
-export const ids = { tableUuid: '', open: '', staged: '', aborted: '' }
+export const ids = { tableUuid: '', job: '', open: '', staged: '', aborted: '' }
 
 export interface Expected {
   /** With the fixed text of `ids` in braces. */
@@ -13,7 +13,6 @@ export interface Expected {
 
 const QUERIES = [{ dialect: 'duckdb', sql: 'SELECT 2 AS one' }]
 const TABLE = '/v1/tables/sky.planets'
-const NO_JOB = '0f8c1c9e-6d0f-4f0a-9b2a-7c1d0e5b8a11'
 const ofTransaction = (id: keyof typeof ids) => () => ({ transaction_id: ids[id] })
 
 /** By operation: one request, and what the authorizer is asked about it. */
@@ -28,8 +27,8 @@ export const EXPECTED: Readonly<Record<string, Expected>> = {
 
   listEvents: { path: '/v1/events', asks: ['describe catalog', 'admin catalog'] },
   listJobs: { path: '/v1/jobs', asks: ['describe catalog', 'admin catalog'] },
-  getJob: { path: `/v1/jobs/${NO_JOB}`, asks: ['describe catalog'] },
-  cancelJob: { path: `/v1/jobs/${NO_JOB}`, asks: ['modify catalog'] },
+  getJob: { path: '/v1/jobs/{job}', asks: ['describe catalog', 'admin catalog'] },
+  cancelJob: { path: '/v1/jobs/{job}', asks: ['modify catalog', 'admin catalog'] },
 
   createTable: {
     path: '/v1/tables',

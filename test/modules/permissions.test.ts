@@ -17,6 +17,7 @@ import { type Answer, ask, must } from '../http/client.ts'
 import { startTestService, type TestService } from '../http/harness.ts'
 import { type Expected, ids } from './asked-permissions.ts'
 import { ALL_EXPECTED } from './asked-permissions-all.ts'
+import { addEmptySnapshot, DATASETS } from './asked-permissions-datasets.ts'
 import { ICEBERG_EXPECTED } from './asked-permissions-iceberg.ts'
 
 /** Decides as it was told to, and records every question. */
@@ -94,6 +95,12 @@ beforeAll(async () => {
   }
   const staged = { transaction_id: ids.staged }
   await must(send('post', '/v1/tables/sky.planets/files/truncate', staged))
+  await addEmptySnapshot(face)
+  for (const name of DATASETS) {
+    await must(send('post', '/v1/datasets', { name, source: { table: 'sky.planets' } }), 201)
+  }
+  const { job } = await service.deps.jobs.submit({ kind: 'nobody runs it', key: 'k', input: null })
+  ids.job = job.jobId
 })
 afterAll(async () => {
   await face.close()

@@ -77,13 +77,25 @@ export async function sourceNamed(
 
 /** As `requireVisible`, where a refusal is an answer. */
 export async function isVisible(...asked: Parameters<typeof requireVisible>): Promise<boolean> {
+  return (await whyHidden(...asked)) === undefined
+}
+
+/** The refusal of `requireVisible`; `undefined`: there is none. */
+export async function whyHidden(
+  ...asked: Parameters<typeof requireVisible>
+): Promise<CodedError<string> | undefined> {
   try {
     await requireVisible(...asked)
-    return true
+    return undefined
   } catch (error) {
-    if (error instanceof CodedError && HIDING.includes(error.code)) return false
+    if (isHiding(error)) return error
     throw error
   }
+}
+
+/** Whether somebody may not read a dataset, and nothing is wrong. */
+export function isHiding(error: unknown): error is CodedError<string> {
+  return error instanceof CodedError && HIDING.includes(error.code)
 }
 
 const HIDING: readonly string[] = ['dataset-not-found', 'permission-denied', 'table-restricted']

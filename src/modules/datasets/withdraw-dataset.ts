@@ -3,7 +3,7 @@ import { CodedError } from '../../core/errors.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import { type AskingCall, askerOf } from '../rows/limits/query-limits.ts'
 import type { Asker } from './dataset-names.ts'
-import { type FindDependencies, findDataset, type NamedDataset } from './find-dataset.ts'
+import { type FindDependencies, findDataset, isHiding, type NamedDataset } from './find-dataset.ts'
 import { findRowsJob, inputOf } from './query-dataset.ts'
 
 type WithdrawDependencies = FindDependencies & { readonly jobs: Jobs }
@@ -19,7 +19,10 @@ export async function withdrawDataset(
 ): Promise<DatasetRecord> {
   const isDenied = refusal instanceof CodedError && refusal.code === 'permission-denied'
   if (!isDenied || call.principal.kind === 'anonymous') throw refusal
-  const dataset = await findDataset(deps, named, call)
+  const dataset = await findDataset(deps, named, call).catch((error: unknown) => {
+    // Who does not even read it lacks what was asked for first.
+    throw isHiding(error) ? refusal : error
+  })
   const open = isUnfinished(dataset) ? await findRowsJob(deps.jobs, dataset) : undefined
   if (open === undefined || open.endedAtMs !== undefined) throw refusal
   const asker = askerOf(call)

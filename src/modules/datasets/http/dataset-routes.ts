@@ -37,7 +37,7 @@ import {
   MakeDatasetRequest,
   VERSIONS_MAX,
 } from '../dataset-shapes.ts'
-import { findDataset, isVisible, notFound, requireNotGone } from '../find-dataset.ts'
+import { findDataset, notFound, requireNotGone, whyHidden } from '../find-dataset.ts'
 import { makeDataset } from '../make-dataset.ts'
 import { makeInTurn } from '../make-in-turn.ts'
 import { askForFormats, type FormatDependencies } from '../prepare-formats.ts'
@@ -223,11 +223,14 @@ const versions = (service: DatasetService) =>
       const name = param('dataset')
       const all = await service.catalog.datasets.listVersions(name, VERSIONS_MAX)
       const seen: DatasetRecord[] = []
+      let refusal: Error | undefined
       for (const dataset of all) {
-        const named = { dataset: name, version: String(dataset.version) }
-        if (await isVisible(dataset, named, { authorize })) seen.push(dataset)
+        const why = await whyHidden(dataset, { dataset: name }, { authorize })
+        if (why === undefined) seen.push(dataset)
+        // Of those that the caller may know of.
+        else if (why.code !== 'dataset-not-found') refusal ??= why
       }
-      if (seen.length === 0) throw notFound(name, undefined)
+      if (seen.length === 0) throw refusal ?? notFound(name, undefined)
       const nowMs = service.ambient.nowMs()
       return jsonReply({ versions: seen.map((dataset) => datasetToJson(dataset, nowMs)) })
     },
