@@ -44,6 +44,8 @@ export interface RunMark {
    * and then gives numbers of transactions that it has lost to others.
    */
   readonly countsSince?: string | undefined
+  /** UUID of the table, of a run on one of ours. */
+  readonly tableUuid?: string | undefined
 }
 
 /** Statements are the operator's own and reach the source as they are. */

@@ -194,10 +194,36 @@ export const EXPORTS: readonly MutantGroup[] = [
     edits: [['copied.first === deleted.first && copied.second === deleted.second', 'true']],
   },
   {
-    file: 'src/modules/exports/export-run.ts',
+    file: 'src/modules/exports/settle-run.ts',
     tests: TESTS,
     edits: [
       [`if (outcome === 'committed') return`, `if (outcome === 'never') return`],
+      [`  return outcome === 'committed'\n`, '  return false\n'],
+    ],
+  },
+  {
+    file: 'src/modules/exports/table-source.ts',
+    tests: ['test/modules/exports/own-tables.test.ts'],
+    edits: [[`if (tableUuid !== undefined && (await isIn`, `if (false && (await isIn`]],
+  },
+  {
+    file: 'src/sources/postgres/postgres-source.ts',
+    tests: ['test/modules/exports/source-settings.test.ts'],
+    edits: [
+      ['if (isPartition) await asked(', 'if (false) await asked('],
+      [`    "where current_setting('synchronous_commit') = 'off'",`, '    "where false",'],
+      ["  'set local extra_float_digits = 3',\n", ''],
+    ],
+  },
+  {
+    file: 'src/modules/operations/backup.ts',
+    tests: ['test/modules/operations/copies.test.ts'],
+    edits: [['round < ROUNDS_MAX; round++', 'round < 0; round++']],
+  },
+  {
+    file: 'src/modules/exports/export-run.ts',
+    tests: TESTS,
+    edits: [
       ['    await files.addNote(note)\n', ''],
       [
         '    await transaction.rollback()\n    await files.discard(staged, place).catch',
@@ -221,7 +247,7 @@ export const EXPORTS: readonly MutantGroup[] = [
     ],
   },
   {
-    file: 'src/modules/exports/csv-records.ts',
+    file: 'src/modules/exports/archive.ts',
     tests: TESTS,
     edits: [['if (byte === QUOTE) isQuoted = !isQuoted', 'if (false) isQuoted = !isQuoted']],
   },

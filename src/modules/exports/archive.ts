@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto'
 import { gzip } from 'node:zlib'
 import { CatalogError } from '../../core/errors.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
-import { CsvRecords } from './csv-records.ts'
 
 /** Room for the largest export: a bound against a query that never ends. */
 const ARCHIVE_BYTES_MAX = 1024 ** 4
 const PIECE_BYTES = 256 * 1024
 /** One is written while two are packed. */
 const PIECES_AT_ONCE = 3
+const QUOTE = 0x22
+const LINE_END = 0x0a
 
 export interface Archive {
   readonly sizeBytes: number
@@ -95,4 +96,30 @@ function pack(piece: Uint8Array): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     gzip(piece, (error, packed) => (error === null ? resolve(packed) : reject(error)))
   })
+}
+
+/**
+ * Counts the records of a CSV that arrives in pieces: line ends outside of quotes. A doubled quote
+ * closes and opens again, which comes to the same.
+ */
+class CsvRecords {
+  #isQuoted = false
+  #count = 0
+
+  add(bytes: Uint8Array): void {
+    let isQuoted = this.#isQuoted
+    let count = 0
+    for (let i = 0; i < bytes.length; i++) {
+      const byte = bytes[i]
+      if (byte === QUOTE) isQuoted = !isQuoted
+      else if (byte === LINE_END && !isQuoted) count++
+    }
+    this.#isQuoted = isQuoted
+    this.#count += count
+  }
+
+  /** The header among them. */
+  get count(): number {
+    return this.#count
+  }
 }

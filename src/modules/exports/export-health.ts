@@ -6,9 +6,9 @@ import { CodedError } from '../../core/errors.ts'
 import { timeText } from '../../http/common-shapes.ts'
 import type { Task } from '../../lake/jobs/task.ts'
 import type { Pauses } from './export-pauses.ts'
-import { sourceOf } from './export-run.ts'
 import { overdueSinceMs } from './export-schedule.ts'
 import { EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
+import { sourceOf } from './settle-run.ts'
 import { isUnreadable } from './task-folder.ts'
 
 const LOOK_MS = 10_000

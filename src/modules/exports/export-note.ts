@@ -19,6 +19,7 @@ export const Note = z.object({
     ...{ id: z.string(), transactionId: z.string(), isWritten: z.boolean(), place: z.string() },
     startedAt: z.string().optional(),
     countsSince: z.string().optional(),
+    tableUuid: z.string().optional(),
   }),
   rows: z.int(),
   deleted: z.int(),

@@ -5,16 +5,10 @@ import type { JobKind } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
 import type { Task } from '../../lake/jobs/task.ts'
 import type { ExportFiles, StagedExport } from './export-files.ts'
-import {
-  type ExportDependencies,
-  type ExportedPart,
-  type ExportResult,
-  exportOnce,
-  type Run,
-  settle,
-} from './export-run.ts'
+import { type ExportResult, exportOnce, type Run } from './export-run.ts'
 import { isOfPart } from './file-name.ts'
 import { logOf, RunLog } from './run-log.ts'
+import { type ExportDependencies, type ExportedPart, settle } from './settle-run.ts'
 import type { TaskFolder } from './task-folder.ts'
 
 export const EXPORT_KIND = 'export'

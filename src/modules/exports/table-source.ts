@@ -1,5 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
+import { transactionIdsOf } from '../../lake/commit/transaction-summary.ts'
 import { newTransaction } from '../../lake/commit/transactions.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
@@ -98,10 +99,11 @@ function ownWork(work: SourceWork): TableWork {
 /** A transaction that is not there yet is begun and ended: nobody can commit it from then on. */
 async function outcomeOf(
   { catalog, ambient }: TableTransactionDependencies,
-  { id, place }: RunMark,
+  { id, place, tableUuid }: RunMark,
 ): Promise<'committed' | 'rolled-back' | 'unknown'> {
   const find = () => catalog.transactions.find(id)
   if ((await find())?.state === 'committed') return 'committed'
+  if (tableUuid !== undefined && (await isInHistory(catalog, tableUuid, id))) return 'committed'
   const nowMs = ambient.nowMs()
   if (nowMs - Number(place) > REMEMBERED_MS) return 'unknown'
   const opened = { ...newTransaction({ ambient }, {}), transactionId: id }
@@ -110,4 +112,16 @@ async function outcomeOf(
   })
   await catalog.transactions.abort(id, nowMs)
   return (await find())?.state === 'committed' ? 'committed' : 'rolled-back'
+}
+
+/** A catalog that was rebuilt knows its transactions by their snapshots alone. */
+async function isInHistory(
+  { snapshots }: TableTransactionDependencies['catalog'],
+  tableUuid: string,
+  transactionId: string,
+): Promise<boolean> {
+  for await (const page of snapshots.read(tableUuid)) {
+    if (page.some((snapshot) => transactionIdsOf(snapshot).includes(transactionId))) return true
+  }
+  return false
 }

@@ -69,8 +69,9 @@ export class TableTransaction implements SourceTransaction {
     this.#options = options
     const id = deps.ambient.newUuid()
     const place = String(deps.ambient.nowMs())
-    this.mark = { id, transactionId: id, isWritten: false, place }
-    this.#pending = new PendingUploads(deps, options.state.definition.tableUuid)
+    const { tableUuid } = options.state.definition
+    this.mark = { id, transactionId: id, isWritten: false, place, tableUuid }
+    this.#pending = new PendingUploads(deps, tableUuid)
   }
 
   async describe(): Promise<readonly SourceColumn[]> {

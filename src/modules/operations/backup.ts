@@ -17,6 +17,8 @@ const OUT_OF_REACH: ReadonlySet<string> = new Set(['location-not-allowed', 'loca
 const COPIES_AT_ONCE = 8
 const LOOKS_AT_ONCE = 32
 const WAIT_MS = 500
+/** How often archives are looked for that got their names meanwhile. */
+const ROUNDS_MAX = 20
 const DIFFERING_TOLD_MAX = 10
 const REPORT_BYTES_MAX = 1024 * 1024
 const REPORT_NAME = 'backup.json'
@@ -74,8 +76,8 @@ export async function backUp(
   try {
     const startedAt = new Date(target.nowMs()).toISOString()
     await target.copyCatalog()
-    const copied = await copyFiles(deps, target, target.nowMs())
-    const named = await completeFiles(deps, target, copied)
+    const { copied, gone } = await copyFiles(deps, target, target.nowMs())
+    const named = await completeFiles(deps, target, { copied, gone })
     if (hold.hasLapsed) {
       deps.log.warn({}, 'deletions were not held all the time; every named file was looked for')
     }
@@ -154,24 +156,46 @@ export async function copyWarehouse(
 /** Sizes of what was copied, by location. */
 type Copied = Map<string, number>
 
+interface CopiedFiles {
+  readonly copied: Copied
+  /** Archives that were listed and are neither there nor under another name. */
+  readonly gone: readonly string[]
+}
+
 /** Everything but dumps, and what came after the catalog was copied. */
 async function copyFiles(
   deps: Pick<BackupDependencies, 'objects' | 'warehouse'>,
   target: BackupTarget,
   untilMs: number,
-): Promise<Copied> {
-  const infos: ObjectInfo[] = []
+): Promise<CopiedFiles> {
+  const { objects, warehouse } = deps
   // They are made again when asked for. Archives of exports are nowhere else.
-  const dumps = `${allDumpsFolder(deps.warehouse)}/`
-  for await (const info of deps.objects.list(deps.warehouse)) {
+  const dumps = `${allDumpsFolder(warehouse)}/`
+  const archives = `${warehouse}/.exports/`
+  const copied: Copied = new Map()
+  /** What is gone or replaced by now was never named, but by exports; else it is missed below. */
+  const copyAll = async (infos: readonly ObjectInfo[]): Promise<readonly string[]> => {
+    const gone: string[] = []
+    await mapBounded(infos, COPIES_AT_ONCE, async (info) => {
+      if (await copyFile(deps, target, info)) copied.set(info.location, info.sizeBytes)
+      else if (info.location.startsWith(archives)) gone.push(info.location)
+    })
+    return gone
+  }
+  const infos: ObjectInfo[] = []
+  for await (const info of objects.list(warehouse)) {
     if (!info.location.startsWith(dumps) && info.modifiedAtMs <= untilMs) infos.push(info)
   }
-  const copied: Copied = new Map()
-  await mapBounded(infos, COPIES_AT_ONCE, async (info) => {
-    // What is gone or replaced by now was never named; else it is missed below.
-    if (await copyFile(deps, target, info)) copied.set(info.location, info.sizeBytes)
-  })
-  return copied
+  let gone = await copyAll(infos)
+  // A run that ends gives its file another name, which may be dated anew.
+  for (let round = 0; gone.length > 0 && round < ROUNDS_MAX; round++) {
+    const others: ObjectInfo[] = []
+    for await (const info of objects.list(archives.slice(0, -1))) {
+      if (!copied.has(info.location)) others.push(info)
+    }
+    gone = await copyAll(others)
+  }
+  return { copied, gone }
 }
 
 async function copyFile(
@@ -197,10 +221,10 @@ async function copyFile(
 async function completeFiles(
   deps: BackupDependencies,
   target: BackupTarget,
-  copied: Copied,
+  { copied, gone }: CopiedFiles,
 ): Promise<Pick<BackupReport, 'registeredFiles' | 'missingFiles'>> {
   const registered = new Set<string>()
-  const missing = new Set<string>()
+  const missing = new Set(gone)
   const take = async ({ location, isMissing }: NamedFile): Promise<void> => {
     if (isMissing) missing.add(location)
     else if (!isBelow(deps.warehouse, location)) registered.add(location)

@@ -13,6 +13,7 @@ import type { Schema } from '../../core/value/type.ts'
 import { stringifyExactJson } from '../../formats/json/exact-json.ts'
 import { aroundMember } from '../../formats/json/json-text.ts'
 import { timeText } from '../../http/common-shapes.ts'
+import { transactionIdsOf } from '../../lake/commit/transaction-summary.ts'
 import { DataFileWriter, SHOWN_METRICS } from './data-file-response.ts'
 import type { DropReport, PurgeChoice } from './drop-table.ts'
 import type { listTables, TableReading } from './tables.ts'
@@ -90,7 +91,6 @@ function schemaToJson(schema: Schema, aliasesById: AliasesById) {
 }
 
 export function snapshotToJson(snapshot: Snapshot) {
-  const transactionIds = snapshot.summary['moraine.transaction-ids'] ?? ''
   return {
     snapshot_id: snapshot.snapshotId.toString(),
     parent_snapshot_id: snapshot.parentSnapshotId?.toString() ?? null,
@@ -100,7 +100,7 @@ export function snapshotToJson(snapshot: Snapshot) {
     schema_id: snapshot.schemaId,
     manifest_list: snapshot.manifestList,
     summary: snapshot.summary,
-    transaction_ids: transactionIds === '' ? [] : transactionIds.split(','),
+    transaction_ids: transactionIdsOf(snapshot),
     author: snapshot.summary['moraine.author'] ?? null,
     message: snapshot.summary['moraine.message'] ?? null,
   }

@@ -107,6 +107,17 @@ function newClient({ url }: PostgresSourceOptions): pg.Client {
   return client
 }
 
+/** For one transaction. */
+const SETTINGS = [
+  'set local idle_in_transaction_session_timeout = 0',
+  'set local statement_timeout = 0',
+  // Numbers have all of their digits, whatever a role is set to.
+  'set local extra_float_digits = 3',
+  // What is acknowledged, and a mark that is seen, outlives a crash of the server.
+  "select set_config('synchronous_commit', 'on', true) " +
+    "where current_setting('synchronous_commit') = 'off'",
+]
+
 interface Place {
   readonly place: string
   readonly started_at: string
@@ -176,15 +187,12 @@ class PostgresSession implements SourceSession {
     this.#signal.addEventListener('abort', this.#cut, { once: true })
     const isWritten = work.mode !== 'keep' && (await this.#makeMarks())
     const isPartition = work.mode === 'partition'
+    // What a policy hides would be dropped and not copied: it is refused instead.
+    if (isPartition) await asked(client.query('set row_security = off'))
     const partition = isPartition ? await detachNext(client, this.#task, work) : undefined
     // A partition is locked, and read as it is then.
     const level = isPartition ? 'read committed' : 'repeatable read'
-    await asked(
-      client.query(
-        `begin isolation level ${level}; ` +
-          'set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0',
-      ),
-    )
+    await asked(client.query([`begin isolation level ${level}`, ...SETTINGS].join('; ')))
     const { rows } = await asked(client.query<{ id: string }>('select txid_current()::text as id'))
     const where = await this.#where(isWritten)
     const mark = {

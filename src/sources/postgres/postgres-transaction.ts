@@ -35,8 +35,7 @@ const COMMIT_MS_MAX = 60_000
 const ROLLBACK_MS_MAX = 10_000
 
 const ONE_FORM =
-  "set local datestyle = 'ISO, YMD'; set local timezone = 'UTC'; set local bytea_output = 'hex'; " +
-  'set local extra_float_digits = 1'
+  "set local datestyle = 'ISO, YMD'; set local timezone = 'UTC'; set local bytea_output = 'hex'"
 
 interface TransactionOptions {
   readonly work: SourceWork

@@ -2,9 +2,11 @@ import type { AddressInfo } from 'node:net'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
 const COMMIT = Buffer.from('commit\0')
+/** What a pooler says that has lost its server, and is ready for the next statement. */
+const REFUSAL = refusal('S:ERROR', 'C:58000', 'M:the pooler has lost the server')
 
 /** What becomes of a COMMIT on its way to the source, and of everything after it. */
-export type Fate = 'answered' | 'held back' | 'answer lost'
+export type Fate = 'answered' | 'held back' | 'answer lost' | 'refused by another'
 
 /** A way to a PostgreSQL server that may lose a COMMIT, or its answer. */
 export interface CommitProxy {
@@ -23,6 +25,7 @@ export async function openCommitProxy(target: URL): Promise<CommitProxy> {
   const server: Server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname)
     let isLost = false
+    let isRefused = false
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.on('error', () => undefined)
@@ -35,12 +38,14 @@ export async function openCommitProxy(target: URL): Promise<CommitProxy> {
     }
     client.on('data', (chunk) => {
       const isCommit = chunk.includes(COMMIT) && chunk[0] === 0x51
-      if (isCommit && proxy.fate !== 'answered') isLost = true
+      isRefused ||= isCommit && proxy.fate === 'refused by another'
+      if (isCommit && ['held back', 'answer lost'].includes(proxy.fate)) isLost = true
       if (!isLost || (isCommit && proxy.fate === 'answer lost')) upstream.write(chunk)
       if (isCommit) seen?.()
     })
     upstream.on('data', (chunk) => {
-      if (!isLost) client.write(chunk)
+      if (!isLost) client.write(isRefused ? REFUSAL : chunk)
+      isRefused = false
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -60,4 +65,13 @@ export async function openCommitProxy(target: URL): Promise<CommitProxy> {
     },
   }
   return proxy
+}
+
+/** ErrorResponse and ReadyForQuery. */
+function refusal(...fields: readonly string[]): Buffer {
+  const texts = fields.map((field) => `${field[0]}${field.slice(2)}\0`)
+  const body = Buffer.from(`${texts.join('')}\0`)
+  const head = Buffer.from('E\0\0\0\0', 'latin1')
+  head.writeUInt32BE(body.length + 4, 1)
+  return Buffer.concat([head, body, Buffer.from('Z\0\0\0\u0005I', 'latin1')])
 }

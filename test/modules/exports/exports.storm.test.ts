@@ -163,7 +163,7 @@ describeWithPostgres('exports under SIGKILL', () => {
   async function killDuring(name: string, how: number): Promise<void> {
     // Every other time at the commit, else anywhere.
     const isAnywhere = how % 2 === 1
-    const fates = ['answered', 'held back', 'answer lost', 'answered'] as const
+    const fates = ['answered', 'held back', 'answer lost', 'refused by another'] as const
     proxy.fate = fates[Math.floor(how / 2) % 4] ?? 'answered'
     const commit = proxy.nextCommit()
     await must(post(service, `/v1/exports/${name}/runs`, {}), 202)

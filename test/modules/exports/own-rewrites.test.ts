@@ -2,8 +2,9 @@ import { jest } from '@jest/globals'
 import { CatalogError } from '../../../src/core/errors.ts'
 import type { DataFile } from '../../../src/core/file/data-file.ts'
 import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
-import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
+import { exportOnce } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
+import { settle } from '../../../src/modules/exports/settle-run.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { readTable } from '../../../src/modules/tables/tables.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
@@ -22,7 +23,6 @@ import { sendBytes } from './send-bytes.ts'
 jest.setTimeout(300_000)
 
 class Killed extends Error {}
-
 let lake: Lake
 let service: TestService
 let shop: Workshop

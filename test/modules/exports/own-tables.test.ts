@@ -1,7 +1,9 @@
 import { gunzipSync } from 'node:zlib'
+import Sqlite from 'better-sqlite3'
 import type { ArchiveTableDependencies } from '../../../src/modules/exports/archive-table.ts'
-import { exportOnce, settle } from '../../../src/modules/exports/export-run.ts'
+import { exportOnce } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
+import { settle } from '../../../src/modules/exports/settle-run.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
@@ -147,12 +149,19 @@ const parsed = () =>
     json: JSON.stringify({ source: 'moraine', table: 's.t', where: 'true' }),
     changedAtMs: 0,
   })
+/** As a catalog that was rebuilt has none. */
+function forgetTransactions(): void {
+  const database = new Sqlite(`${service.home}/catalog.db`, { fileMustExist: true })
+  database.exec('DELETE FROM transactions')
+  database.close()
+}
 const isNote = (location: string) => location.endsWith('.csv.json')
 
 test.each([
-  ['before the commit', false],
-  ['after it', true],
-] as const)('killed %s: each row is in the table or archived, once', async (_, after) => {
+  ['before the commit', false, false],
+  ['after it', true, false],
+  ['after it, and the catalog was rebuilt since', true, true],
+] as const)('killed %s: each row is in the table or archived, once', async (_, after, isNew) => {
   await append(0, 50, '2020-01-01')
   await writeTask(`${service.home}/exports`, 't', { 'task.json': { table: 'x', where: 'true' } })
   const { objects } = service.deps
@@ -170,6 +179,7 @@ test.each([
     },
   })
   await expect(exportOnce(depsOf(broken), parsed(), RUN)).rejects.toThrow(Killed)
+  if (isNew) forgetTransactions()
   const deps = depsOf(objects)
   const notes = await deps.files.listNotes('t', JOB)
   expect(notes).toHaveLength(1)

@@ -9,6 +9,7 @@ import { mayReceive } from '../../../src/modules/operations/warehouse-ids.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { openWorkshop } from '../../lake/workshop.ts'
+import { changedStore } from '../exports/changed-store.ts'
 
 const WAREHOUSE_ID = '9d7a1c0e-0000-4000-8000-000000000001'
 
@@ -102,6 +103,33 @@ test('a backup that waits for another ends when it is stopped', async () => {
     await expect(backUp(deps, target, about, stop.signal)).rejects.toThrow('stopped by SIGINT')
     expect(await sizesOf(to)).toEqual({})
     await hold?.release()
+  } finally {
+    await workshop.close()
+  }
+})
+
+test('a backup has an archive that gets its name meanwhile', async () => {
+  const workshop = await openWorkshop()
+  try {
+    const { objects, warehouse } = workshop.deps
+    const at = (name: string) => `${warehouse}/.exports/${name}`
+    await objects.putIfAbsent(at('.staged/t/x.csv'), Buffer.from('rows'))
+    let listed = 0
+    const busy = changedStore(objects, {
+      async *list(root) {
+        yield* objects.list(root)
+        if (listed++ === 0) await objects.moveIfAbsent(at('.staged/t/x.csv'), at('t/x.csv'))
+      },
+    })
+    const to = await openPlace('to')
+    const unused = { copyCatalog: async () => undefined, openCopy: async () => undefined }
+    const target = { ...to, ...unused, nowMs: () => Date.now() + 60_000 }
+    const about = { version: '1', warehouseId: WAREHOUSE_ID }
+    const { signal } = new AbortController()
+    const report = await backUp({ ...workshop.deps, objects: busy }, target, about, signal)
+    const names = Object.keys(await sizesOf(to)).filter((name) => name.includes('.exports'))
+    expect(names).toEqual(['warehouse/.exports/t/x.csv'])
+    expect(report.missingFiles).toBe(0)
   } finally {
     await workshop.close()
   }
