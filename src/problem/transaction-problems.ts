@@ -8,7 +8,8 @@ export const TRANSACTION_PROBLEMS = {
     title: 'Conflicting commit',
     meaning:
       'Another commit came first: the change was based on a snapshot that is no longer current, ' +
-      'or, on `/iceberg`, other commits kept winning.',
+      'or, on `/iceberg`, other commits kept winning or converted a column that the files have ' +
+      'in its former type.',
     remedy:
       'Read the table again and repeat the change on what it holds now; or start the transaction ' +
       'with `"isolation": "overwrite"` if the change may apply to any state.',

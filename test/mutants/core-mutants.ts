@@ -213,10 +213,10 @@ export const CORE: readonly MutantGroup[] = [
     tests: ['test/core/metadata/rollback-schema.test.ts'],
     edits: [
       [', ...(rules.aliases.get(field.id) ?? [])]', ']'],
-      ['    isConverted(old, field) ||', '    old.type === field.type ||'],
+      ['if (isConverted(old, field)) return field.name', ''],
       ['childFields(field.type), rules)', '[], rules)'],
       ['earlier.filter(({ id }) => !kept.has(id))', 'earlier'],
-      ['return isPair(same, field, rules.isOther)', 'return false'],
+      ['same === undefined ? isRewrite : rules.isOther', 'isRewrite'],
       ['isOther(old, field) && isRewrite(old, field)', 'isOther(old, field)'],
     ],
   },

@@ -11,24 +11,35 @@ import { getSchema, type TableDefinition } from './table.ts'
  * its current form.
  */
 export function schemaIdAfterRollback(definition: TableDefinition, schemaId: number): number {
+  const isConverted = convertedSince(definition, schemaId) !== undefined
+  return isConverted ? schemaId : definition.currentSchemaId
+}
+
+/**
+ * The dotted name of a column whose values were converted between this schema and the current one,
+ * whichever is older.
+ */
+export function convertedSince(definition: TableDefinition, schemaId: number): string | undefined {
   const { currentSchemaId } = definition
-  if (schemaId === currentSchemaId) return schemaId
-  const [first, last] = [schemaId, currentSchemaId].sort((a, b) => a - b) as [number, number]
-  const between = definition.schemas
-    .filter((schema) => schema.schemaId >= first && schema.schemaId <= last)
-    .sort((a, b) => a.schemaId - b.schemaId)
+  if (schemaId === currentSchemaId) return undefined
   const aliases = readAliases(definition.properties)
   const isOther: Compare = (old, field) => !isPromotion(old, field, definition.formatVersion)
   const { fields: then } = getSchema(definition, schemaId)
   const { fields: now } = getSchema(definition, currentSchemaId)
-  if (hasConverted(then, now, { aliases, isOther })) return schemaId
+  const converted = convertedIn(then, now, { aliases, isOther })
+  if (converted !== undefined) return converted
+  const [first, last] = [schemaId, currentSchemaId].sort((a, b) => a - b) as [number, number]
+  const between = definition.schemas
+    .filter((schema) => schema.schemaId >= first && schema.schemaId <= last)
+    .sort((a, b) => a.schemaId - b.schemaId)
   // A later schema need not follow from the one before it: it may undo that, or replace the table.
   const isRewritten: Compare = (old, field) => isOther(old, field) && isRewrite(old, field)
-  const steps = between.slice(1).map(({ fields }, i) => [between[i]?.fields ?? [], fields] as const)
-  const isPast = steps.some(([earlier, later]) => {
-    return hasConverted(earlier, later, { aliases, isOther: isRewritten })
-  })
-  return isPast ? schemaId : currentSchemaId
+  for (const [i, { fields }] of between.slice(1).entries()) {
+    const earlier = between[i]?.fields ?? []
+    const found = convertedIn(earlier, fields, { aliases, isOther: isRewritten })
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 type Compare = (old: Field, field: Field) => boolean
@@ -45,19 +56,26 @@ const isRewrite: Compare = (old, field) => classifyTypeChange(old.type, field.ty
  * A converted column usually has a new id, but its former name, or that among its aliases if it was
  * renamed at once. Elements, keys and values have names, too.
  */
-function hasConverted(earlier: readonly Field[], later: readonly Field[], rules: Rules): boolean {
+function convertedIn(
+  earlier: readonly Field[],
+  later: readonly Field[],
+  rules: Rules,
+): string | undefined {
   const before = new Map(earlier.map((field) => [field.id, field]))
   const kept = new Set(later.map(({ id }) => id))
   const gone = new Map(
     earlier.filter(({ id }) => !kept.has(id)).map((field) => [field.name, field]),
   )
-  const isPair = (old: Field, field: Field, isConverted: Compare) =>
-    isConverted(old, field) || hasConverted(childFields(old.type), childFields(field.type), rules)
-  return later.some((field) => {
+  for (const field of later) {
     const same = before.get(field.id)
-    if (same !== undefined) return isPair(same, field, rules.isOther)
     const names = [field.name, ...(rules.aliases.get(field.id) ?? [])]
-    const olds = names.flatMap((name) => gone.get(name) ?? [])
-    return olds.some((old) => isPair(old, field, isRewrite))
-  })
+    const olds = same === undefined ? names.flatMap((name) => gone.get(name) ?? []) : [same]
+    const isConverted = same === undefined ? isRewrite : rules.isOther
+    for (const old of olds) {
+      if (isConverted(old, field)) return field.name
+      const within = convertedIn(childFields(old.type), childFields(field.type), rules)
+      if (within !== undefined) return `${field.name}.${within}`
+    }
+  }
+  return undefined
 }

@@ -17,17 +17,19 @@ import { PartitionColumnsBuilder } from './partition-columns.ts'
 
 /** Entries of one manifest: those of 8 MB deflated, as writers make them, have some 100,000. */
 const ENTRIES_MAX = 2_000_000
+const SCHEMA_ID = /^\d{1,9}$/
 
 export interface ManifestContent {
   readonly spec: PartitionSpec
   readonly schema: Schema | undefined
+  readonly schemaId: number | undefined
   readonly columns: ManifestColumns
 }
 
 /** Opens a manifest's header and fills the columns from its blocks, one by one. */
 export class ManifestDecoder {
   readonly #spec: PartitionSpec
-  readonly #schema: Schema | undefined
+  readonly #written: WrittenSchema
   readonly #container: StoredContainer
   readonly #scan: ManifestScan
   #inflatedBytes = 0
@@ -51,12 +53,12 @@ export class ManifestDecoder {
       throw corrupt(`manifest of ${entries} entries: at most ${ENTRIES_MAX} are read`)
     }
     const spec = { specId, fields: readSpecFields(container) }
-    const schema = findSchema(container)
+    const written = findSchema(container)
     this.#spec = spec
-    this.#schema = schema
+    this.#written = written
     this.#scan = new ManifestScan({
       schema: container.schema,
-      partitionsOf: (type) => new PartitionColumnsBuilder(type, spec, schema),
+      partitionsOf: (type) => new PartitionColumnsBuilder(type, spec, written.schema),
       restIds,
     })
   }
@@ -88,15 +90,22 @@ export class ManifestDecoder {
   }
 
   #finish(): ManifestContent {
-    return { spec: this.#spec, schema: this.#schema, columns: this.#scan.finish() }
+    return { spec: this.#spec, ...this.#written, columns: this.#scan.finish() }
   }
 }
 
-function findSchema({ metadata }: StoredContainer): Schema | undefined {
+type WrittenSchema = Pick<ManifestContent, 'schema' | 'schemaId'>
+
+/** Not every writer gives the schema's id by itself. */
+function findSchema({ metadata }: StoredContainer): WrittenSchema {
+  const given = metadata.get('schema-id') ?? ''
+  const ownId = SCHEMA_ID.test(given) ? Number(given) : undefined
   try {
-    return schemaFromJson(parseExactJson(metadata.get('schema') ?? ''))
+    const json = new JsonNode(parseExactJson(metadata.get('schema') ?? ''))
+    const schemaId = ownId ?? json.find('schema-id')?.id()
+    return { schema: schemaFromJson(json.value), schemaId }
   } catch {
-    return undefined
+    return { schema: undefined, schemaId: ownId }
   }
 }
 

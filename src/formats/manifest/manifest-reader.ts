@@ -51,6 +51,8 @@ export interface DecodedManifest {
   readonly spec: PartitionSpec
   /** The table's schema when the manifest was written; `undefined` if unreadable. */
   readonly schema: Schema | undefined
+  /** The id of that schema; `undefined` if the header does not give it. */
+  readonly schemaId: number | undefined
   /** Statistics of all entries, including deleted ones. */
   readonly files: FileColumns
   status(i: number): EntryStatus
@@ -167,6 +169,7 @@ class ColumnarManifest implements DecodedManifest {
   readonly content: 'data' | 'deletes'
   readonly spec: PartitionSpec
   readonly schema: Schema | undefined
+  readonly schemaId: number | undefined
   readonly files: FileColumns
   readonly #manifest: ManifestFile
   readonly #columns: ManifestColumns
@@ -176,13 +179,14 @@ class ColumnarManifest implements DecodedManifest {
   readonly #readRest: Read<FieldValues>
   readonly #firstRowIds: readonly (bigint | undefined)[] | undefined
 
-  constructor({ spec, schema, columns }: ManifestContent, manifest: ManifestFile) {
+  constructor({ spec, schema, schemaId, columns }: ManifestContent, manifest: ManifestFile) {
     this.#manifest = manifest
     this.#columns = columns
     this.entryCount = columns.entryCount
     this.specId = manifest.specId
     this.content = manifest.content
     this.schema = schema
+    this.schemaId = schemaId
     this.spec = spec
     this.#paths = new PathColumn(columns.paths)
     this.#restBytes = new BytesColumn(columns.rest)

@@ -7,7 +7,7 @@ import type { TableChange } from '../../../core/metadata/table-update.ts'
 import { invalidUpdate } from '../../../core/metadata/update-problem.ts'
 import type { PartitionSpec } from '../../../core/partition/partition-spec.ts'
 import type { Snapshot } from '../../../core/table/snapshot.ts'
-import type { TableState } from '../../../core/table/table.ts'
+import type { TableDefinition, TableState } from '../../../core/table/table.ts'
 import { isTurnDue, Turns } from '../../../core/turns.ts'
 import type { DecodedManifest } from '../../../formats/manifest/manifest-reader.ts'
 import { AllowedFiles } from '../../../lake/file/allowed-files.ts'
@@ -15,6 +15,7 @@ import type { LakeServices } from '../../../lake/lake.ts'
 import { requireSpecOf } from './manifest-spec.ts'
 import { requireOneSpelling } from './one-spelling.ts'
 import { readable } from './readable.ts'
+import { readingOfNew, requireUnconverted } from './unconverted-files.ts'
 
 const LISTS_AT_ONCE = 4
 const MANIFESTS_AT_ONCE = 16
@@ -39,6 +40,8 @@ interface Known {
   readonly allowed: AllowedFiles
   readonly requirePaths: RequirePaths
   readonly specs: ReadonlyMap<number, PartitionSpec>
+  /** The table as a new snapshot is read. */
+  readonly readAs: (snapshot: Snapshot) => TableDefinition
 }
 
 /**
@@ -46,8 +49,8 @@ interface Known {
  * that the snapshots before them do not have, and the files of those, in whichever snapshot they
  * are said to be added: what no table is known to name may be deleted, and so may what only removed
  * snapshots of the table named. Throws `update-invalid` if one is missing or damaged or has a
- * partition spec that the table does not have, or has otherwise, and `location-not-allowed` if a
- * file is where none may be read.
+ * partition spec that the table does not have, or has otherwise, `location-not-allowed` if a file
+ * is where none may be read, and `commit-conflict` if files lack a column that was converted since.
  */
 export async function pathsOfNewSnapshots(
   deps: PathDependencies,
@@ -65,6 +68,7 @@ export async function pathsOfNewSnapshots(
   const { newSnapshots: snapshots, state } = change
   if (snapshots.length === 0) return { added: [], again: [] }
   const known = {
+    readAs: readingOfNew(state, snapshots),
     specs: new Map(state.definition.partitionSpecs.map((spec) => [spec.specId, spec])),
     tableUuid: base.definition.tableUuid,
     manifests: await manifestsBefore(deps, base, snapshots),
@@ -128,9 +132,10 @@ async function manifestsOf(
 
 async function pathsOfSnapshot(
   deps: PathDependencies,
-  { snapshotId, manifestList }: Snapshot,
+  snapshot: Snapshot,
   known: Known,
 ): Promise<NewPaths> {
+  const { snapshotId, manifestList } = snapshot
   await known.requirePaths([manifestList])
   const listed = await readable(`manifest list ${manifestList}`, () =>
     deps.manifests.getManifestList(manifestList),
@@ -149,7 +154,10 @@ async function pathsOfSnapshot(
   // What a table may have named for all that is known is not what it has named.
   const own = await deps.catalog.paths.findRecorded(known.tableUuid, [...found])
   await known.requirePaths(paths.filter((path) => !own.has(path)))
-  const ofManifests = await mapBounded(read, MANIFESTS_AT_ONCE, (m) => newFiles(deps, m, known))
+  const readAs = known.readAs(snapshot)
+  const ofManifests = await mapBounded(read, MANIFESTS_AT_ONCE, (m) =>
+    newFiles(deps, m, { ...known, readAs: isOwn(m) ? readAs : undefined }),
+  )
   const { tableUuid } = known
   const dataFiles = ofManifests.flatMap(({ dataFiles }) => dataFiles)
   await requireOneSpelling(deps, { tableUuid, listed, added: dataFiles })
@@ -168,13 +176,22 @@ interface NewFiles extends NewPaths {
 async function newFiles(
   deps: PathDependencies,
   file: ManifestFile,
-  { tableUuid, allowed, specs }: Known,
+  {
+    tableUuid,
+    allowed,
+    specs,
+    readAs,
+  }: Pick<Known, 'allowed' | 'specs' | 'tableUuid'> & {
+    /** Where the manifest is the snapshot's own. */
+    readonly readAs: TableDefinition | undefined
+  },
 ): Promise<NewFiles> {
   const manifest = await readable(`manifest ${file.path}`, () => deps.manifests.getManifest(file))
   requireSpecOf(specs, file, manifest)
   const { added, existing } = await readable(`manifest ${file.path}`, () =>
     filesIn(manifest, allowed),
   )
+  if (readAs !== undefined && added.length > 0) requireUnconverted(readAs, file, manifest)
   if (liveFilesCount(file) === 0 && added.length + existing.length > 0) throw calledEmpty(file)
   const found = await deps.catalog.paths.findKnown(tableUuid, existing)
   return {

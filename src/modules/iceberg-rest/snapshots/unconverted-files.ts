@@ -1,0 +1,59 @@
+import type { ManifestFile } from '../../../core/file/data-file.ts'
+import { staleUpdate } from '../../../core/metadata/update-problem.ts'
+import { allFields } from '../../../core/schema/schema-lookup.ts'
+import { convertedSince, schemaIdAfterRollback } from '../../../core/table/schema-of-rollback.ts'
+import type { Snapshot } from '../../../core/table/snapshot.ts'
+import type { TableDefinition, TableState } from '../../../core/table/table.ts'
+import { type Schema, typeName } from '../../../core/value/type.ts'
+import type { DecodedManifest } from '../../../formats/manifest/manifest-reader.ts'
+
+/** The table as each of the new snapshots is read: main by the current schema, others by theirs. */
+export function readingOfNew(
+  { definition, currentSnapshot }: TableState,
+  newSnapshots: readonly Snapshot[],
+): (snapshot: Snapshot) => TableDefinition {
+  const added = new Map(newSnapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
+  const onMain = new Set<Snapshot>()
+  let next = added.get(currentSnapshot?.snapshotId ?? -1n)
+  while (next !== undefined && !onMain.has(next)) {
+    onMain.add(next)
+    next = added.get(next.parentSnapshotId ?? -1n)
+  }
+  return (snapshot) => {
+    const isKnown = definition.schemas.some(({ schemaId }) => schemaId === snapshot.schemaId)
+    if (onMain.has(snapshot) || !isKnown) return definition
+    const currentSchemaId = schemaIdAfterRollback(definition, snapshot.schemaId)
+    return { ...definition, currentSchemaId }
+  }
+}
+
+/**
+ * Throws `commit-conflict` if a manifest's files were written before a column was converted to
+ * another type, as those of an engine whose commit was under way: they would read as nulls. Its
+ * header tells, unless it has no schema, or another than the table's of that id.
+ */
+export function requireUnconverted(
+  definition: TableDefinition,
+  { path }: ManifestFile,
+  { schema, schemaId }: Pick<DecodedManifest, 'schema' | 'schemaId'>,
+): void {
+  if (schemaId === undefined || schemaId === definition.currentSchemaId) return
+  const known = definition.schemas.find((each) => each.schemaId === schemaId)
+  if (known === undefined || (schema !== undefined && !isAlike(schema, known))) return
+  const column = convertedSince(definition, schemaId)
+  if (column === undefined) return
+  const detail =
+    `Cannot add manifest ${path.slice(0, 1_000)}: its files were written before column ` +
+    `${column.slice(0, 200)} was converted to another type (schema ${schemaId}), and would read ` +
+    'as nulls: write them again by the current schema'
+  throw staleUpdate(detail, { location: path, column: column.slice(0, 200), schemaId })
+}
+
+/** There are writers that number every schema 0. */
+function isAlike(left: Schema, right: Schema): boolean {
+  const text = (schema: Schema) =>
+    allFields(schema)
+      .map(({ id, type }) => `${id} ${typeName(type)}`)
+      .join('\n')
+  return text(left) === text(right)
+}

@@ -1,0 +1,101 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { ask, must as done, post } from '../../../http/client.ts'
+import { startTestService, type TestService } from '../../../http/harness.ts'
+import { appendCommit, writeAppend } from './engine-client.ts'
+import { type Json, must, rest } from './rest-client.ts'
+
+let service: TestService
+beforeAll(async () => {
+  service = await startTestService()
+})
+afterAll(() => service.close())
+
+const COLUMNS = ['n', 'id'].map((name) => ({ name, type: 'long' }))
+const CONVERTED = [{ op: 'type', name: 'n', type: 'double' }]
+const load = async (name: string) =>
+  (await must(rest(service, `/namespaces/default/tables/${name}`))).metadata
+
+let snapshotIds = 100n
+
+interface Attempt {
+  /** The schemas that the writer of the manifest knew. */
+  readonly schemas: Json
+  readonly branch?: string
+  readonly snapshotSchemaId?: number
+  /** Names of the header to be hidden. */
+  readonly hidden?: readonly RegExp[]
+}
+
+/** Commits files to the table as it is now, as an engine does when it tries again. */
+async function append(name: string, { schemas, branch, snapshotSchemaId, hidden = [] }: Attempt) {
+  const metadata = await load(name)
+  const putFile = async (location: string, bytes: Uint8Array) => {
+    const text = Buffer.from(bytes).toString('latin1')
+    const shown = hidden.reduce((rest, key) => rest.replace(key, '$1schema-xx'), text)
+    const path = location.replace('file://', '')
+    await mkdir(path.slice(0, path.lastIndexOf('/')), { recursive: true })
+    await writeFile(path, Buffer.from(shown, 'latin1'))
+  }
+  const files = [`file://${service.dataFolder}/${name}`]
+  const snapshotId = ++snapshotIds
+  const written = await writeAppend({ ...metadata, schemas }, { snapshotId, files, putFile })
+  const schemaId = snapshotSchemaId ?? metadata['current-schema-id']
+  const json = appendCommit(metadata, { ...written.json, 'schema-id': schemaId }, branch)
+  return rest(service, `/namespaces/default/tables/${name}`, { json })
+}
+
+/** A table of one row, as an engine knows it before these changes of its schema in `/v1`. */
+async function changed(name: string, changes: Json): Promise<Json> {
+  await done(post(service, '/v1/tables', { name, schema: { columns: COLUMNS } }), 201)
+  const headers = { 'Content-Type': 'application/x-ndjson' }
+  const row = { method: 'POST', raw: '{"n":7,"id":1}\n', headers }
+  await done(ask(service, `/v1/tables/${name}/files`, row), 201)
+  const before = await load(name)
+  await done(post(service, `/v1/tables/${name}/schemas`, { changes }))
+  return before
+}
+
+/** The name in the header itself, and in the schema's JSON. */
+const OWN = /([^"])schema-id/
+const IN_JSON = /(")schema-id(?=")/
+
+test.each<[string, readonly RegExp[]]>([
+  ['gives the schema’s id', []],
+  ['has the schema only', [OWN]],
+  ['has another spelling of the schema', [IN_JSON]],
+])('files from before a conversion are refused where their manifest %s', async (what, hidden) => {
+  const name = what.replaceAll(/\W/g, '_')
+  const { schemas } = await changed(name, CONVERTED)
+  const { status, body } = await append(name, { schemas, hidden })
+  expect([status, body.error.type]).toEqual([409, 'CommitFailedException'])
+  expect(body.error.message).toContain('column n was converted')
+  const now = await load(name)
+  expect((await append(name, { schemas: [now.schemas.at(-1)] })).status).toBe(200)
+})
+
+test('a manifest that does not tell its schema is taken', async () => {
+  const { schemas } = await changed('untold', CONVERTED)
+  expect((await append('untold', { schemas, hidden: [OWN, IN_JSON] })).status).toBe(200)
+})
+
+test('a writer that numbers every schema 0 is taken by what the schema has', async () => {
+  await changed('numbered', CONVERTED)
+  const { schemas } = await load('numbered')
+  const schema = { ...schemas.at(-1), 'schema-id': 0 }
+  expect((await append('numbered', { schemas: [schema] })).status).toBe(200)
+})
+
+test('an older schema since which nothing was converted is taken', async () => {
+  const { schemas } = await changed('added', [
+    { op: 'rename', name: 'n', to: 'm' },
+    { op: 'add', column: { name: 'x', type: 'double' } },
+  ])
+  expect((await append('added', { schemas })).status).toBe(200)
+})
+
+test('a branch is taken by the schema that it is read by', async () => {
+  const { schemas } = await changed('branch', CONVERTED)
+  const onBranch = { schemas, branch: 'dev' }
+  expect((await append('branch', onBranch)).status).toBe(409)
+  expect((await append('branch', { ...onBranch, snapshotSchemaId: 0 })).status).toBe(200)
+})
