@@ -1,4 +1,6 @@
+import { createHmac } from 'node:crypto'
 import { jest } from '@jest/globals'
+import { newKeyText } from '../../../src/modules/access/key-text.ts'
 import { must } from '../../http/client.ts'
 import { send } from '../../http/send.ts'
 import { type Caller, callerOf, type KeyedService, startKeyedService } from './keyed-service.ts'
@@ -185,18 +187,106 @@ test('secrets are in no event, metric, list, problem or line of the log', async 
   for (const text of texts) expect(text).not.toContain(secret.slice(0, 30))
 })
 
+const MANY = 10_000
+
+/** The codes by which many attempts are refused: an expectation of each costs more than it. */
+async function refusalsOf(attempt: (n: number) => unknown): Promise<readonly unknown[]> {
+  const codes = new Set<unknown>()
+  for (let n = 0; n < MANY; n++) {
+    try {
+      codes.add(await attempt(n))
+    } catch (error) {
+      codes.add((error as { readonly code?: unknown }).code)
+    }
+  }
+  return [...codes]
+}
+
+/** What the keys of the catalog are asked from here on. */
+function spyOnKeys(): () => readonly unknown[] {
+  const { keys } = service.deps.catalog
+  const names = ['find', 'list', 'keepSigningKey', 'findSigningKey'] as const
+  const spies = names.map((name) => jest.spyOn(keys, name).mockClear())
+  return () => spies.flatMap(({ mock }) => mock.calls as readonly unknown[])
+}
+
 test('ten thousand bad credentials look nothing up and leave nothing behind', async () => {
   const { access } = service.deps
   const request = (authorization: string) =>
     ({ url: '/v1/me', headers: { authorization }, socket: { remoteAddress: '127.0.0.1' } }) as never
-  const { catalog } = service.deps
-  const find = jest.spyOn(catalog.keys, 'find')
-  for (let n = 0; n < 10_000; n++) {
+  const lookUps = spyOnKeys()
+  const refusals = await refusalsOf((n) => {
     const text = `mor_${String(n).padStart(12, 'a')}_${'x'.repeat(49)}`
-    expect(() => access?.authenticator.authenticate(request(`Bearer ${text}`))).toThrow()
-  }
-  expect(find).not.toHaveBeenCalled()
+    return access?.authenticator.authenticate(request(`Bearer ${text}`))
+  })
+  expect(refusals).toEqual(['credential-invalid'])
+  expect(lookUps()).toEqual([])
   expect(access?.authenticator.takeUses().size).toBeLessThan(50)
+})
+
+/** How a token of the service begins, for this key. */
+function tokenFor(keyId: string, kid: string, alg = 'HS256'): string {
+  const exp = Math.floor(Date.now() / 1_000) + 900
+  const claims = { iss: 'moraine', aud: 'moraine', sub: keyId, exp }
+  return [{ alg, kid }, claims]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .join('.')
+}
+
+test('ten thousand forged tokens look up one signing key a day, and leave nothing', async () => {
+  const { deps, admin } = service
+  const { authenticator } = deps.access as NonNullable<typeof deps.access>
+  const lookUps = spyOnKeys()
+  const days = [-1, 0, 1, 2].map((day) => {
+    return new Date(Date.now() + day * 86_400_000).toISOString().slice(0, 10)
+  })
+  const kids = [...days, '1970-01-01', 'none', '../../secret', '']
+  const [, keyId = ''] = admin.key.split('_')
+  const remembered = authenticator.rememberedCount
+  authenticator.takeUses()
+  const refusals = await refusalsOf((n) => {
+    const signed = tokenFor(keyId, kids[n % kids.length] ?? '', n % 9 === 0 ? 'none' : 'HS256')
+    const signature = createHmac('sha256', `guess ${n}`).update(signed).digest('base64url')
+    const headers = { authorization: `Bearer ${signed}.${signature}` }
+    const request = { url: '/v1/me', headers, socket: { remoteAddress: '127.0.0.1' } }
+    return authenticator.authenticate(request as never)
+  })
+  expect(refusals).toEqual(['credential-invalid'])
+  // Yesterday's and today's, and tomorrow's near midnight.
+  expect(lookUps().length).toBeLessThanOrEqual(3)
+  expect(authenticator.rememberedCount).toBe(remembered)
+  expect(authenticator.takeUses().size).toBe(0)
+})
+
+test('ten thousand bad client credentials look nothing up and leave nothing behind', async () => {
+  const { deps, admin } = service
+  const { access } = deps
+  const [, keyId = ''] = admin.key.split('_')
+  access?.authenticator.takeUses()
+  const lookUps = spyOnKeys()
+  const post = async (form: Readonly<Record<string, string>>) => {
+    const body = new URLSearchParams({ grant_type: 'client_credentials', ...form }).toString()
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' }
+    const path = `${service.url}/iceberg/v1/oauth/tokens`
+    return send(path, { method: 'POST', headers, body })
+  }
+  // Of the right form and of nobody, of another than it says, and of no form.
+  const badly = (n: number) => {
+    const other = newKeyText()
+    if (n % 3 === 0) return { id: other.keyId, secret: other.text }
+    return { id: keyId, secret: n % 3 === 1 ? other.text : `${n}`.padStart(49, 'x') }
+  }
+  // Over HTTP some of them, since a request costs more than all that it does.
+  for (let n = 0; n < 200; n++) {
+    const { id, secret } = badly(n)
+    const { status, text } = await post({ client_id: id, client_secret: secret })
+    expect([status, JSON.parse(text).error]).toEqual([401, 'invalid_client'])
+  }
+  const request = { headers: {}, socket: { remoteAddress: '127.0.0.1' } } as never
+  const refusals = await refusalsOf((n) => access?.tokenFor(request, badly(n)))
+  expect(refusals).toEqual(['credential-invalid'])
+  expect(lookUps()).toEqual([])
+  expect(access?.authenticator.takeUses().size).toBe(0)
 })
 
 test('a key over plain HTTP from another machine is refused', () => {
