@@ -133,10 +133,8 @@ export class UsageCounts {
   /** One row for each day, principal and namespace. */
   async #usageOf(counts: readonly Count[]): Promise<readonly DayUsage[]> {
     const usage = new Map<string, DayUsage>()
-    let lookups = 0
+    await this.#lookAll(counts)
     for (const { place, ...count } of counts) {
-      const isNew = 'id' in place && this.#namespaces.get(place.id) === undefined
-      if (isNew && lookups++ < LOOKUPS_MAX) await this.#look(place)
       const found = 'id' in place ? this.#namespaces.get(place.id) : place.namespace
       const namespace = found ?? ''
       const { day, principal } = count
@@ -150,6 +148,17 @@ export class UsageCounts {
       })
     }
     return [...usage.values()]
+  }
+
+  /** First what was never looked at; the others may have been moved to another namespace since. */
+  async #lookAll(counts: readonly Count[]): Promise<void> {
+    const places = new Map(
+      counts.flatMap(({ place }) => ('id' in place ? [[place.id, place] as const] : [])),
+    )
+    const isKnown = ({ id }: { readonly id: string }) => this.#namespaces.get(id) !== undefined
+    const all = [...places.values()]
+    const inOrder = [...all.filter((place) => !isKnown(place)), ...all.filter(isKnown)]
+    for (const place of inOrder.slice(0, LOOKUPS_MAX)) await this.#look(place)
   }
 
   async #look({ on, id }: { readonly on: 'table' | 'view'; readonly id: string }): Promise<void> {
