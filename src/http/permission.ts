@@ -1,11 +1,13 @@
+import type { Found } from '../core/access/found.ts'
 import { includes, type Privilege } from '../core/access/privilege.ts'
 import type { RequirePaths } from '../core/access/require-paths.ts'
 import type { Readers, Visibility } from '../core/access/visibility.ts'
 import { CatalogError } from '../core/errors.ts'
+import { nameKey } from '../core/table/name-key.ts'
 import { isCovered, type Restriction, restrictionOf } from '../core/table/restriction.ts'
 import { shown, shownName, shownNamespace } from '../core/table/shown-name.ts'
 import type { TableState } from '../core/table/table.ts'
-import { formatTableName } from '../core/table/table-name.ts'
+import { formatTableName, parseTableIdentifier } from '../core/table/table-name.ts'
 import type { HeldPolicy, TablePolicy } from '../core/table/table-policy.ts'
 import type { Schema } from '../core/value/type.ts'
 import { ProblemError } from '../problem/problems.ts'
@@ -109,6 +111,11 @@ export interface Asked {
 /** One call may ask for a thousand; so many are kept to tell of. */
 const ASKED_KEPT_MAX = 50
 
+/** What was allowed, if it keeps to the policies in that way. */
+interface Allowed extends Asked {
+  readonly rows: RowsShown | undefined
+}
+
 /** For a table of which nobody says what is left, though a policy holds for the caller. */
 const SHOWS_NOTHING: HeldPolicy = { rowFilter: null, except: [], isTrusted: false }
 
@@ -121,6 +128,10 @@ export class CallPermissions {
   #refused: Asked | undefined
   /** Names of tables from which rows or columns are withheld. */
   readonly #restricted = new Set<unknown>()
+  /** By the key of the name by which it was asked for. */
+  readonly #allowed = new Map<string, Allowed[]>()
+  /** UUIDs of what was found by a name: from then on it means that. */
+  readonly #found = new Map<string, string>()
 
   constructor(authorizer: Authorizer, principal: Principal) {
     this.#authorizer = authorizer
@@ -154,14 +165,12 @@ export class CallPermissions {
     this.#hasAsked = true
     const asked = { privilege, target }
     if (this.#asked.length < ASKED_KEPT_MAX) this.#asked.push(asked)
-    const decision = this.#authorizer.authorize(this.principal, privilege, target)
+    const decision = this.#decide(privilege, target)
     const decide = (made: Decision) => {
-      if (made === 'allowed') return undefined
-      if (made === 'restricted' && rows !== undefined) {
-        this.#restricted.add(target.name)
-        return undefined
-      }
-      throw this.#refuse(asked, made)
+      if (made === 'restricted' && rows !== undefined) this.#restricted.add(target.name)
+      else if (made !== 'allowed') throw this.#refuse(asked, made)
+      this.#noteAllowed({ ...asked, rows })
+      return undefined
     }
     return typeof decision === 'string' ? decide(decision) : decision.then(decide)
   }
@@ -169,7 +178,43 @@ export class CallPermissions {
   /** Whether the principal has the privilege; that it is lacking is no refusal. */
   async may(privilege: Privilege, target: Target): Promise<boolean> {
     this.#hasAsked = true
-    return (await this.#authorizer.authorize(this.principal, privilege, target)) === 'allowed'
+    const isAllowed = (await this.#decide(privilege, target)) === 'allowed'
+    if (isAllowed) this.#noteAllowed({ privilege, target, rows: undefined })
+    return isAllowed
+  }
+
+  #decide(privilege: Privilege, target: Target): Decision | Promise<Decision> {
+    const key = this.#found.size === 0 ? undefined : keyOf(target)
+    const uuid = key === undefined ? undefined : this.#found.get(key)
+    const meant = uuid === undefined ? target : ({ on: target.on, name: uuid } as Target)
+    return this.#authorizer.authorize(this.principal, privilege, meant)
+  }
+
+  #noteAllowed(allowed: Allowed): void {
+    const key = keyOf(allowed.target)
+    if (key === undefined) return
+    const known = this.#allowed.get(key)
+    if (known === undefined) this.#allowed.set(key, [allowed])
+    else if (!known.some((each) => isSame(each, allowed))) known.push(allowed)
+  }
+
+  readonly found: Found = ({ on, name, uuid }) => {
+    const key = keyOf({ on, name })
+    if (key === undefined) return undefined
+    this.#found.set(key, uuid)
+    const allowed = this.#allowed.get(key)
+    return allowed && this.#requireAgain(allowed)
+  }
+
+  async #requireAgain(allowed: readonly Allowed[]): Promise<void> {
+    for (const { privilege, target, rows } of allowed) {
+      const decision = await this.#decide(privilege, target)
+      if (decision === 'allowed') continue
+      if (decision !== 'restricted' || rows === undefined) {
+        throw this.#refuse({ privilege, target }, decision)
+      }
+      this.#restricted.add(target.name)
+    }
   }
 
   /** The policy on the table, if it holds for the principal; `asked` as `PolicyOn` has it. */
@@ -219,6 +264,18 @@ export class CallPermissions {
     this.#hasAsked = true
     for (const target of targets) await this.require(privilege, target, rows)
   }
+}
+
+/** What a table or view is known by that is named; `undefined` for all else. */
+function keyOf({ on, name }: Target): string | undefined {
+  if (on !== 'table' && on !== 'view') return undefined
+  const id = typeof name === 'string' ? parseTableIdentifier(name) : name
+  if ('tableUuid' in id) return undefined
+  return [on, ...id.namespace.map(nameKey), nameKey(id.name)].join('\u001f')
+}
+
+function isSame(left: Allowed, right: Allowed): boolean {
+  return left.privilege === right.privilege && left.rows === right.rows
 }
 
 /** The target that a route names for this call. */

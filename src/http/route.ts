@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
+import type { Found } from '../core/access/found.ts'
 import type { Privilege } from '../core/access/privilege.ts'
 import type { RequirePaths } from '../core/access/require-paths.ts'
 import type { Readers, Visibility } from '../core/access/visibility.ts'
@@ -41,6 +42,8 @@ export interface Call<Query, Body, Parameter extends string = string> {
    */
   authorize(privilege: Privilege, targets: readonly Target[], rows?: RowsShown): Promise<void>
   readonly authorizeFound: AuthorizeFound
+  /** For `asking` (lake/table/asked-names.ts), by which handlers look up what was named. */
+  readonly found: Found
   /** Whether the principal has the privilege, where another answer than a refusal follows. */
   may(privilege: Privilege, target: Target): Promise<boolean>
   /**

@@ -1,4 +1,4 @@
-import type { Expected } from './asked-permissions.ts'
+import { type Expected, ids } from './asked-permissions.ts'
 
 const NAMESPACE = '/iceberg/v1/namespaces/sky'
 const ICEBERG_TABLE = `${NAMESPACE}/tables/planets`
@@ -55,7 +55,7 @@ export const ICEBERG_EXPECTED: Readonly<Record<string, Expected>> = {
   icebergHasTable: { path: ICEBERG_TABLE, asks: ['describe table sky.planets'] },
   icebergLoadCredentials: {
     path: `${ICEBERG_TABLE}/credentials`,
-    asks: ['select table sky.planets', 'modify table sky.planets', 'modify catalog'],
+    asks: () => ['select table sky.planets', `modify table ${ids.tableUuid}`, 'modify catalog'],
   },
   icebergSignRequest: {
     path: `${ICEBERG_TABLE}/sign`,
@@ -64,7 +64,7 @@ export const ICEBERG_EXPECTED: Readonly<Record<string, Expected>> = {
   },
   icebergReportMetrics: {
     path: `${ICEBERG_TABLE}/metrics`,
-    json: {},
+    json: { 'report-type': 'scan-report' },
     asks: ['select table sky.planets'],
   },
   icebergCommitTable: {

@@ -20,6 +20,8 @@ import { ALL_EXPECTED } from './asked-permissions-all.ts'
 import { addEmptySnapshot, DATASETS } from './asked-permissions-datasets.ts'
 import { ICEBERG_EXPECTED } from './asked-permissions-iceberg.ts'
 
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
+
 /** Decides as it was told to, and records every question. */
 class SpyAuthorizer implements Authorizer {
   asked: string[] = []
@@ -32,16 +34,19 @@ class SpyAuthorizer implements Authorizer {
   authorize(...[principal, privilege, target]: Parameters<Authorizer['authorize']>) {
     expect(principal).toEqual({ kind: 'anonymous' })
     const asked = [privilege, target.on, nameOf(target)].filter((part) => part !== '').join(' ')
-    // Once it is found, a table that was asked for by its name is asked for by its id.
-    const isAgain = asked === `${privilege} table ${ids.tableUuid}`
-    const named = `${privilege} table sky.planets`
-    if (!isAgain || !this.asked.includes(named)) this.asked.push(asked)
+    // Once it is found, a table or view that was asked for by its name is asked for by its id.
+    const isNamed = this.asked.some((each) => each.startsWith(`${privilege} ${target.on} `))
+    if (!(isNamed && isId(target))) this.asked.push(asked)
     return this.decide(target)
   }
 
   visibilityOf = ALLOWS_ALL.visibilityOf
   readersOf = ALLOWS_ALL.readersOf
   requirePaths = ALLOWS_ALL.requirePaths
+}
+
+function isId({ on, name }: Target): boolean {
+  return (on === 'table' || on === 'view') && typeof name === 'string' && UUID.test(name)
 }
 
 function nameOf({ name }: Target): string {
@@ -155,6 +160,19 @@ function refusalOf({ operationId }: Route, question: string): object {
   const [privilege, on] = question.split(' ')
   return { status: 403, type: '/problems/permission-denied', privilege, on }
 }
+
+const THERE = /^\S+ (?:table|view) sky\.(?:planets|bright|fading)$/
+const NEEDS_ACCESS = /Polic|Permission/
+/** Those that find it, in a service where nobody signs in. */
+const NAMING = ROUTES.filter(([operationId, route]) => {
+  return !NEEDS_ACCESS.test(operationId) && questionsOf(route).some((each) => THERE.test(each))
+})
+
+test.each(NAMING)('%s asks again for what it has found by a name', async (_, route) => {
+  spy.decide = (target) => (isId(target) ? 'hidden' : 'allowed')
+  const { status } = await request(route)
+  expect(status).toBe(404)
+})
 
 test.each(ROUTES)('%s asks for what it is about, and for nothing else', async (_, route) => {
   const { status, text } = await request(route)

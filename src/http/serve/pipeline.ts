@@ -316,7 +316,7 @@ async function handle(
     param: match.param,
     accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
     authorize: (privilege, targets, rows) => permissions.requireAll(privilege, targets, rows),
-    authorizeFound: permissions.requireFound,
+    ...{ authorizeFound: permissions.requireFound, found: permissions.found },
     may: (privilege, target) => permissions.may(privilege, target),
     policyOn: (tableUuid, asked) => permissions.policyOn(tableUuid, asked),
     requirePaths: permissions.requirePaths,

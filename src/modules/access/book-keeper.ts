@@ -117,6 +117,8 @@ export class BookKeeper {
     if (place === undefined || era !== this.#era) return place
     if (this.#places.size >= PLACES_MAX) this.#places.clear()
     this.#places.set(text, place)
+    // It is asked for by its UUID next.
+    this.#places.set(place.uuid, place)
     return place
   }
 

@@ -14,7 +14,13 @@ import {
   PermissionsBody,
 } from './access-shapes.ts'
 import { signedInAs } from './named-principals.ts'
-import { changePermissions, checkPermission, listPermissions, requireThere } from './permissions.ts'
+import {
+  type AskedPlace,
+  changePermissions,
+  checkPermission,
+  listPermissions,
+  requireThere,
+} from './permissions.ts'
 
 type PlaceTarget = Exclude<Target, { on: 'transaction' }>
 type AnyCall = Pick<Call<unknown, unknown>, 'param'>
@@ -81,7 +87,7 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
     },
     async (call) => {
       await call.authorize('manage_grants', [target(call)])
-      return listed(platform, target(call))
+      return listed(platform, { target: target(call), found: call.found })
     },
   )
   const change = defineRoute(
@@ -108,8 +114,10 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
         await call.authorize('admin', [target(call)])
       }
       requireAccess(platform)
-      await changePermissions(platform, target(call), { grant, revoke, keeper: call.keeper })
-      return listed(platform, target(call))
+      const place = { target: target(call), found: call.found }
+      await changePermissions(platform, place, { grant, revoke, keeper: call.keeper })
+      // Who gave its own privileges away may see that.
+      return listed(platform, { ...place, found: () => undefined })
     },
   )
   const check = defineRoute(
@@ -175,9 +183,9 @@ function targetOf(on: SecurableKind, name: string): PlaceTarget {
   return on === 'namespace' ? { on, name: name === '' ? [] : name.split('.') } : { on, name }
 }
 
-async function listed(platform: AccessPlatform, target: PlaceTarget): Promise<Reply> {
+async function listed(platform: AccessPlatform, asked: AskedPlace): Promise<Reply> {
   requireAccess(platform)
-  return jsonReply({ permissions: await listPermissions(platform, target) })
+  return jsonReply({ permissions: await listPermissions(platform, asked) })
 }
 
 function requireGrantable(privilege: Privilege, kind: SecurableKind): void {

@@ -6,6 +6,7 @@ import {
   isPlaceSecurable,
   type Place,
 } from '../../catalog/grant-store.ts'
+import type { Found } from '../../core/access/found.ts'
 import { ANONYMOUS_NAME, EVERYONE } from '../../core/access/principal-name.ts'
 import type { Privilege } from '../../core/access/privilege.ts'
 import { CatalogError } from '../../core/errors.ts'
@@ -32,12 +33,18 @@ const THROUGH_POLICY = 'policy'
 /** Whom nobody can sign in as, so that nothing may be left to them. */
 const NOBODY_IN_PARTICULAR = [ANONYMOUS_NAME, EVERYONE]
 
+/** A thing, and who is told of what its name was found to be. */
+export interface AskedPlace {
+  readonly target: PlaceTarget
+  readonly found: Found
+}
+
 /** Those given on the thing itself, by principal and privilege. */
 export async function listPermissions(
   platform: AccessPlatform,
-  target: PlaceTarget,
+  asked: AskedPlace,
 ): Promise<readonly Bestowed[]> {
-  const { securable } = await securableOf(platform, target)
+  const { securable } = await securableOf(platform, asked)
   const grants = await platform.catalog.grants.listOn([securable])
   return grants
     .map(({ principal, privilege }) => ({ principal, privilege }))
@@ -46,13 +53,14 @@ export async function listPermissions(
 
 export async function changePermissions(
   platform: AccessPlatform,
-  target: PlaceTarget,
+  asked: AskedPlace,
   change: {
     readonly grant: readonly Bestowed[]
     readonly revoke: readonly Bestowed[]
     readonly keeper: AnswerKeeper
   },
 ): Promise<void> {
+  const { target } = asked
   const { grant, revoke, keeper } = change
   for (const { principal, privilege } of grant) {
     const isTooMuch = privilege === 'admin' && NOBODY_IN_PARTICULAR.includes(principal)
@@ -63,7 +71,7 @@ export async function changePermissions(
     platform,
     grant.map(({ principal }) => principal),
   )
-  const { securable, name } = await securableOf(platform, target)
+  const { securable, name } = await securableOf(platform, asked)
   const outcome = await platform.catalog.grants.change(
     { securable, name, grant, revoke, roles, ...administrators(platform) },
     keeper.withEffect({ status: 200 }),
@@ -134,12 +142,16 @@ async function namesOfPlaces(
 /** Throws that there is no such thing. */
 async function securableOf(
   platform: AccessPlatform,
-  target: PlaceTarget,
+  { target, found }: AskedPlace,
 ): Promise<{ readonly securable: string; readonly name: string }> {
   if (target.on === 'catalog') return { securable: CATALOG_SECURABLE, name: CATALOG_SECURABLE }
   if (target.on === 'export') return { securable: exportSecurable(target.name), name: target.name }
   const { place } = await requireAccess(platform).grants.find(target)
   if (place === undefined) throw gone(target)
+  const { on } = target
+  if (on !== 'namespace') {
+    await found({ on, name: { namespace: place.levels, name: place.name }, uuid: place.uuid })
+  }
   return { securable: place.uuid, name: dotted(place) }
 }
 

@@ -6,6 +6,7 @@ import type { TablePolicy } from '../../core/table/table-policy.ts'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
+import { asking } from '../../lake/table/asked-names.ts'
 import { getTable, tableNotFound } from '../../lake/table/table-lookup.ts'
 import { ACCESS_TAG, type AccessPlatform, requireAccess } from './access-platform.ts'
 import { PolicyAnswer, PolicyBody } from './access-shapes.ts'
@@ -31,9 +32,10 @@ const getPolicy = (platform: AccessPlatform) =>
       answers: [{ status: 200, description: 'The policy, if any.', shape: PolicyAnswer }],
       curl: `curl ${CURL}`,
     },
-    async ({ param }) => {
+    async (call) => {
       requireAccess(platform)
-      const { definition } = await getTable(platform.catalog, param('table_identifier'))
+      const { catalog } = asking(platform, call)
+      const { definition } = await getTable(catalog, call.param('table_identifier'))
       const [kept] = await platform.catalog.policies.listOn([definition.tableUuid])
       return shown(kept?.policy)
     },
@@ -58,11 +60,11 @@ const setPolicy = (platform: AccessPlatform) =>
         `-d '{"row_filter":"carrier = 1","columns":[{"column":"tail","action":"show-last-4"}],` +
         `"except":["role:staff"]}'`,
     },
-    async ({ param, body, keeper }) => {
+    async ({ param, body, keeper, found }) => {
       const { row_filter: rowFilter = null, columns = [], except = [] } = body
       const { trusted_engines: trustedEngines = [] } = body
       const policy = { rowFilter, columns, except, trustedEngines }
-      return change(platform, param('table_identifier'), { keeper, policy })
+      return change(asking(platform, { found }), param('table_identifier'), { keeper, policy })
     },
   )
 
@@ -75,8 +77,10 @@ const dropPolicy = (platform: AccessPlatform) =>
       answers: [{ status: 200, description: 'There is none now.', shape: PolicyAnswer }],
       curl: `curl -X DELETE ${CURL}`,
     },
-    ({ param, keeper }) =>
-      change(platform, param('table_identifier'), { keeper, policy: undefined }),
+    ({ param, keeper, found }) => {
+      const asked = asking(platform, { found })
+      return change(asked, param('table_identifier'), { keeper, policy: undefined })
+    },
   )
 
 async function change(

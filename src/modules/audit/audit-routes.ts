@@ -9,6 +9,7 @@ import { requireAccepted } from '../../http/problem.ts'
 import { JSON_MEDIA_TYPE, jsonReply, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
 import { REQUEST_METHODS } from '../../http/serve/request-notes.ts'
+import { asking } from '../../lake/table/asked-names.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { getView } from '../views/change-view.ts'
 import { wantedView } from '../views/views.ts'
@@ -89,7 +90,8 @@ const auditOfTable = (platform: AuditRoutesPlatform) =>
       curl: 'curl "$MORAINE/v1/tables/aviation.flights/audit-logs"',
     },
     async (call) => {
-      const { definition } = await getTable(platform.catalog, call.param('table_identifier'))
+      const { catalog } = asking(platform, call)
+      const { definition } = await getTable(catalog, call.param('table_identifier'))
       return page(platform, call, definition.tableUuid)
     },
   )
@@ -109,7 +111,8 @@ const auditOfView = (platform: AuditRoutesPlatform) =>
       curl: 'curl "$MORAINE/v1/views/aviation.late_flights/audit-logs"',
     },
     async (call) => {
-      const { viewUuid } = await getView(platform, wantedView(call.param('view_identifier')))
+      const wanted = wantedView(call.param('view_identifier'))
+      const { viewUuid } = await getView(asking(platform, call), wanted)
       return page(platform, call, viewUuid)
     },
   )

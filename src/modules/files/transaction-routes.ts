@@ -16,6 +16,7 @@ import {
   type TransactionView,
   viewTransaction,
 } from '../../lake/commit/transactions.ts'
+import { asking } from '../../lake/table/asked-names.ts'
 import { resultToJson, startedToJson, transactionToJson } from './transaction-response.ts'
 import {
   CommitAnswer,
@@ -61,7 +62,7 @@ const start = (deps: CommitServices) =>
         `curl -X POST $MORAINE/v1/transactions/start -H 'Content-Type: application/json' ` +
         `-d '{"author":"nightly-load"}'`,
     },
-    async ({ authorize, body, keeper }) => {
+    async ({ authorize, body, keeper, found }) => {
       const { tables = [] } = body
       await authorize('modify', tables.map(tableTarget))
       // Strangers, who may see nothing at all, leave nothing behind.
@@ -74,7 +75,9 @@ const start = (deps: CommitServices) =>
         expiresInSeconds: body.expires_in_seconds,
       }
       const keep = keeper.keeping(startedAnswer)
-      const { value, ...rest } = startedAnswer(await startTransaction(deps, request, keep))
+      const { value, ...rest } = startedAnswer(
+        await startTransaction(asking(deps, { found }), request, keep),
+      )
       return jsonReply(value, rest)
     },
   )

@@ -4,6 +4,7 @@ import { acceptDatetime, httpDate } from '../../http/preconditions.ts'
 import { requireAccepted } from '../../http/problem.ts'
 import { JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
+import { asking } from '../../lake/table/asked-names.ts'
 import { findMemento } from '../../lake/table/memento.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import type { ProblemCode } from '../../problem/problems.ts'
@@ -64,13 +65,14 @@ const read = (deps: ReadDependencies) =>
         'curl -G $MORAINE/v1/tables/aviation.flights --data-urlencode "filter=flight_id = 4242" ' +
         '--data-urlencode "as_at=2024-03-17T23:59:59Z"',
     },
-    async ({ param, query, accepts, request: { headers }, closed: signal }) => {
+    async ({ param, query, accepts, found, request: { headers }, closed: signal }) => {
+      const asked = asking(deps, { found })
       const form = requireAccepted(accepts, FORMS)
       const table = param('table_identifier')
       const secondMs = givenSelectors(query).length === 0 ? acceptDatetime(headers) : undefined
-      if (secondMs !== undefined) return mementoReply(deps, table, secondMs)
+      if (secondMs !== undefined) return mementoReply(asked, table, secondMs)
       const request = { table, filter: query.filter, ...selectorOf(query), signal }
-      return readingReply(await readTable(deps, request), form, TIMEGATE_VARY)
+      return readingReply(await readTable(asked, request), form, TIMEGATE_VARY)
     },
   )
 
@@ -92,11 +94,12 @@ const readSnapshot = (deps: ReadDependencies) =>
       problems: [...PROBLEMS, 'snapshot-not-found'],
       curl: 'curl $MORAINE/v1/tables/aviation.flights/latest',
     },
-    async ({ param, query, accepts, closed: signal }) => {
+    async ({ param, query, accepts, found, closed: signal }) => {
       const form = requireAccepted(accepts, FORMS)
       const table = param('table_identifier')
       const selector = selectorOf({ snapshot_id: param('snapshot_identifier') })
-      const reading = await readTable(deps, { table, filter: query.filter, ...selector, signal })
+      const request = { table, filter: query.filter, ...selector, signal }
+      const reading = await readTable(asking(deps, { found }), request)
       const reply = readingReply(reading, form)
       const isPinned = param('snapshot_identifier') === String(reading.snapshot?.snapshotId)
       return isPinned ? { ...reply, headers: { ...reply.headers, ...mementoOf(reading) } } : reply

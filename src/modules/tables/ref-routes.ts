@@ -7,6 +7,7 @@ import { onTable } from '../../http/permission.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
+import { asking } from '../../lake/table/asked-names.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { dropRef, findRef, setRef } from './table-refs.ts'
 import { SnapshotId } from './table-shapes.ts'
@@ -85,8 +86,9 @@ const list = (deps: Stores<'tables'>) =>
       problems: ['table-not-found', 'name-invalid'],
       curl: 'curl $MORAINE/v1/tables/aviation.flights/refs',
     },
-    async ({ param }) => {
-      const state = await getTable(deps.catalog, param('table_identifier'))
+    async (call) => {
+      const { catalog } = asking(deps, call)
+      const state = await getTable(catalog, call.param('table_identifier'))
       const refs = Object.entries({ ...state.refs, ...mainOf(state) })
       refs.sort(([left], [right]) => (left < right ? -1 : 1))
       return jsonReply({ refs: refs.map(([name, ref]) => refToJson(name, ref)) })
@@ -114,12 +116,12 @@ const set = (deps: CommitDependencies) =>
         'curl -X PUT $MORAINE/v1/tables/aviation.flights/refs/release-1 ' +
         `-H 'Content-Type: application/json' -d '{"type":"tag","as_at":"2024-03-17T12:00:00Z"}'`,
     },
-    async ({ param, body, keeper }) => {
+    async ({ param, body, keeper, found }) => {
       const name = param('ref')
       const answer = (state: TableState) => refToJson(name, findRef(state, name) as SnapshotRef)
       const keep = keeper.keeping((state: TableState) => ({ status: 200, value: answer(state) }))
       const place = { table: param('table_identifier'), name }
-      return jsonReply(answer(await setRef(deps, place, newRef(body), keep)))
+      return jsonReply(answer(await setRef(asking(deps, { found }), place, newRef(body), keep)))
     },
   )
 
@@ -146,10 +148,10 @@ const drop = (deps: CommitDependencies) =>
       problems: [...FOUND, ...CHANGING],
       curl: 'curl -X DELETE $MORAINE/v1/tables/aviation.flights/refs/release-1',
     },
-    async ({ param, keeper }) => {
+    async ({ param, keeper, found }) => {
       const name = param('ref')
       const keep = keeper.keeping(() => ({ status: 200, value: { name } }))
-      await dropRef(deps, { table: param('table_identifier'), name }, keep)
+      await dropRef(asking(deps, { found }), { table: param('table_identifier'), name }, keep)
       return jsonReply({ name })
     },
   )

@@ -12,6 +12,7 @@ import {
   type Route,
 } from '../../http/route.ts'
 import type { LakeServices } from '../../lake/lake.ts'
+import { asking } from '../../lake/table/asked-names.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { evolveTable } from './evolve-table.ts'
 import type { RewriteDependencies } from './rewrite-schema.ts'
@@ -77,20 +78,22 @@ const evolve = {
 
 type EvolveCall = Call<unknown, z.output<typeof EvolveSchemaRequest>>
 
-function listSchemas({ catalog }: Stores<'tables'>) {
-  return async ({ param }: Call<unknown, unknown>): Promise<Reply> =>
-    schemasReply(await getTable(catalog, param('table_identifier')))
+function listSchemas(deps: Stores<'tables'>) {
+  return async (call: Call<unknown, unknown>): Promise<Reply> => {
+    const { catalog } = asking(deps, call)
+    return schemasReply(await getTable(catalog, call.param('table_identifier')))
+  }
 }
 
 function evolveSchema(deps: RewriteDependencies & LakeServices) {
-  return async ({ param, body, keeper }: EvolveCall): Promise<Reply> => {
+  return async ({ param, body, keeper, found }: EvolveCall): Promise<Reply> => {
     const keep = keeper.keeping((state: TableState) => ({
       status: 200,
       ...(isShort(state) && { value: schemasToJson(state) }),
       from: { tableUuid: state.definition.tableUuid },
     }))
     const table = param('table_identifier')
-    return schemasReply(await evolveTable(deps, table, { ...body, keep }))
+    return schemasReply(await evolveTable(asking(deps, { found }), table, { ...body, keep }))
   }
 }
 

@@ -6,6 +6,7 @@ import { onTable } from '../../http/permission.ts'
 import { httpDate } from '../../http/preconditions.ts'
 import { jsonReply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
+import { asking } from '../../lake/table/asked-names.ts'
 import { pageSnapshotLog } from './list-snapshots.ts'
 import { snapshotToJson } from './table-response.ts'
 import { SnapshotLogAnswer, SnapshotLogQuery } from './table-shapes.ts'
@@ -30,8 +31,8 @@ const list = (deps: Stores<'tables' | 'snapshots'>) =>
       problems: ['table-not-found', 'name-invalid', 'as-at-invalid', 'page-token-invalid'],
       curl: 'curl "$MORAINE/v1/tables/aviation.flights/snapshots?after=2024-03-01"',
     },
-    async ({ param, query }) => {
-      const { state, entries, nextBeforeMs } = await pageSnapshotLog(deps, {
+    async ({ param, query, found }) => {
+      const { state, entries, nextBeforeMs } = await pageSnapshotLog(asking(deps, { found }), {
         table: param('table_identifier'),
         beforeMs: earliest(query.before, query.page_token),
         afterMs: query.after,
@@ -76,8 +77,8 @@ const timemap = (deps: Stores<'tables' | 'snapshots'>) =>
       problems: ['table-not-found', 'name-invalid', 'as-at-invalid'],
       curl: 'curl $MORAINE/v1/tables/aviation.flights/timemap',
     },
-    async ({ param, query }) => {
-      const { state, entries, nextBeforeMs } = await pageSnapshotLog(deps, {
+    async ({ param, query, found }) => {
+      const { state, entries, nextBeforeMs } = await pageSnapshotLog(asking(deps, { found }), {
         table: param('table_identifier'),
         beforeMs: query.before,
         afterMs: undefined,

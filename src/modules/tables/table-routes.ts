@@ -10,6 +10,7 @@ import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type KeptFacts, type RepeatedCall, type Route } from '../../http/route.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import { type RenameDependencies, renameTable } from '../../lake/commit/table-rename.ts'
+import { asking } from '../../lake/table/asked-names.ts'
 import { getTable } from '../../lake/table/table-lookup.ts'
 import { getTargetNamespace, requireListable } from '../namespaces/namespaces.ts'
 import { cloneTable } from './clone-table.ts'
@@ -149,14 +150,15 @@ const drop = (deps: DropDependencies) =>
       problems: ['table-not-found', 'name-invalid', 'commit-state-unknown'],
       curl: 'curl -X DELETE "$MORAINE/v1/tables/aviation.flights?purge=true"',
     },
-    async ({ param, query, keeper }) => {
+    async ({ param, query, keeper, found }) => {
       const purge = query.purge === 'now' ? 'now' : query.purge === 'true'
       const keep = keeper.keeping((report: DropReport) => ({
         status: 200,
         value: droppedToJson(report, purge),
         isProvisional: purge !== false,
       }))
-      const report = await dropTable(deps, param('table_identifier'), { purge, keep })
+      const asked = asking(deps, { found })
+      const report = await dropTable(asked, param('table_identifier'), { purge, keep })
       return jsonReply(droppedToJson(report, purge))
     },
   )
@@ -180,10 +182,11 @@ const describe = (deps: CommitDependencies) =>
         'curl -X POST $MORAINE/v1/tables/aviation.flights/metadata ' +
         `-H 'Content-Type: application/json' -d '{"steward":"ops@example.org"}'`,
     },
-    async ({ param, body, keeper }) => {
+    async ({ param, body, keeper, found }) => {
       const keep = keeper.keeping(tableAnswer)
       const table = param('table_identifier')
-      return jsonReply(tableToJson(await describeTable(deps, table, body, keep)))
+      const described = await describeTable(asking(deps, { found }), table, body, keep)
+      return jsonReply(tableToJson(described))
     },
     tableAgain(deps),
   )
@@ -217,13 +220,14 @@ const clone = (deps: NewTableDependencies & Stores<'datasets' | 'snapshots'>) =>
         'curl -X POST $MORAINE/v1/tables/aviation.flights/clone ' +
         `-H 'Content-Type: application/json' -d '{"name":"flights_2024","as_at":"2024-12-31"}'`,
     },
-    async ({ authorize, param, body, keeper }) => {
+    async ({ authorize, param, body, keeper, found }) => {
       const { name, namespace } = body
       const table = param('table_identifier')
       await authorize('select', [{ on: 'table', name: table }])
       await authorize('create', [{ on: 'namespace', name: parseNewTableName(body).namespace }])
       const request = { table, name, namespace, ...selectorOf(body) }
-      return createdReply(await cloneTable(deps, request, keeper.keeping(newTableAnswer)))
+      const asked = asking(deps, { found })
+      return createdReply(await cloneTable(asked, request, keeper.keeping(newTableAnswer)))
     },
     newTableAgain(deps),
   )
@@ -253,10 +257,11 @@ const rename = (deps: RenameDependencies & Stores<'namespaces'>) =>
         'curl -X POST $MORAINE/v1/tables/aviation.flights/rename ' +
         `-H 'Content-Type: application/json' -d '{"name":"flights_2024"}'`,
     },
-    async ({ authorize, param, body, keeper }) => {
+    async ({ authorize, param, body, keeper, found }) => {
       const table = param('table_identifier')
       await authorize('own', [{ on: 'table', name: table }])
-      const { definition, namespace } = await getTable(deps.catalog, table)
+      const { catalog } = asking(deps, { found })
+      const { definition, namespace } = await getTable(catalog, table)
       const target = newNameOf(namespace, body)
       await authorize('create', [{ on: 'namespace', name: target.namespace }])
       await getTargetNamespace(deps, target.namespace, '/v1')
@@ -297,10 +302,11 @@ const rollback = (deps: CommitDependencies) =>
         'curl -X POST $MORAINE/v1/tables/aviation.flights/rollback ' +
         `-H 'Content-Type: application/json' -d '{"as_at":"2024-03-17T12:00:00Z"}'`,
     },
-    async ({ param, body, keeper }) => {
+    async ({ param, body, keeper, found }) => {
       const table = param('table_identifier')
       const keep = keeper.keeping(tableAnswer)
-      return jsonReply(tableToJson(await rollbackTable(deps, table, selectorOf(body), keep)))
+      const asked = asking(deps, { found })
+      return jsonReply(tableToJson(await rollbackTable(asked, table, selectorOf(body), keep)))
     },
     tableAgain(deps),
   )

@@ -17,6 +17,7 @@ import {
   type Route,
   type Tag,
 } from '../../http/route.ts'
+import { asking } from '../../lake/table/asked-names.ts'
 import { getTargetNamespace, requireListable } from '../namespaces/namespaces.ts'
 import { RenameRequest } from '../tables/table-shapes.ts'
 import type { NewViewDependencies, ViewDependencies } from './change-view.ts'
@@ -139,7 +140,10 @@ const read = (deps: Stores<'views'>) =>
       problems: ['view-not-found', 'name-invalid'],
       curl: 'curl $MORAINE/v1/views/aviation.late_flights',
     },
-    async ({ param }) => jsonReply(viewToJson(await readView(deps, param('view_identifier')))),
+    async (call) => {
+      const view = await readView(asking(deps, call), call.param('view_identifier'))
+      return jsonReply(viewToJson(view))
+    },
   )
 
 const replace = (deps: ViewDependencies) =>
@@ -160,10 +164,11 @@ const replace = (deps: ViewDependencies) =>
         `curl -X PUT $MORAINE/v1/views/aviation.late_flights -H 'Content-Type: application/json' ` +
         `-d '{"queries":[{"dialect":"duckdb","sql":"SELECT * FROM flights WHERE delay > 30"}]}'`,
     },
-    async ({ param, body, keeper }) => {
+    async ({ param, body, keeper, found }) => {
       const view = param('view_identifier')
       const keep = keeper.keeping(viewAnswer)
-      return jsonReply(viewToJson(await replaceView(deps, view, textsOf(body), keep)))
+      const asked = asking(deps, { found })
+      return jsonReply(viewToJson(await replaceView(asked, view, textsOf(body), keep)))
     },
     viewAgain(deps),
   )
@@ -191,10 +196,10 @@ const rename = (deps: ViewDependencies & Stores<'namespaces'>) =>
         'curl -X POST $MORAINE/v1/views/aviation.late_flights/rename ' +
         `-H 'Content-Type: application/json' -d '{"name":"delayed_flights"}'`,
     },
-    async ({ authorize, param, body, keeper }) => {
+    async ({ authorize, param, body, keeper, found }) => {
       const identifier = param('view_identifier')
       await authorize('own', [{ on: 'view', name: identifier }])
-      const view = await readView(deps, identifier)
+      const view = await readView(asking(deps, { found }), identifier)
       const target = newNameOf(view.namespace, body)
       await authorize('create', [{ on: 'namespace', name: target.namespace }])
       await getTargetNamespace(deps, target.namespace, '/v1')
@@ -217,12 +222,13 @@ const drop = (deps: ViewDependencies) =>
       problems: ['view-not-found', 'name-invalid'],
       curl: 'curl -X DELETE $MORAINE/v1/views/aviation.late_flights',
     },
-    async ({ param, keeper }) => {
+    async ({ param, keeper, found }) => {
       const keep = keeper.keeping((view: ViewReading) => ({
         status: 200,
         value: droppedToJson(view),
       }))
-      return jsonReply(droppedToJson(await dropView(deps, param('view_identifier'), keep)))
+      const asked = asking(deps, { found })
+      return jsonReply(droppedToJson(await dropView(asked, param('view_identifier'), keep)))
     },
   )
 

@@ -1,13 +1,15 @@
 import { join } from 'node:path'
-import { must } from '../../http/client.ts'
+import { type Answer, must } from '../../http/client.ts'
 import { writeParquet } from '../../parquet-files.ts'
 import { type Caller, type KeyedService, startKeyedService } from './keyed-service.ts'
 
 const SECRET = 'Jane Doe'
 const OPEN = '/v1/tables/air.open'
+const REST = '/iceberg/v1/namespaces/air/tables/open'
 
 let service: KeyedService
 let bob: Caller
+let owner: Caller
 beforeAll(async () => {
   service = await startKeyedService()
   const { admin, dataFolder } = service
@@ -22,6 +24,10 @@ beforeAll(async () => {
     await must(admin.send('post', `/v1/tables/air.${name}/files`, { files: [{ path }] }))
   }
   bob = await service.newCaller({ [OPEN]: ['select'] })
+  owner = await service.newCaller({
+    [OPEN]: ['own'],
+    '/v1/namespaces/air': ['create'],
+  })
   // It looks up by name what was read.
   await service.deps.auditTrail.close()
 })
@@ -65,6 +71,16 @@ const READS: readonly [what: string, nth: number, path: string, json?: object][]
   ['a dump', 1, `${OPEN}/dump?format=ndjson`],
   ['a dataset', 1, '/v1/datasets', { name: 'a', ...query }],
   ['a dataset of a query', 2, '/v1/datasets', { name: 'b', query: { ...query, limit: 1 } }],
+  ['the table', 1, OPEN],
+  ['a snapshot', 1, `${OPEN}/latest`],
+  ['its snapshots', 1, `${OPEN}/snapshots`],
+  ['a timemap', 1, `${OPEN}/timemap`],
+  ['schemas', 1, `${OPEN}/schemas`],
+  ['refs', 1, `${OPEN}/refs`],
+  ['a citation', 1, `${OPEN}/latest/citation`],
+  ['a load', 1, REST],
+  ['a plan', 1, `${REST}/plan`, {}],
+  ['credentials', 1, `${REST}/credentials`],
   ['the records of a filter', 2, '/data/air.open/records?materialise=true&filter=name IS NULL', {}],
 ]
 const send = (path: string, json: object | undefined, caller = bob) =>
@@ -73,12 +89,58 @@ const send = (path: string, json: object | undefined, caller = bob) =>
 test.each(READS)('%s: a name that became another table’s shows nothing', async (...read) => {
   const [, nth, path, json] = read
   const isReached = beforeLookUp(nth, swap)
-  const { status, text, body } = await send(path, json)
+  const answer = await send(path, json)
   expect(isReached()).toBe(true)
   await swap()
-  expect([status, body.type]).toEqual([404, '/problems/table-not-found'])
-  expect(text).not.toContain(SECRET)
-  expect(body.detail).toContain('air.open')
+  expectNotFound(answer)
+  expect(answer.text).not.toContain(SECRET)
+})
+
+/** As each of the two faces says it. */
+function expectNotFound({ status, body }: Answer): void {
+  const { type = body.type, message = body.detail } = body.error ?? {}
+  const name = body.error === undefined ? '/problems/table-not-found' : 'NoSuchTableException'
+  expect([status, type]).toEqual([404, name])
+  expect(message).toContain('air.open')
+}
+
+const UPDATES = [{ action: 'set-properties', updates: { owner: 'me' } }]
+const identifier = (name: string) => ({ namespace: ['air'], name })
+const CHANGE = { identifier: identifier('open'), requirements: [], updates: UPDATES }
+const ADDED = { changes: [{ op: 'add', column: { name: 'more', type: 'string' } }] }
+const RENAMED = { source: identifier('open'), destination: identifier('mine') }
+type Method = 'get' | 'post' | 'put' | 'delete'
+const OWNED: readonly [what: string, method: Method, path: string, json?: object][] = [
+  ['a description', 'post', `${OPEN}/metadata`, { steward: 'me' }],
+  ['a schema', 'post', `${OPEN}/schemas`, ADDED],
+  ['a rollback', 'post', `${OPEN}/rollback`, { snapshot_id: '1' }],
+  ['a tag', 'put', `${OPEN}/refs/mine`, {}],
+  ['a renaming', 'post', `${OPEN}/rename`, { name: 'mine' }],
+  ['a clone', 'post', `${OPEN}/clone`, { name: 'mine', namespace: 'air' }],
+  ['a drop', 'delete', `${OPEN}?purge=now`],
+  ['the policy', 'get', `${OPEN}/policy`],
+  ['a policy', 'put', `${OPEN}/policy`, { row_filter: 'name IS NULL' }],
+  ['no policy', 'delete', `${OPEN}/policy`],
+  ['what was done to it', 'get', `${OPEN}/audit-logs`],
+  ['a transaction', 'post', '/v1/transactions/start', { tables: ['air.open'] }],
+  ['a commit', 'post', REST, { requirements: [], updates: UPDATES }],
+  ['a commit of tables', 'post', '/iceberg/v1/transactions/commit', { 'table-changes': [CHANGE] }],
+  ['another renaming', 'post', '/iceberg/v1/tables/rename', RENAMED],
+  ['no registration', 'post', `${REST}/unregister`],
+  ['another drop', 'delete', `${REST}?purgeRequested=true`],
+]
+
+test.each(OWNED)('%s: who owns the table of a name does nothing to another', async (...asked) => {
+  const [, method, path, json] = asked
+  const { admin } = service
+  const secret = await must(admin.send('get', '/v1/tables/air.secret'))
+  const isReached = beforeLookUp(1, swap)
+  const answer = await owner.send(method, path, json)
+  expect(isReached()).toBe(true)
+  await swap()
+  expectNotFound(answer)
+  expect(answer.text).not.toContain(secret.table_id)
+  expect(await must(admin.send('get', '/v1/tables/air.secret'))).toEqual(secret)
 })
 
 test.each(READS)('%s: a key that was revoked meanwhile reads nothing', async (...read) => {
@@ -89,5 +151,6 @@ test.each(READS)('%s: a key that was revoked meanwhile reads nothing', async (..
   })
   const { status, body } = await send(path, json, eve)
   expect(isReached()).toBe(true)
-  expect([status, body.type]).toEqual([401, '/problems/credential-invalid'])
+  const name = body.error === undefined ? '/problems/credential-invalid' : 'NotAuthorizedException'
+  expect([status, body.type ?? body.error.type]).toEqual([401, name])
 })

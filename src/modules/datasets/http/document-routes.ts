@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { onTable } from '../../../http/permission.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../../http/route.ts'
+import { asking } from '../../../lake/table/asked-names.ts'
 import { FINDING_PROBLEMS } from '../../dumps/http/dump-docs.ts'
 import { type CiteService, citeDataset, citeSnapshot } from '../cite-data.ts'
 import { CITATION_MEDIA_TYPES, CITATION_STYLES, citationOf } from '../documents/citation.ts'
@@ -77,7 +78,8 @@ function ofSnapshot(service: CiteService, kind: DocumentKind): Route {
       problems: PROBLEMS,
       curl: `curl -f $MORAINE/v1/tables/aviation.flights/4853267719093551/${path}`,
     },
-    async (call) => reply(kind, make(await citeSnapshot(service, call, { ...named(call), files }))),
+    async (call) =>
+      reply(kind, make(await citeSnapshot(asking(service, call), call, { ...named(call), files }))),
   )
 }
 
@@ -113,7 +115,10 @@ function citationOfSnapshot(service: CiteService): Route {
       curl: 'curl -f $MORAINE/v1/tables/aviation.flights/4853267719093551/citation',
     },
     async (call) => {
-      const data = await citeSnapshot(service, call, { ...named(call), files: 'found' })
+      const data = await citeSnapshot(asking(service, call), call, {
+        ...named(call),
+        files: 'found',
+      })
       return citationReply(data, call.query)
     },
   )

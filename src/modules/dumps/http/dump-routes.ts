@@ -3,6 +3,7 @@ import { onTable } from '../../../http/permission.ts'
 import { acceptDatetime } from '../../../http/preconditions.ts'
 import type { Reply } from '../../../http/reply.ts'
 import { type AnswerDoc, defineRoute, type Route } from '../../../http/route.ts'
+import { asking } from '../../../lake/table/asked-names.ts'
 import { findMemento } from '../../../lake/table/memento.ts'
 import { getTable } from '../../../lake/table/table-lookup.ts'
 import { answerDump } from './dump-answer.ts'
@@ -58,7 +59,7 @@ const dump = (service: DumpService) =>
       const choice = { ...call.query, format }
       const secondMs = acceptDatetime(call.request.headers)
       if (secondMs !== undefined && givenSelectors(choice).length === 0) {
-        return mementoReply(service, call, { choice, secondMs })
+        return mementoReply(asking(service, call), call, { choice, secondMs })
       }
       return answerDump(service, call, await findDump(service, call, choice))
     },

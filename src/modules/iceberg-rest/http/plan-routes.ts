@@ -4,6 +4,7 @@ import { membersText, objectOf } from '../../../formats/json/json-text.ts'
 import { LARGE_BODY } from '../../../http/body-limits.ts'
 import { JSON_MEDIA_TYPE, type Reply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
+import { asking } from '../../../lake/table/asked-names.ts'
 import { getRestTable } from '../load-table.ts'
 import {
   fetchPlan,
@@ -56,7 +57,7 @@ function plannedRoutes(deps: PlanServices): readonly Route[] {
       async (call) => {
         const { planId, ...tasks } = await planTableScan(
           deps,
-          await getRestTable(deps, tableName(call)),
+          await getRestTable(asking(deps, call), tableName(call)),
           call.body ?? {},
         )
         return tasksReply(tasks, { status: 'completed', 'plan-id': planId })
@@ -69,7 +70,7 @@ function plannedRoutes(deps: PlanServices): readonly Route[] {
         answers: [{ status: 200, description: 'The plan.', shape: PlanAnswer }],
       },
       async (call) => {
-        const state = await getRestTable(deps, tableName(call))
+        const state = await getRestTable(asking(deps, call), tableName(call))
         const tasks = await fetchPlan(deps, state, call.param('plan-id'))
         return tasksReply(tasks, { status: 'completed' })
       },
@@ -82,7 +83,7 @@ function plannedRoutes(deps: PlanServices): readonly Route[] {
         answers: [{ status: 204, description: 'Cancelled.' }],
       },
       async (call) => {
-        requirePlan(await getRestTable(deps, tableName(call)), call.param('plan-id'))
+        requirePlan(await getRestTable(asking(deps, call), tableName(call)), call.param('plan-id'))
         return NO_CONTENT_REPLY
       },
     ),
@@ -104,7 +105,7 @@ function tasksRoute(deps: PlanServices): Route {
     },
     async (call) => {
       const planTask = planTaskOf(call)
-      const state = await getRestTable(deps, tableName(call))
+      const state = await getRestTable(asking(deps, call), tableName(call))
       return tasksReply(await fetchScanTasks(deps, state, planTask), {})
     },
   )

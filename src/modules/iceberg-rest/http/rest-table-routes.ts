@@ -3,6 +3,7 @@ import { afterCommit } from '../../../core/unknown-state.ts'
 import { COMMIT_BODY, LARGE_BODY } from '../../../http/body-limits.ts'
 import { jsonReply, type Reply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
+import { asking } from '../../../lake/table/asked-names.ts'
 import { commitTable, commitTransactionOfTables } from '../commit-tables.ts'
 import { createTable } from '../create-table.ts'
 import { dropRestTable } from '../drop-rest-table.ts'
@@ -148,7 +149,7 @@ function readingRoutes(deps: LoadDependencies & AccessDependencies): readonly Ro
       },
       async (call) => {
         const mode = snapshotMode(call)
-        const state = await getRestTable(deps, tableName(call))
+        const state = await getRestTable(asking(deps, call), tableName(call))
         const restrictions = readRestrictionsFor(state, call.policyOn)
         const asked = await askedAccess(call)
         const access = await accessTo(deps, state, asked)
@@ -172,7 +173,7 @@ function readingRoutes(deps: LoadDependencies & AccessDependencies): readonly Ro
         problems: ['table-not-found'],
       },
       async (call) => {
-        await getRestTable(deps, tableName(call))
+        await getRestTable(asking(deps, call), tableName(call))
         return NO_CONTENT_REPLY
       },
     ),
@@ -196,7 +197,7 @@ function changingRoutes(deps: RestServices): readonly Route[] {
       },
       async (call) => {
         const request = { name: tableName(call), json: call.body }
-        return committedReply(deps, await commitTable(deps, request, call))
+        return committedReply(deps, await commitTable(asking(deps, call), request, call))
       },
     ),
     defineRestRoute(
@@ -212,7 +213,8 @@ function changingRoutes(deps: RestServices): readonly Route[] {
       },
       async (call) => {
         const purge = flag(call, 'purgeRequested')
-        await dropRestTable(deps, { name: tableName(call), purge }, call.keeper)
+        const dropped = { name: tableName(call), purge }
+        await dropRestTable(asking(deps, call), dropped, call.keeper)
         return NO_CONTENT_REPLY
       },
     ),
@@ -229,8 +231,8 @@ function changingRoutes(deps: RestServices): readonly Route[] {
         answers: [{ status: 204, description: 'Done.' }],
         problems: [...COMMIT_PROBLEMS, 'namespace-not-found', 'table-already-exists'],
       },
-      async ({ body, keeper, authorize, requirePaths }) => {
-        await commitTransactionOfTables(deps, body, { keeper, authorize, requirePaths })
+      async (call) => {
+        await commitTransactionOfTables(asking(deps, call), call.body, call)
         return NO_CONTENT_REPLY
       },
     ),

@@ -1,6 +1,7 @@
 import { LARGE_BODY } from '../../../http/body-limits.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
+import { asking } from '../../../lake/table/asked-names.ts'
 import {
   createRestView,
   dropRestView,
@@ -100,7 +101,7 @@ function singleRoutes(deps: RestViewDependencies): readonly Route[] {
         summary: 'Load a view',
         answers: [{ status: 200, description: 'The view.', shape: LoadViewAnswer }],
       },
-      async (call) => viewReply(await getRestView(deps, viewName(call))),
+      async (call) => viewReply(await getRestView(asking(deps, call), viewName(call))),
     ),
     defineRestRoute(
       {
@@ -110,7 +111,7 @@ function singleRoutes(deps: RestViewDependencies): readonly Route[] {
         answers: [{ status: 204, description: 'It exists.' }],
       },
       async (call) => {
-        await getRestView(deps, viewName(call))
+        await getRestView(asking(deps, call), viewName(call))
         return NO_CONTENT_REPLY
       },
     ),
@@ -126,7 +127,7 @@ function singleRoutes(deps: RestViewDependencies): readonly Route[] {
       },
       async (call) => {
         const request = { name: viewName(call), json: call.body }
-        return viewReply(await replaceRestView(deps, request, call.keeper))
+        return viewReply(await replaceRestView(asking(deps, call), request, call.keeper))
       },
     ),
     defineRestRoute(
@@ -137,7 +138,7 @@ function singleRoutes(deps: RestViewDependencies): readonly Route[] {
         answers: [{ status: 204, description: 'Dropped.' }],
       },
       async (call) => {
-        await dropRestView(deps, viewName(call), call.keeper)
+        await dropRestView(asking(deps, call), viewName(call), call.keeper)
         return NO_CONTENT_REPLY
       },
     ),
@@ -157,8 +158,8 @@ function movingRoutes(deps: RestViewDependencies): readonly Route[] {
         answers: [{ status: 204, description: 'Renamed.' }],
         problems: [...MAKING_PROBLEMS, 'view-not-found'],
       },
-      async ({ body, keeper, authorize }) => {
-        await renameView(deps, body, { keeper, authorize })
+      async (call) => {
+        await renameView(asking(deps, call), call.body, call)
         return NO_CONTENT_REPLY
       },
     ),

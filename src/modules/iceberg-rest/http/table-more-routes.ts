@@ -1,6 +1,7 @@
 import type { Stores } from '../../../catalog/catalog.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
+import { asking } from '../../../lake/table/asked-names.ts'
 import { getNamespace } from '../../namespaces/namespaces.ts'
 import { registerTable, unregisterTable } from '../register-table.ts'
 import { renameRestTable } from '../rename-table.ts'
@@ -49,8 +50,8 @@ function movingRoutes(deps: RestServices): readonly Route[] {
           'name-invalid',
         ],
       },
-      async ({ body, keeper, authorize }) => {
-        await renameRestTable(deps, body, { keeper, authorize })
+      async (call) => {
+        await renameRestTable(asking(deps, call), call.body, call)
         return NO_CONTENT_REPLY
       },
     ),
@@ -76,7 +77,7 @@ function movingRoutes(deps: RestServices): readonly Route[] {
       },
       async (call) => {
         const request = { namespace: namespaceOf(call), json: call.body }
-        const table = await registerTable(deps, request, call)
+        const table = await registerTable(asking(deps, call), request, call)
         return changedTableReply(deps, table, { ...call, asked: () => askedByMaker(call) })
       },
     ),
@@ -90,7 +91,10 @@ function movingRoutes(deps: RestServices): readonly Route[] {
         answers: [{ status: 200, description: 'Its last metadata.', shape: UnregisterAnswer }],
         problems: ['table-not-found'],
       },
-      async (call) => metadataReply(await unregisterTable(deps, tableName(call), call.keeper)),
+      async (call) => {
+        const asked = asking(deps, call)
+        return metadataReply(await unregisterTable(asked, tableName(call), call.keeper))
+      },
     ),
   ]
 }
@@ -111,7 +115,7 @@ function sideRoutes(deps: Stores<'namespaces' | 'tables'>): readonly Route[] {
         problems: ['table-not-found', 'update-invalid'],
       },
       async (call) => {
-        await takeMetricsReport(deps, { name: tableName(call), json: call.body })
+        await takeMetricsReport(asking(deps, call), { name: tableName(call), json: call.body })
         return NO_CONTENT_REPLY
       },
     ),

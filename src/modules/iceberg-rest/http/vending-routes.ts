@@ -2,6 +2,7 @@ import type { Stores } from '../../../catalog/catalog.ts'
 import { foldersOf } from '../../../core/table/metadata-folder.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import type { Route } from '../../../http/route.ts'
+import { asking } from '../../../lake/table/asked-names.ts'
 import { getRestTable } from '../load-table.ts'
 import { readRestrictionsFor } from '../read-restrictions.ts'
 import { readSignRequest } from '../requests/sign-request-json.ts'
@@ -29,7 +30,7 @@ export function vendingRoutes(deps: Stores<'tables'> & AccessDependencies): read
       },
       async (call) => {
         call.requireOwnSite()
-        const state = await getRestTable(deps, tableName(call))
+        const state = await getRestTable(asking(deps, call), tableName(call))
         readRestrictionsFor(state, call.policyOn)
         const credentials = await credentialsOf(deps, state, await lentTo(call, tableName(call)))
         const reply = jsonReply(
@@ -61,7 +62,7 @@ export function vendingRoutes(deps: Stores<'tables'> & AccessDependencies): read
         const target = { on: 'table' as const, name: tableName(call) }
         if (isReading) await call.authorize('select', [target], 'told')
         else await call.authorize('modify', [target])
-        const state = await getRestTable(deps, target.name)
+        const state = await getRestTable(asking(deps, call), target.name)
         if (isReading) readRestrictionsFor(state, call.policyOn)
         const signed = await deps.vending.sign(foldersOf(state.definition), request)
         const { uri, headers, isReusable } = signed
