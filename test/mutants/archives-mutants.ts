@@ -138,7 +138,7 @@ export const PAUSES: readonly MutantGroup[] = [
     file: 'src/modules/exports/export-schedule.ts',
     tests: PAUSE,
     edits: [
-      ['        if (paused.has(name)) continue\n', ''],
+      ['        if (pauses.paused.has(name)) continue\n', ''],
       [`catchUp === 'none' && resumedAtMs`, 'resumedAtMs'],
       ['tickMs <= resumedAtMs', 'tickMs <= 0'],
       ['Math.max(tickMs, asked.resumedAtMs ?? tickMs)', 'tickMs'],

@@ -26,8 +26,8 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
     tests: ['test/modules/exports/export-pause.test.ts'],
     edits: [
       [
-        'const schedule = paused.has(name) ? undefined : task?.schedule',
-        'const schedule = task?.schedule',
+        'const isHeld = task === undefined || pauses.paused.has(name)',
+        'const isHeld = task === undefined',
       ],
       ['nowMs() - dueMs < OVERDUE_MS', 'nowMs() - dueMs < 0'],
       ['folder.look(name, (read) => sourceOf(deps, read))', 'folder.look(name, () => undefined)'],
@@ -213,6 +213,14 @@ export const EXPORTS: readonly MutantGroup[] = [
       ['if (isPartition) await asked(', 'if (false) await asked('],
       [`    "where current_setting('synchronous_commit') = 'off'",`, '    "where false",'],
       ["  'set local extra_float_digits = 3',\n", ''],
+    ],
+  },
+  {
+    file: 'src/modules/exports/export-schedule.ts',
+    tests: ['test/modules/exports/export-schedule-replicas.test.ts'],
+    edits: [
+      ['known?.digest === digest ? known.atMs : Math.min(changedAtMs, nowMs)', 'changedAtMs'],
+      ['const isAhead = (newest?.createdAtMs ?? 0) >=', 'const isAhead = Number.NaN >='],
     ],
   },
   {

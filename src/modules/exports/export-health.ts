@@ -6,7 +6,8 @@ import { CodedError } from '../../core/errors.ts'
 import { timeText } from '../../http/common-shapes.ts'
 import type { Task } from '../../lake/jobs/task.ts'
 import type { Pauses } from './export-pauses.ts'
-import { overdueSinceMs } from './export-schedule.ts'
+import { askedFor, overdueSinceMs } from './export-schedule.ts'
+import type { ExportTask } from './export-task.ts'
 import { EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
 import { sourceOf } from './settle-run.ts'
 import { isUnreadable } from './task-folder.ts'
@@ -49,25 +50,32 @@ export async function readHealth(deps: ExportJobDependencies): Promise<readonly 
 async function healthOf(
   deps: ExportJobDependencies,
   name: string,
-  { paused, resumedAtMs, hindrance }: Pauses & { readonly hindrance: string | null },
+  { hindrance, ...pauses }: Pauses & { readonly hindrance: string | null },
 ): Promise<ExportHealth> {
-  const { ambient, folder, jobs } = deps
+  const { folder, jobs } = deps
   const { task, problem, changedAtMs } = await folder.look(name, (read) => sourceOf(deps, read))
   const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
   const unable = problem === null ? hindrance : 'export-task-unusable'
   const failing =
     unable === null ? failureOf(last) : { problem: unable, runId: null, sinceMs: changedAtMs }
-  const asked = {
-    ...{ changedAtMs, lastAskedAtMs: last?.createdAtMs },
-    ...{ resumedAtMs: resumedAtMs.get(name), nowMs: ambient.nowMs() },
-  }
-  const schedule = paused.has(name) ? undefined : task?.schedule
-  const lateMs = schedule && overdueSinceMs(schedule, asked)
+  const isHeld = task === undefined || pauses.paused.has(name)
+  const lateMs = isHeld ? undefined : await lateSince(deps, task, { ...pauses, newest: last })
   return {
     task: name,
     ...(failing !== undefined && { failing }),
     ...(lateMs !== undefined && { overdueSinceMs: lateMs }),
   }
+}
+
+async function lateSince(
+  deps: ExportJobDependencies,
+  task: ExportTask,
+  known: Pauses & { readonly newest: JobRecord | undefined },
+): Promise<number | undefined> {
+  const { schedule } = task
+  if (schedule === undefined) return undefined
+  const times = { ...known, nowMs: deps.ambient.nowMs() }
+  return overdueSinceMs(schedule, await askedFor(deps, task, times))
 }
 
 function failureOf(last: JobRecord | undefined): ExportHealth['failing'] {

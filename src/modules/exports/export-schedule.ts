@@ -1,8 +1,10 @@
+import type { JobRecord } from '../../catalog/job-store.ts'
 import { CodedError } from '../../core/errors.ts'
 import { type Ticks, ticksOf } from '../../lake/jobs/schedule.ts'
 import type { Task } from '../../lake/jobs/task.ts'
+import type { Pauses } from './export-pauses.ts'
 import { requireRunnable } from './export-run.ts'
-import type { ExportSchedule } from './export-task.ts'
+import type { ExportSchedule, ExportTask } from './export-task.ts'
 import { askForExport, EXPORT_KIND, type ExportJobDependencies, SCHEDULE } from './run-job.ts'
 import { isUnreadable } from './task-folder.ts'
 
@@ -11,6 +13,8 @@ const ALL = ''
 const LOOK_MS = 10_000
 const MINUTE_MS = 60_000
 const DAY_MS = 1_440 * MINUTE_MS
+/** Clocks of processes differ by less; what is further ahead was written by one that was wrong. */
+const AHEAD_MS = 60 * MINUTE_MS
 /** How late a run still begins: in time, or after the service was away. Jobs are kept a week. */
 const LATE_MS = { none: 5 * MINUTE_MS, one: 6 * DAY_MS } as const
 /** Each is searched from its beginning, so that few instants of a frequent schedule are passed. */
@@ -31,12 +35,12 @@ export function scheduleTask(deps: ExportJobDependencies): Task {
         told = new Map([[ALL, problem]])
       })
       if (names === undefined) return
-      const { paused, resumedAtMs } = await deps.files.pauses.read()
+      const pauses = await deps.files.pauses.read()
       const failed = new Map<string, string>()
       for (const name of names) {
         signal.throwIfAborted()
-        if (paused.has(name)) continue
-        await askIfDue(deps, name, resumedAtMs.get(name)).catch((error: unknown) => {
+        if (pauses.paused.has(name)) continue
+        await askIfDue(deps, name, pauses).catch((error: unknown) => {
           const problem = error instanceof Error ? error.message : String(error)
           failed.set(name, problem)
           if (told.get(name) !== problem) warn(deps, name, error)
@@ -59,20 +63,52 @@ function warn({ log }: ExportJobDependencies, task: string, err: unknown): void 
 }
 
 /** Throws why it cannot be run. */
-async function askIfDue(
-  deps: ExportJobDependencies,
-  name: string,
-  resumedAtMs: number | undefined,
-): Promise<void> {
-  const { ambient, folder, jobs } = deps
+async function askIfDue(deps: ExportJobDependencies, name: string, pauses: Pauses): Promise<void> {
+  const { ambient, files, folder, jobs } = deps
   const task = await folder.read(name)
-  const { schedule, changedAtMs } = task
+  const { schedule, digest } = task
   if (schedule === undefined) return
   await requireRunnable(deps, task)
-  const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
-  const lastAskedAtMs = last?.createdAtMs
-  const asked = { changedAtMs, lastAskedAtMs, resumedAtMs, nowMs: ambient.nowMs() }
+  const newest = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
+  const asked = await askedFor(deps, task, { ...pauses, newest, nowMs: ambient.nowMs() })
+  const seen = pauses.seen.get(name)
+  if (seen?.digest !== digest) {
+    await files.pauses.see(name, { digest, atMs: Math.floor(asked.changedAtMs) }, seen)
+  }
   if (isDue(schedule, asked)) await askForExport(jobs, { task: name, asker: SCHEDULE })
+}
+
+/**
+ * What decides whether a task is due. A run that was asked for by a clock far ahead does not count:
+ * else none would be until that time has come.
+ */
+export async function askedFor(
+  { jobs }: Pick<ExportJobDependencies, 'jobs'>,
+  { name, digest, changedAtMs }: Pick<ExportTask, 'name' | 'digest' | 'changedAtMs'>,
+  {
+    seen,
+    resumedAtMs,
+    newest,
+    nowMs,
+  }: Omit<Pauses, 'paused'> & {
+    /** The job of the task that was asked for last, by its own time. */
+    readonly newest: JobRecord | undefined
+    readonly nowMs: number
+  },
+): Promise<Asked> {
+  const before = { createdAtMs: nowMs + AHEAD_MS, jobId: '' }
+  const isAhead = (newest?.createdAtMs ?? 0) >= before.createdAtMs
+  const [last] = isAhead
+    ? await jobs.list({ kind: EXPORT_KIND, key: name, before, limit: 1 })
+    : [newest]
+  const known = seen.get(name)
+  const resumed = resumedAtMs.get(name)
+  return {
+    changedAtMs: known?.digest === digest ? known.atMs : Math.min(changedAtMs, nowMs),
+    lastAskedAtMs: last?.createdAtMs,
+    resumedAtMs: resumed !== undefined && resumed < nowMs + AHEAD_MS ? resumed : undefined,
+    nowMs,
+  }
 }
 
 /** When a task was last changed, asked for, and resumed. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { quotedName } from '../../core/quoted-name.ts'
 import { formatTableName, parseNewTableName } from '../../core/table/table-name.ts'
@@ -19,8 +20,10 @@ export interface ExportTask {
   readonly naming: 'sortable' | 'seed'
   /** Runs only when it is asked for, if absent. */
   readonly schedule?: ExportSchedule
-  /** When its files were changed last. */
+  /** When its files were changed last, by the system that keeps them. */
   readonly changedAtMs: number
+  /** SHA-256 of the texts of its files, in hexadecimal. */
+  readonly digest: string
 }
 
 export interface ExportSchedule {
@@ -96,6 +99,9 @@ export function parseTask(
   }
   return {
     changedAtMs,
+    digest: createHash('sha256')
+      .update(JSON.stringify([json, select, remove]))
+      .digest('hex'),
     ...(schedule !== undefined && { schedule }),
     name,
     source: given.source,

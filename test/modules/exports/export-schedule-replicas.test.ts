@@ -1,4 +1,4 @@
-import { utimes } from 'node:fs/promises'
+import { readdir, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TaskRunner } from '../../../src/lake/jobs/task-runner.ts'
@@ -7,6 +7,7 @@ import { scheduleTask } from '../../../src/modules/exports/export-schedule.ts'
 import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
+import { until } from '../../lake/jobs/background.ts'
 import { writeTask } from './export-harness.ts'
 
 const HOUR_MS = 3_600_000
@@ -56,5 +57,52 @@ test('a time of a schedule is one run, whichever replica sees it, and so is the 
     await sleep(500)
     expect(await runs()).toHaveLength(ticks)
     offsetMs += HOUR_MS
+  }
+})
+
+test('new times of files, and runs of a clock that was ahead, leave no time out', async () => {
+  const [service] = replicas as [TestService]
+  const schema = { columns: [{ name: 'id', type: 'int' }] }
+  await must(post(service, '/v1/tables', { name: 's.t', schema }), 201)
+  const folder = join(service.home, 'exports')
+  const task = { source: 'moraine', table: 's.t', where: 'true', mode: 'keep', catch_up: 'one' }
+  const write = (schedule: string) => writeTask(folder, 't', { 'task.json': { ...task, schedule } })
+  const runs = async () => (await must(ask(service, '/v1/exports/t/runs'))).runs
+  const isRun = async (count: number) =>
+    until(async () => (await runs()).length === count && (await runs())[0].ended_at !== null)
+  /** The time of the files is that of the clock, as when they are mounted anew. */
+  const mount = async () => {
+    const now = ambient.nowMs() / 1000
+    await utimes(join(folder, 't/task.json'), now, now)
+  }
+  await write('0 * * * *')
+  await mount()
+  look(service)
+  await until(async () => (await runs()).length === 0 && (await seen()).length === 1)
+  await runners.pop()?.close()
+
+  offsetMs += HOUR_MS
+  await mount()
+  look(service)
+  await isRun(1)
+
+  await runners.pop()?.close()
+  offsetMs += 5 * HOUR_MS
+  await must(post(service, '/v1/exports/t/runs', {}), 202)
+  await until(async () => (await runs())[0].ended_at !== null)
+  const before = (await runs()).length
+  offsetMs -= 4 * HOUR_MS
+  look(service)
+  await isRun(before + 1)
+
+  // Other texts begin with the next time.
+  await write('0 */2 * * *')
+  await until(async () => (await seen())[0] !== undefined)
+  await sleep(500)
+  expect(await runs()).toHaveLength(before + 1)
+
+  async function seen(): Promise<readonly string[]> {
+    const paths = join(service.home, 'warehouse/.exports/.paused')
+    return (await readdir(paths).catch(() => [])).filter((name) => name.endsWith('.seen'))
   }
 })
