@@ -220,4 +220,23 @@ export const CORE: readonly MutantGroup[] = [
       ['isOther(old, field) && isRewrite(old, field)', 'isOther(old, field)'],
     ],
   },
+  {
+    file: 'src/core/metadata/schema-update.ts',
+    tests: ['test/core/metadata/rollback-schema.test.ts'],
+    edits: [
+      ['specs.toSorted((a, b) => b.specId - a.specId)[0]', 'specs[0]'],
+      ['partitionSpecs: withOne(partitionSpecs, defaultSpec)', 'partitionSpecs'],
+      ['sortOrders.filter(({ fields }) => fitsSchema(fields, schema))', 'sortOrders'],
+    ],
+  },
+  {
+    file: 'src/modules/tables/clone-table.ts',
+    tests: ['test/modules/tables/clone-table.test.ts'],
+    edits: [
+      [
+        '...withCurrentSchema(source.definition, currentSchemaId),',
+        '...source.definition, currentSchemaId,',
+      ],
+    ],
+  },
 ]

@@ -1,10 +1,12 @@
 import { arePartitionsKept } from '../partition/kept-partitions.ts'
+import { UNSORTED } from '../partition/partition-spec.ts'
 import { isPromotion } from '../schema/promotion.ts'
 import { allFields, fieldsById, highestFieldId } from '../schema/schema-lookup.ts'
 import { ID_MAX } from '../table/number-room.ts'
-import { currentSchema, type TableDefinition, type TableState } from '../table/table.ts'
+import { currentSchema, getSchema, type TableDefinition, type TableState } from '../table/table.ts'
 import { type Field, type Schema, typeName } from '../value/type.ts'
 import { checkDistinctNames, checkSchema, checkSchemaVersion, schemaKey } from './schema-check.ts'
+import { fitsSchema } from './spec-check.ts'
 import type { TableDraft } from './table-draft.ts'
 import { LAST_ADDED, type TableUpdate } from './table-update.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'
@@ -51,6 +53,44 @@ export function setCurrentSchema(draft: TableDraft, givenId: number): void {
     throw invalidUpdate(`Cannot set current schema to unknown schema: ${schemaId}`)
   }
   if (schemaId !== draft.definition.currentSchemaId) draft.change({ currentSchemaId: schemaId })
+}
+
+/**
+ * The table with another of its schemas as the current one. Where that lacks a column that the
+ * table is partitioned or sorted by, the newest spec or sort order whose columns it has becomes the
+ * default: engines could not load the table otherwise, and nothing could be written.
+ */
+export function withCurrentSchema(
+  definition: TableDefinition,
+  currentSchemaId: number,
+): TableDefinition {
+  if (currentSchemaId === definition.currentSchemaId) return definition
+  const schema = getSchema(definition, currentSchemaId)
+  const { partitionSpecs, sortOrders } = definition
+  const specIds = partitionSpecs.map(({ specId }) => specId)
+  const unpartitioned = { specId: Math.max(-1, ...specIds) + 1, fields: [] }
+  const specs = partitionSpecs.filter(({ fields }) => fitsSchema(fields, schema))
+  const defaultSpec =
+    specs.find(({ specId }) => specId === definition.defaultSpecId) ??
+    specs.toSorted((a, b) => b.specId - a.specId)[0] ??
+    unpartitioned
+  const orders = sortOrders.filter(({ fields }) => fitsSchema(fields, schema))
+  const defaultOrder =
+    orders.find(({ orderId }) => orderId === definition.defaultSortOrderId) ??
+    orders.toSorted((a, b) => b.orderId - a.orderId)[0] ??
+    UNSORTED
+  return {
+    ...definition,
+    currentSchemaId,
+    partitionSpecs: withOne(partitionSpecs, defaultSpec),
+    defaultSpecId: defaultSpec.specId,
+    sortOrders: withOne(sortOrders, defaultOrder),
+    defaultSortOrderId: defaultOrder.orderId,
+  }
+}
+
+function withOne<T>(all: readonly T[], one: T): readonly T[] {
+  return all.includes(one) ? all : [...all, one]
 }
 
 /** Removes schemas; unknown ids are ignored. */

@@ -3,7 +3,7 @@ import { NUMBER_MAX, TIMESTAMP_MS_MAX } from '../table/number-room.ts'
 import { schemaIdAfterRollback } from '../table/schema-of-rollback.ts'
 import { MAIN_BRANCH, type Snapshot, type SnapshotRef } from '../table/snapshot.ts'
 import type { RefRetention, TableState } from '../table/table.ts'
-import { hasSchema } from './schema-update.ts'
+import { hasSchema, withCurrentSchema } from './schema-update.ts'
 import type { TableDraft } from './table-draft.ts'
 import type { UnboundSnapshot } from './table-update.ts'
 import { invalidUpdate, shortened, staleUpdate } from './update-problem.ts'
@@ -152,8 +152,10 @@ function setMain(draft: TableDraft, ref: SnapshotRef): void {
   if (snapshot !== undefined && draft.mainSnapshotId !== ref.snapshotId) {
     const currentSchemaId = schemaIdAfterRollback(definition, snapshot.schemaId)
     if (currentSchemaId !== definition.currentSchemaId) {
-      draft.change({ currentSchemaId })
+      draft.change(withCurrentSchema(definition, currentSchemaId))
       draft.schemaIdOfRollback = currentSchemaId
+      draft.specIndex = undefined
+      draft.sortOrderIdsByKey = undefined
     }
   }
   draft.mainSnapshotId = ref.snapshotId

@@ -1,11 +1,13 @@
 import type { PartitionSpec, SortOrder } from '../partition/partition-spec.ts'
 import { canTransform, type Transform, transformText } from '../partition/transform.ts'
 import { findField, findPathToField } from '../schema/schema-lookup.ts'
-import { isNested, type Schema, type Type, typeName } from '../value/type.ts'
+import { isNested, type Schema, typeName } from '../value/type.ts'
 import type { UnboundPartitionField } from './table-update.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'
 
 export const SPEC_FIELDS_MAX = 1_000
+
+type Use = 'partition' | 'sort'
 
 interface TransformedField {
   readonly sourceId: number
@@ -58,40 +60,49 @@ export function checkDefaults(defaults: {
   for (const field of sortOrder.fields) checkKept(field, schema, 'sort')
 }
 
-/** A void field may outlive its column, and transforms of later versions are not checked. */
-function checkKept(field: TransformedField, schema: Schema, use: 'partition' | 'sort'): void {
-  const { kind } = field.transform
-  if (kind === 'unknown') return
-  if (kind === 'void' && findField(schema, field.sourceId) === undefined) return
-  checkTransform(field, schema, use)
+/** Whether a table with this schema may be partitioned by these fields, or sorted. */
+export function fitsSchema(fields: readonly TransformedField[], schema: Schema): boolean {
+  return fields.every((field) => keptProblem(field, schema, 'partition') === undefined)
 }
 
-function checkTransform(field: TransformedField, schema: Schema, use: 'partition' | 'sort'): void {
+function checkKept(field: TransformedField, schema: Schema, use: Use): void {
+  throwIfAny(keptProblem(field, schema, use))
+}
+
+function checkTransform(field: TransformedField, schema: Schema, use: Use): void {
+  throwIfAny(transformProblem(field, schema, use))
+}
+
+function throwIfAny(problem: string | undefined): void {
+  if (problem !== undefined) throw invalidUpdate(problem)
+}
+
+/** A void field may outlive its column, and transforms of later versions are not checked. */
+function keptProblem(field: TransformedField, schema: Schema, use: Use): string | undefined {
+  const { kind } = field.transform
+  if (kind === 'unknown') return undefined
+  if (kind === 'void' && findField(schema, field.sourceId) === undefined) return undefined
+  return transformProblem(field, schema, use)
+}
+
+function transformProblem(field: TransformedField, schema: Schema, use: Use): string | undefined {
   const { sourceId, transform } = field
   const path = findPathToField(schema.fields, sourceId)
   const source = path?.at(-1)
   // Version 1 replaces a field by void when its column is dropped.
-  if (source === undefined && transform.kind === 'void' && use === 'partition') return
+  if (source === undefined && transform.kind === 'void' && use === 'partition') return undefined
   if (path === undefined || source === undefined) {
     const name = shortened(field.name ?? String(sourceId))
-    throw invalidUpdate(`Cannot find source column for ${use} field: ${name} (id ${sourceId})`)
+    return `Cannot find source column for ${use} field: ${name} (id ${sourceId})`
   }
   if (isNested(source.type)) {
     const verb = use === 'partition' ? 'partition' : 'sort'
-    throw invalidUpdate(
-      `Cannot ${verb} by non-primitive source field: ${shortened(typeName(source.type))}`,
-    )
+    return `Cannot ${verb} by non-primitive source field: ${shortened(typeName(source.type))}`
   }
   if (path.slice(0, -1).some((step) => step.type.kind !== 'struct')) {
-    throw invalidUpdate(
-      `Invalid ${use} field parent: ${shortened(source.name)} is in a list or map`,
-    )
+    return `Invalid ${use} field parent: ${shortened(source.name)} is in a list or map`
   }
-  checkApplies(transform, source.type)
-}
-
-function checkApplies(transform: Transform, type: Type): void {
-  if (canTransform(transform, type)) return
+  if (canTransform(transform, source.type)) return undefined
   const text = shortened(transformText(transform))
-  throw invalidUpdate(`Invalid source type ${typeName(type)} for transform: ${text}`)
+  return `Invalid source type ${typeName(source.type)} for transform: ${text}`
 }

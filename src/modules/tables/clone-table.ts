@@ -1,6 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { originsOf } from '../../catalog/dataset-store.ts'
 import type { NewTable } from '../../catalog/table-store.ts'
+import { withCurrentSchema } from '../../core/metadata/schema-update.ts'
 import type { Keep } from '../../core/replay.ts'
 import { METADATA_PATH_PROPERTY } from '../../core/table/metadata-folder.ts'
 import { isReserved } from '../../core/table/reserved-namespace.ts'
@@ -90,11 +91,10 @@ export function newClone(
 ): NewTable {
   const location = defaultLocation(deps, { name }, tableUuid)
   const definition: TableDefinition = {
-    ...source.definition,
+    ...withCurrentSchema(source.definition, currentSchemaId),
     tableUuid,
     location,
     properties: propertiesOfCopy(source.definition.properties),
-    currentSchemaId,
   }
   const born = newState(deps, { namespace, name, definition })
   const snapshot = found === undefined ? undefined : { ...found, parentSnapshotId: null }

@@ -4,6 +4,7 @@ import type { RequirePaths } from '../../core/access/require-paths.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { TABLE_METADATA_CHARACTERS_MAX } from '../../core/limits.ts'
 import { withoutSlashes } from '../../core/metadata/location.ts'
+import { withCurrentSchema } from '../../core/metadata/schema-update.ts'
 import { PARTITION_FIELD_ID_BASE, UNSORTED } from '../../core/partition/partition-spec.ts'
 import { buildPartitionSpec, type PartitioningColumn } from '../../core/partition/partitioning.ts'
 import type { Keep } from '../../core/replay.ts'
@@ -317,10 +318,8 @@ export function rollbackTable(
     if (snapshot === undefined || snapshot.snapshotId === state.currentSnapshot?.snapshotId)
       return {}
     const { definition } = state
-    const currentSchemaId = schemaIdAfterRollback(definition, snapshot.schemaId)
-    return currentSchemaId === definition.currentSchemaId
-      ? { currentSnapshot: snapshot }
-      : { currentSnapshot: snapshot, definition: { ...definition, currentSchemaId } }
+    const schemaId = schemaIdAfterRollback(definition, snapshot.schemaId)
+    return { currentSnapshot: snapshot, definition: withCurrentSchema(definition, schemaId) }
   }
   return changeTable(deps, table, rolledBack, keep)
 }

@@ -1,6 +1,7 @@
 import { LAST_ADDED, type TableUpdate } from '../../../src/core/metadata/table-update.ts'
+import type { PartitionSpec } from '../../../src/core/partition/partition-spec.ts'
 import { changeAliases } from '../../../src/core/table-properties.ts'
-import type { Field, PlainPrimitiveName, Type } from '../../../src/core/value/type.ts'
+import type { Field, PlainPrimitiveName, Schema, Type } from '../../../src/core/value/type.ts'
 import { addSnapshot, field, schemaOf, setRef, TableModel, tableOf } from './metadata-samples.ts'
 
 const ID = field(1, 'id', 'long', { required: true })
@@ -98,6 +99,55 @@ test.each<[string, boolean, Field, Field]>([
 
 test('a column that took over the name of one renamed was not converted', () => {
   expect(staysPast([at(LONG)], [at(LONG, 'was'), at(DOUBLE, 'at', 10)])).toBe(true)
+})
+
+const by = (sourceId: number, specId: number): PartitionSpec => {
+  const transform = { kind: 'identity' } as const
+  return { specId, fields: [{ fieldId: 1000 + specId, sourceId, name: `by_${specId}`, transform }] }
+}
+const NONE: PartitionSpec = { specId: 0, fields: [] }
+
+test.each<[string, readonly PartitionSpec[], { before: number; after: number; count: number }]>([
+  [
+    'is kept where its column was there',
+    [NONE, by(1, 1), by(3, 2)],
+    { before: 1, after: 1, count: 3 },
+  ],
+  [
+    'gives way to the newest that fits',
+    [by(1, 2), NONE, by(2, 1), by(9, 3)],
+    { before: 3, after: 2, count: 4 },
+  ],
+  ['gives way to none', [NONE, by(9, 1)], { before: 1, after: 0, count: 2 }],
+  ['gives way to a new one of none', [by(9, 3), by(9, 1)], { before: 3, after: 4, count: 3 }],
+])('after a rollback of the schema a default spec %s', (_, specs, ids) => {
+  const { before, after, count } = ids
+  const model = new TableModel()
+  model.apply([addSnapshot(1n, 1n), setRef('main', 1n)])
+  model.apply([addSnapshot(2n, 2n, { parentSnapshotId: 1n }), setRef('main', 2n)])
+  const { definition } = model.state
+  const fields = [ID, field(2, 'name', 'string'), at(DOUBLE, 'at', 9)]
+  const [then] = definition.schemas as [Schema]
+  const early = { ...then, fields: then.fields.map((each) => (each.id === 3 ? at(LONG) : each)) }
+  const orders = specs.map(({ specId: orderId, fields }) => ({
+    orderId,
+    fields: fields.map((each) => ({ ...each, direction: 'asc', nullOrder: 'nulls-last' }) as const),
+  }))
+  model.state = {
+    ...model.state,
+    definition: {
+      ...definition,
+      ...{ schemas: [early, { ...schemaOf(...fields), schemaId: 1 }], currentSchemaId: 1 },
+      ...{ partitionSpecs: specs, defaultSpecId: before },
+      ...{ sortOrders: orders, defaultSortOrderId: before },
+    },
+  }
+  const back = model.apply([setRef('main', 1n)]).state.definition
+  expect(back).toMatchObject({ currentSchemaId: 0, defaultSpecId: after })
+  expect(back.partitionSpecs).toHaveLength(count)
+  expect(back.partitionSpecs.find(({ specId }) => specId === after)).toBeDefined()
+  expect(back.defaultSortOrderId).toBe(after === 4 ? 0 : after)
+  expect(back.sortOrders.find(({ orderId }) => orderId === back.defaultSortOrderId)).toBeDefined()
 })
 
 test('a snapshot that a commit brings leaves the schema, whichever its writer knew', () => {

@@ -1,4 +1,8 @@
+import { findFieldByName } from '../../../src/core/schema/schema-lookup.ts'
 import type { SnapshotSelector } from '../../../src/core/table/snapshot-selector.ts'
+import { currentSchema } from '../../../src/core/table/table.ts'
+import type { Field } from '../../../src/core/value/type.ts'
+import { changeTable } from '../../../src/lake/commit/change-table.ts'
 import { commitRemoval } from '../../../src/lake/commit/transactions.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
@@ -106,6 +110,38 @@ test('a rollback leaves the schema as it is now', async () => {
   expect(schema.fields.map((field) => field.name)).toEqual(['number'])
   await append(shop, 't', `${shop.dataFolder}/c.parquet`)
   expect(await liveNames(shop, 't')).toEqual(['a', 'c'])
+})
+
+/** Partitions and sorts a table by the column. */
+function partitionBy(table: string, name: string) {
+  return changeTable(shop.deps, table, ({ definition }) => {
+    const { id: sourceId } = findFieldByName(currentSchema(definition), name) as Field
+    const transform = { kind: 'identity' as const }
+    const field = { fieldId: 1000, sourceId, name, transform }
+    const sort = { sourceId, transform, direction: 'asc', nullOrder: 'nulls-last' } as const
+    return {
+      definition: {
+        ...definition,
+        partitionSpecs: [...definition.partitionSpecs, { specId: 1, fields: [field] }],
+        sortOrders: [...definition.sortOrders, { orderId: 1, fields: [sort] }],
+        ...{ defaultSpecId: 1, defaultSortOrderId: 1, lastPartitionId: 1000 },
+      },
+    }
+  })
+}
+
+test('a rollback past a conversion partitions and sorts by columns of then', async () => {
+  await evolveTable(shop.deps, 't', {
+    changes: [
+      { op: 'type', name: 'n', type: 'double' },
+      { op: 'add', column: { name: 'later', type: 'string' } },
+    ],
+  })
+  await partitionBy('t', 'later')
+  const { definition } = await rollback({ snapshotIdentifier: String(ids[1]) })
+  expect(definition).toMatchObject({ currentSchemaId: 0, defaultSpecId: 0, defaultSortOrderId: 0 })
+  await append(shop, 't', `${shop.dataFolder}/c.parquet`)
+  expect(await liveNames(shop, 't')).toEqual(['a', 'b', 'c'])
 })
 
 test('rollbacks and appends that race all happen', async () => {
