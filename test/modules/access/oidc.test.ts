@@ -3,20 +3,24 @@ import { freePort } from '../../free-port.ts'
 import { must } from '../../http/client.ts'
 import { type IdentityProvider, startIdentityProvider } from './identity-provider.ts'
 import { callerOf, type KeyedService, startKeyedService } from './keyed-service.ts'
+import { type KubernetesStandIn, startKubernetesStandIn } from './kubernetes-stand-in.ts'
 
 const CLAIMS = { groups: ['pilots'], realm_access: { roles: ['crew'] } }
 
 let first: IdentityProvider
 let second: IdentityProvider
+let cluster: KubernetesStandIn
 let service: KeyedService
 let aheadMs = 0
 beforeAll(async () => {
   first = await startIdentityProvider({ claims: CLAIMS })
   second = await startIdentityProvider({ path: '/realms/other' })
+  cluster = await startKubernetesStandIn()
+  const discovery = `${second.issuer}/.well-known/openid-configuration`
   service = await startKeyedService(
     {
       MORAINE_AUTH: 'oidc',
-      MORAINE_OIDC_ISSUER: `${first.issuer}/, ${second.issuer}/.well-known/openid-configuration`,
+      MORAINE_OIDC_ISSUER: `${first.issuer}/, ${discovery}, ${cluster.issuer}`,
       MORAINE_OIDC_AUDIENCE: 'moraine',
       MORAINE_OIDC_ROLES: 'realm_access.roles',
     },
@@ -29,7 +33,7 @@ afterEach(() => {
 })
 afterAll(async () => {
   await service.close()
-  await Promise.all([first.stop(), second.stop()])
+  await Promise.all([first.stop(), second.stop(), cluster.stop()])
 })
 
 const me = (token: string) => callerOf(service, token).send('get', '/v1/me')
@@ -133,6 +137,32 @@ test('another key of the provider is found, but not sought for every invented on
   }
   expect(second.asked.get('/realms/other/jwks')).toBe(asked)
   expect(access?.authenticator.rememberedCount).toBeLessThan(50)
+})
+
+test('a service account of Kubernetes signs in, and is granted what others are', async () => {
+  const loader = { namespace: 'lake', name: 'loader' }
+  const principal = `user:${cluster.issuer}~system:serviceaccount:lake:loader`
+  const caller = callerOf(service, await cluster.token(loader))
+  // What Kubernetes says of pod and node is nobody's group or role.
+  expect(await must(caller.send('get', '/v1/me'))).toEqual({
+    ...{ auth: 'oidc', principal, scopes: null },
+    principals: expect.not.arrayContaining([expect.stringMatching(/^(group|role):/)]),
+  })
+  const { admin } = service
+  await must(admin.send('post', '/v1/namespaces', { name: 'pods' }), 201)
+  const grant = [{ principal, privilege: 'create' }]
+  await must(admin.send('post', '/v1/namespaces/pods/permissions', { grant }))
+  const table = { name: 'pods.logs', schema: { columns: [{ name: 'id', type: 'long' }] } }
+  await must(caller.send('post', '/v1/tables', table), 201)
+  const owned = await must(caller.send('get', '/v1/tables/pods.logs/permissions'))
+  expect(owned.permissions).toEqual([{ principal, privilege: 'own' }])
+  // The same name in another namespace of the cluster is somebody else.
+  const other = callerOf(service, await cluster.token({ ...loader, namespace: 'other' }))
+  expect((await other.send('get', '/v1/tables/pods.logs')).status).toBe(404)
+  const forCluster = await cluster.token({ ...loader, audiences: [cluster.issuer] })
+  const refused = await me(forCluster)
+  expect([refused.status, refused.body?.type]).toEqual([401, '/problems/credential-invalid'])
+  expect(refused.body?.detail).toContain('MORAINE_OIDC_AUDIENCE')
 })
 
 test('engines are told where the provider gives tokens', async () => {
