@@ -1,5 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { CatalogError } from '../../../src/core/errors.ts'
 import { type Answer, ask, type Json, must } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
@@ -187,5 +189,81 @@ describe('when its rows are made', () => {
     const found = await readdir(join(service.home, 'warehouse'), { recursive: true })
     const files = found.filter((path) => path.includes('placed-') && path.endsWith('.parquet'))
     expect(files).toHaveLength(1)
+  })
+})
+
+/** Ids of the engines that are children of this process, with the time that each has computed. */
+function engines(): ReadonlyMap<number, number> {
+  const found = new Map<number, number>()
+  for (const name of readdirSync('/proc').filter((each) => /^\d+$/.test(each))) {
+    try {
+      const fields = readFileSync(`/proc/${name}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+      if (Number(fields[1]) !== process.pid) continue
+      if (readFileSync(`/proc/${name}/cmdline`, 'utf8').includes('worker')) {
+        found.set(Number(name), Number(fields[11]))
+      }
+    } catch {
+      // It has ended.
+    }
+  }
+  return found
+}
+
+/** The one that computes something now. */
+async function busyEngine(): Promise<number | undefined> {
+  const before = engines()
+  await sleep(50)
+  const [busy] = [...engines()].find(([pid, ticks]) => ticks - (before.get(pid) ?? ticks) > 1) ?? []
+  return busy
+}
+
+const describeOnLinux = process.platform === 'linux' ? describe : describe.skip
+
+describeOnLinux('when its engine is killed', () => {
+  let service: TestService
+  beforeAll(async () => {
+    service = await startTestService()
+    await makeTable(service, 'a', [rows(100)])
+  })
+  afterAll(() => service.close())
+
+  test('once: a new one makes the rows, in the same attempt', async () => {
+    // Half a second of work.
+    const sql =
+      'SELECT sum(hash(a.id, b.id, c.id, d.id) % 7) AS n FROM a, a b, a c, a d WHERE a.id < 5'
+    await make(service, { name: 'killed-once', sql })
+    let killed: number | undefined
+    await until(async () => {
+      killed = await busyEngine()
+      return killed !== undefined
+    }, 60_000)
+    process.kill(killed ?? 0, 'SIGKILL')
+    await until(async () => (await statusOf(service, 'killed-once')).state === 'ready', 60_000)
+    const { text } = await ask(service, '/v1/datasets/killed-once/download?format=csv')
+    expect(text).toMatch(/^n\n\d+\n$/)
+    const [job] = await service.deps.jobs.list({ kind: 'dataset', limit: 1 })
+    expect(job).toMatchObject({ state: 'succeeded', attempts: 1 })
+    expect(engines().has(killed ?? 0)).toBe(false)
+  })
+
+  test('again and again: it has failed, says so, and may be asked for again', async () => {
+    await make(service, { name: 'killed-twice', sql: BURNING })
+    const killed = new Set<number>()
+    await until(async () => {
+      const pid = await busyEngine()
+      if (pid !== undefined && !killed.has(pid)) process.kill(pid, 'SIGKILL')
+      if (pid !== undefined) killed.add(pid)
+      return (await statusOf(service, 'killed-twice')).state === 'failed'
+    }, 60_000)
+    expect(killed.size).toBe(2)
+    expect(await statusOf(service, 'killed-twice')).toMatchObject({
+      problem: { type: '/problems/engine-failed' },
+    })
+    const download = await ask(service, '/v1/datasets/killed-twice/download?format=csv')
+    expect([download.status, download.body.type]).toEqual([409, '/problems/dataset-not-ready'])
+    const found = await readdir(join(service.home, 'warehouse'), { recursive: true })
+    expect(found.filter((path) => path.includes('killed-twice-'))).toEqual([])
+    const again = await make(service, { name: 'killed-twice', sql: 'SELECT 1 AS one FROM a' })
+    expect([again.status, again.body.version]).toEqual([202, 2])
   })
 })
