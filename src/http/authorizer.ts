@@ -83,6 +83,8 @@ export interface Authorizer {
     privilege: Privilege,
     target: Target,
   ): Decision | Promise<Decision>
+  /** Whether the principal may change anything at all; absent: what it has the privilege for. */
+  mayChange?(principal: Principal): boolean
   /** What lists show the principal; `undefined`: everything. */
   visibilityOf(principal: Principal): Visibility | undefined
   /** By whom rows are read that lists tell the principal of; `undefined`: all are. */

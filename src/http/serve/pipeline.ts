@@ -17,10 +17,10 @@ import type { Dialect } from '../dialect.ts'
 import type { AnswerOnce } from '../idempotency/answer-once.ts'
 import { KeylessKeeper } from '../idempotency/keeper.ts'
 import { keyOf, requestHash, uploadHash } from '../idempotency/keyed-request.ts'
-import { CallPermissions, targetOf } from '../permission.ts'
 import { type Reply, sendReply } from '../reply.ts'
 import { requestTarget } from '../request-log.ts'
 import { bodyLimitsOf, type Call, type KeptFacts, type Route } from '../route.ts'
+import { CallPermissions, targetOf } from './call-permissions.ts'
 import { isSurplus, requireConnection } from './connection-limit.ts'
 import { preflightReply, shareWithOrigin } from './cross-origin.ts'
 import type { Guard } from './guards.ts'
@@ -248,14 +248,14 @@ async function answerChunks(arrival: Arrival, gate: Gate, share: BodyShare): Pro
 /** Two principals may use one key. */
 function keyFor({ request, face, match, permissions }: Arrival) {
   const key = keyOf(request, face.dialect.keyRule)
-  if (key === undefined || match.route.changesNothing === true) return undefined
+  const { changesNothing = !permissions.mayChange } = match.route
+  if (key === undefined || changesNothing) return undefined
   return { principal: nameOfPrincipal(permissions.principal), key }
 }
 
 /** Requests that change nothing have no events to name them. */
 function keyless(arrival: Arrival): AnswerKeeper {
-  const { method } = arrival.match.route
-  const isReading = method === 'get' || method === 'head'
+  const isReading = ['get', 'head'].includes(arrival.match.route.method)
   return isReading ? KEEPS_NOTHING : new KeylessKeeper(originOf(arrival))
 }
 
@@ -312,7 +312,7 @@ async function handle(
     query,
     body,
     upload,
-    keeper,
+    keeper: permissions.keeperOf(keeper),
     param: match.param,
     accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
     authorize: (privilege, targets, rows) => permissions.requireAll(privilege, targets, rows),

@@ -49,6 +49,10 @@ export class CkanAuthorizer implements Authorizer {
     this.requirePaths = (...asked) => deps.grants.requirePaths(...asked)
   }
 
+  mayChange({ kind }: Principal): boolean {
+    return kind === 'key'
+  }
+
   authorize(
     principal: Principal,
     privilege: Privilege,

@@ -44,6 +44,7 @@ export function datasetAuthorizer(
         ? inner.authorize(principal, privilege, target)
         : onHidden(principal, privilege, { target, key })
     },
+    mayChange: (principal) => inner.mayChange?.(principal) ?? true,
     policyOn: (principal, tableUuid) => inner.policyOn(principal, tableUuid),
     visibilityOf: (principal) => inner.visibilityOf(principal),
     nameOf: (target) => (hiddenKeyOf(target) === undefined ? inner.nameOf?.(target) : undefined),

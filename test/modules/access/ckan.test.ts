@@ -136,22 +136,44 @@ test('a redirect of CKAN gets no credential', async () => {
 test('only a key changes anything, whatever is granted to everybody', async () => {
   ckan.readers.set(RESOURCE, 'public')
   const { admin } = service
+  const uploads = (await must(admin.send('get', '/v1/transactions'))).transactions.length
   const grant = ['everyone', 'anonymous'].map((principal) => ({ principal, privilege: 'own' }))
   await must(admin.send('post', `${TABLE}/permissions`, { grant }))
   for (const headers of [{}, { Authorization: SECRET }, { 'X-CKAN-API-Key': SECRET }]) {
-    for (const [path, json] of [
+    for (const [path, json, more] of [
+      ['/v1/transactions/start', {}],
+      ['/v1/transactions/start', { tables: ['sky.flights'] }],
+      ['/v1/datasets', { source: { table: 'sky.flights' } }],
+      ['/v1/datasets', { query: { source: { table: 'sky.flights' }, limit: 1 } }],
+      ['/v1/datasets', { name: 'mine', sql: 'SELECT n FROM sky.flights' }],
+      ['/data/sky.flights/records?materialise=true', {}],
+      ['/v1/query', { source: { table: 'sky.flights' } }, { Prefer: 'respond-async' }],
       [`${TABLE}/metadata`, { steward: 'me' }],
       [`${TABLE}/rename`, { name: 'mine' }],
       ['/v1/tables', { name: 'sky.new', schema: SCHEMA }],
       [REST, { requirements: [], updates: [] }],
     ] as const) {
-      const { status } = await ask(service, path, { json, headers })
+      const { status } = await ask(service, path, { json, headers: { ...headers, ...more } })
       expect([path, status]).toEqual([path, Object.keys(headers).length === 0 ? 401 : 403])
     }
   }
+  const { transactions } = await must(admin.send('get', '/v1/transactions'))
+  expect(transactions).toHaveLength(uploads)
+  expect(await must(admin.send('get', '/v1/datasets'))).toMatchObject({ datasets: [] })
   await must(admin.send('post', `${TABLE}/permissions`, { revoke: grant }))
   const writer = await service.newCaller({ [TABLE]: ['modify'] })
   await must(writer.send('post', `${TABLE}/metadata`, { steward: 'them' }))
+})
+
+test('of requests without a key of this service nothing is kept', async () => {
+  const headers = { Authorization: SECRET, 'Idempotency-Key': 'once' }
+  for (const isolation of ['none', 'some']) {
+    const { status } = await ask(service, '/v1/transactions/start', {
+      json: { isolation },
+      headers,
+    })
+    expect(status).toBe(400)
+  }
 })
 
 test('what CKAN lets read is no way to what it was not asked for', async () => {
