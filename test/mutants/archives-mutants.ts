@@ -64,7 +64,7 @@ export const OWN_TABLES: readonly MutantGroup[] = [
     tests: ['test/modules/exports/export-files.test.ts'],
     edits: [
       ['if (runs.has(receipt.run_id) && !', 'if (!'],
-      ['receipts.filter((file) => !nameless.has(file))', 'receipts'],
+      ['if (!nameless.has(file)) named.push(', 'named.push('],
       ['isThere && !(await this.#nameless(task, [file])).has(file)', 'isThere'],
     ],
   },

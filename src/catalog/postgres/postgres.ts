@@ -113,6 +113,7 @@ function postgresEngine(pool: pg.Pool, damage: Damage): SqlEngine {
     damage,
     requireInPlace: () => undefined,
     lockMigrations: async (transaction) => {
+      await requireDurable(transaction)
       // Before the lock: another replica may be at it for minutes.
       await sql.raw(LIFT_LIMITS).execute(transaction)
       await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(transaction)
@@ -129,6 +130,18 @@ function postgresEngine(pool: pg.Pool, damage: Damage): SqlEngine {
         array[${sql.join(texts)}]::text[])`,
     runTogether,
   }
+}
+
+/** Else a crash of the server takes back what was acknowledged, and deletions of files do not. */
+async function requireDurable(transaction: SqlTransaction): Promise<void> {
+  const { rows } = await sql<{
+    durability: string
+  }>`select current_setting('synchronous_commit') as durability`.execute(transaction)
+  if (rows[0]?.durability !== 'off') return
+  throw new CatalogUnusableError({
+    problem: 'the catalog database has synchronous_commit off, and would lose acknowledged commits',
+    remedy: 'set it for its role: ALTER ROLE <role> SET synchronous_commit = on',
+  })
 }
 
 /**

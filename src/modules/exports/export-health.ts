@@ -14,8 +14,6 @@ import { isUnreadable } from './task-folder.ts'
 
 const LOOK_MS = 10_000
 const READS_AT_ONCE = 16
-/** More would make each scrape long. */
-const TASKS_MAX = 1_000
 /** The scheduler looks every ten seconds, and a run may wait for its turn. */
 const OVERDUE_MS = 60_000
 
@@ -32,11 +30,14 @@ export interface ExportHealth {
   readonly overdueSinceMs?: number
 }
 
-/** All tasks, each read once. Throws `exports-unreadable`. */
-export async function readHealth(deps: ExportJobDependencies): Promise<readonly ExportHealth[]> {
+/** The first so many tasks, each read once. Throws `exports-unreadable`. */
+export async function readHealth(
+  deps: ExportJobDependencies,
+  tasksMax = Number.POSITIVE_INFINITY,
+): Promise<readonly ExportHealth[]> {
   const pauses = await deps.files.pauses.read()
   const hindrance = (await deps.files.problem()) === null ? null : 'storage-unavailable'
-  const tasks = (await deps.folder.list()).slice(0, TASKS_MAX)
+  const tasks = (await deps.folder.list()).slice(0, tasksMax)
   const found = await mapBounded(tasks, READS_AT_ONCE, (task) =>
     healthOf(deps, task, { ...pauses, hindrance }).catch((error: unknown) => {
       // Its files are gone since.

@@ -1,4 +1,5 @@
 import { mapBounded } from '../../core/bounded.ts'
+import { Turns } from '../../core/turns.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { type ExportReceipt, Receipt, readJson } from './export-note.ts'
@@ -82,15 +83,23 @@ export class ExportReceipts {
     const folder = `${this.#deps.root}/${task}`
     const files = new Set<string>()
     const receipts: string[] = []
+    const turns = new Turns()
     for await (const { location } of this.#deps.objects.list(folder)) {
       const name = location.slice(folder.length + 1)
       if (name.includes('/')) continue
       if (RECEIPT_ENDING.test(name)) receipts.push(name.replace(RECEIPT_ENDING, ''))
       else files.add(name)
+      const turn = turns.take()
+      if (turn !== undefined) await turn
     }
     const missing = receipts.filter((file) => !files.has(file))
     const nameless = await this.#nameless(task, missing)
-    const named = receipts.filter((file) => !nameless.has(file)).map(readFileName)
+    const named: NamedFile[] = []
+    for (const file of receipts) {
+      if (!nameless.has(file)) named.push(readFileName(file))
+      const turn = turns.take()
+      if (turn !== undefined) await turn
+    }
     return named.sort((one, other) => (one.timeOrder < other.timeOrder ? -1 : 1))
   }
 

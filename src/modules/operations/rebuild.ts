@@ -40,8 +40,9 @@ type RebuildDependencies = Stores<'tables' | 'views' | 'locations'> &
  */
 export const NOT_REBUILT =
   'keys, roles, grants and policies of rows and columns; datasets, open transactions and what ' +
-  'they staged, events, jobs, the audit and usage, the answers kept for repeated requests (for ' +
-  'an hour), and when views were made and last changed (their versions tell it about)'
+  'they staged, answers to committed ones (kept for a week) and to repeated requests (an hour), ' +
+  'events, jobs, the audit and usage, and when views were made and last changed (their versions ' +
+  'tell it about)'
 
 /**
  * Registers every table of the warehouse from its newest metadata file, and later commits from

@@ -66,6 +66,22 @@ function describeCatalogOnPostgres(server: () => PostgresServer): void {
     }
   })
 
+  test('a database that acknowledges what a crash may lose is refused', async () => {
+    const url = await newDatabase()
+    const admin = new pg.Client({ connectionString: url })
+    await admin.connect()
+    const set = `alter database ${new URL(url).pathname.slice(1)} set synchronous_commit =`
+    await admin.query(`${set} off`)
+    const catalog = await openPostgresCatalog({ url })
+    await expect(catalog.migrate()).rejects.toThrow(/synchronous_commit off.*ALTER ROLE/)
+    await catalog.close()
+    await admin.query(`${set} remote_write`)
+    await admin.end()
+    const other = await openPostgresCatalog({ url })
+    await other.migrate()
+    await other.close()
+  })
+
   test('a database of a newer version is refused', async () => {
     const url = await newDatabase()
     const catalog = await openPostgresCatalog({ url })

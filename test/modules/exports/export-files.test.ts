@@ -174,3 +174,33 @@ test('a staged file stays while one of its name and size has other bytes', async
   await expect(files.publish(note)).rejects.toThrow('has other bytes')
   expect(await store.find(note.staged)).toMatchObject({ sizeBytes: 6 })
 })
+
+test('a list of very many files gives others their turns', async () => {
+  const names = Array.from({ length: 30_000 }, (_, i) => {
+    const at = new Date(Date.UTC(2025, 0, 1) + i * 60_000)
+    const task = { name: 't', naming: 'sortable', compression: 'gzip' } as const
+    const [file] = fileNames(task, { runId: randomUUID(), markId: randomUUID(), at })
+    return file
+  })
+  const objects = changedStore(store, {
+    async *list(root) {
+      for (const name of names) {
+        for (const ending of ['', '.json']) {
+          yield { location: `${root}/${name}${ending}`, sizeBytes: 1, modifiedAtMs: 0, version: '' }
+        }
+      }
+    },
+  })
+  const many = new ExportFiles({ objects, warehouse: home })
+  let turns = 0
+  let isOver = false
+  const count = () => {
+    turns++
+    if (!isOver) setImmediate(count)
+  }
+  setImmediate(count)
+  // Their receipts are not there.
+  await expect(many.list('t', { before: undefined, limit: 1 })).rejects.toThrow()
+  isOver = true
+  expect(turns).toBeGreaterThan(5)
+})
