@@ -158,7 +158,7 @@ export class CallPermissions {
     return this.#authorizer.mayChange?.(this.principal) ?? true
   }
 
-  /** Every change passes by the keeper of its call: that of a principal who may make none throws. */
+  /** Every change passes by the keeper of its call: of who may make none, it throws. */
   keeperOf(keeper: AnswerKeeper): AnswerKeeper {
     if (this.mayChange) return keeper
     const decision = this.principal.kind === 'anonymous' ? 'unauthenticated' : 'denied'
