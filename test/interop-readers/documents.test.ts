@@ -7,10 +7,10 @@ import { must, post } from '../http/client.ts'
 import { startTestService, type TestService } from '../http/harness.ts'
 import { makeTable } from '../modules/dumps/http/dump-lab.ts'
 
-/** A Python with mlcroissant, frictionless and datacite; else the test is skipped by name. */
+/** A Python with the packages of interop/documents; else the test is skipped by name. */
 const PYTHON = process.env['TEST_DOCUMENTS_PYTHON'] ?? 'python3'
 const SCRIPT = new URL('read-documents.py', import.meta.url).pathname
-const IMPORTS = 'import mlcroissant, frictionless, datacite'
+const IMPORTS = 'import mlcroissant, frictionless, datacite, rocrate, rocrate_validator'
 const hasReaders = spawnSync(PYTHON, ['-c', IMPORTS], { stdio: 'ignore' }).status === 0
 const testWithReaders = hasReaders ? test : test.skip
 

@@ -2,6 +2,12 @@ import { dayOf } from '../../../core/value/date-time.ts'
 import { textCitation } from './citation.ts'
 import { type CitedData, licenseUrl } from './cited-data.ts'
 
+const VERSION = 'https://w3id.org/ro/crate/1.1'
+/** Terms of schema.org that came after the context of 1.1. */
+const LATER_TERMS = {
+  creditText: 'http://schema.org/creditText',
+  sha256: 'http://schema.org/sha256',
+}
 const FILE = 'ro-crate-metadata.json'
 
 /** A Research Object Crate 1.1 whose files are on the web. */
@@ -20,13 +26,13 @@ export function roCrateOf(data: CitedData): object {
     ...(sha256 !== undefined && { sha256 }),
   }))
   return {
-    '@context': 'https://w3id.org/ro/crate/1.1/context',
+    '@context': [`${VERSION}/context`, LATER_TERMS],
     '@graph': [
       {
         '@id': FILE,
         '@type': 'CreativeWork',
         about: { '@id': './' },
-        conformsTo: { '@id': 'https://w3id.org/ro/crate/1.1' },
+        conformsTo: { '@id': VERSION },
       },
       {
         '@id': './',
