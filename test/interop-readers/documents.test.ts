@@ -44,6 +44,41 @@ const EXPECTED = {
   ],
 }
 
+const OTHER_ROWS = `SELECT * FROM (VALUES
+  (1::BIGINT, 12.50::DECIMAL(9,2), TIMESTAMP '2024-02-29 12:34:56.789012',
+    TIMESTAMPTZ '2024-02-29 12:34:56+00', 'Io'::BLOB, {'x': 1, 'y': 'a,"b"'}, ['p', NULL, 'q']),
+  (2::BIGINT, NULL, NULL, NULL, NULL, NULL, NULL),
+  (3::BIGINT, -0.05::DECIMAL(9,2), TIMESTAMP '1610-01-08 00:00:00',
+    TIMESTAMPTZ '1970-01-01 00:00:00+00', '\\xFF\\x00'::BLOB, {'x': NULL, 'y': 'Ünü'}, []))
+  AS t("id", "price", "at", "seen", "raw", "both", "names")`
+
+const TIMES = [
+  ['2024-02-29 12:34:56.789012', '2024-02-29 12:34:56+00:00'],
+  ['1610-01-08 00:00:00', '1970-01-01 00:00:00+00:00'],
+] as const
+const NULLS = ['2', null, null, null, null, null, null]
+const EXPECTED_OTHERS = {
+  frictionless: [
+    ['1', '12.50', ...TIMES[0], 'SW8=', `{'x': 1, 'y': 'a,"b"'}`, "['p', None, 'q']"],
+    NULLS,
+    ['3', '-0.05', ...TIMES[1], '/wA=', "{'x': None, 'y': 'Ünü'}", '[]'],
+  ],
+  // A decimal is a float to it, and what is nested the text that CSV has.
+  mlcroissant: [
+    ['1', '12.5', ...TIMES[0], 'SW8=', String.raw`{"x":1,"y":"a,\"b\""}`, '["p",null,"q"]'],
+    NULLS,
+    ['3', '-0.05', ...TIMES[1], '/wA=', '{"x":null,"y":"Ünü"}', '[]'],
+  ],
+}
+
+/** What the readers print of the documents at an address. */
+async function readBy(path: string): Promise<unknown> {
+  const environment = { env: { ...process.env, HOME: home } }
+  const args = [SCRIPT, service.url + path]
+  const { stdout } = await promisify(execFile)(PYTHON, args, environment)
+  return JSON.parse(stdout)
+}
+
 testWithReaders(
   'mlcroissant and frictionless validate the documents, and read the rows by our links',
   async () => {
@@ -52,10 +87,23 @@ testWithReaders(
     const wish = { name: 'moons', source: { table: 'moons' }, creators, license: 'CC0-1.0' }
     const { url } = await must(post(service, '/v1/datasets', wish), 201)
     for (const path of [url, `/v1/tables/moons/${snapshotId}`]) {
-      const environment = { env: { ...process.env, HOME: home } }
-      const args = [SCRIPT, service.url + path]
-      const { stdout } = await promisify(execFile)(PYTHON, args, environment)
-      expect(JSON.parse(stdout)).toEqual(EXPECTED)
+      expect(await readBy(path)).toEqual(EXPECTED)
+    }
+  },
+  120_000,
+)
+
+testWithReaders(
+  'they read datasets of a query and of SQL, with columns of the other types',
+  async () => {
+    await makeTable(service, 'prices', [OTHER_ROWS])
+    const wishes = [
+      { name: 'asked', query: { source: { table: 'prices' }, filter: 'id >= 1' } },
+      { name: 'told', sql: 'SELECT * FROM prices ORDER BY id' },
+    ]
+    for (const wish of wishes) {
+      const { url } = await must(post(service, '/v1/datasets', wish), 201)
+      expect(await readBy(url)).toEqual(EXPECTED_OTHERS)
     }
   },
   120_000,
