@@ -22,7 +22,7 @@ export class JobHold implements JobFence {
   readonly #stop: LinkedStop
   readonly #stopped: LinkedStop
   readonly #renewal: NodeJS.Timeout
-  #renewedAtMs = performance.now()
+  #renewedAtMs: number
   #progress: unknown
   #state: HoldState
   /** Aborted when the job is cancelled or lost, or when its process stops. */
@@ -31,8 +31,19 @@ export class JobHold implements JobFence {
   constructor(
     deps: JobDependencies,
     job: ClaimedJob,
-    { leaseMs, signal }: { readonly leaseMs: number; readonly signal: AbortSignal },
+    {
+      leaseMs,
+      claimedAtMs,
+      signal,
+    }: {
+      readonly leaseMs: number
+      /** When the claim was sent: an answer that took long has used up its lease. */
+      readonly claimedAtMs: number
+      readonly signal: AbortSignal
+    },
   ) {
+    this.#renewedAtMs = claimedAtMs
+
     this.#deps = deps
     this.#job = job
     this.#leaseMs = leaseMs

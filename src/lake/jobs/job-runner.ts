@@ -87,9 +87,10 @@ export class JobRunner {
   async #claimUntilClosed(): Promise<void> {
     const { signal } = this.#closing
     while (!signal.aborted) {
+      const claimedAtMs = performance.now()
       const job = await this.#claim()
       if (job === undefined) await this.#bell.wait(this.#pollMs, signal)
-      else this.#begin(job)
+      else this.#begin(job, claimedAtMs)
     }
   }
 
@@ -127,9 +128,9 @@ export class JobRunner {
       .map(([kind]) => kind)
   }
 
-  #begin(job: ClaimedJob): void {
+  #begin(job: ClaimedJob, claimedAtMs: number): void {
     const hold = new JobHold(this.#deps, job, {
-      leaseMs: this.#leaseMs,
+      ...{ leaseMs: this.#leaseMs, claimedAtMs },
       signal: this.#closing.signal,
     })
     const done = this.#do(job, hold)

@@ -1,5 +1,5 @@
 import type { Catalog } from '../../catalog/catalog.ts'
-import type { HeldLease, LeaseOutcome } from '../../catalog/lease-store.ts'
+import type { HeldLease } from '../../catalog/lease-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { LinkedStop } from '../../core/linked-stop.ts'
@@ -32,7 +32,7 @@ export class Lease {
   readonly #held: HeldLease
   readonly #stop: LinkedStop
   readonly #renewal: NodeJS.Timeout
-  #renewedAtMs = performance.now()
+  #renewedAtMs: number
   #wasFree = false
   /**
    * Aborted when the lease is lost, or when the holder is to stop. What was written so far is safe
@@ -40,9 +40,10 @@ export class Lease {
    */
   readonly signal: AbortSignal
 
-  private constructor(deps: LeaseDependencies, held: HeldLease, ends: AbortSignal[]) {
+  private constructor(deps: LeaseDependencies, { askedAtMs, ...held }: Asked, ends: AbortSignal[]) {
     this.#deps = deps
     this.#held = held
+    this.#renewedAtMs = askedAtMs
     this.#stop = new LinkedStop(...ends)
     this.signal = this.#stop.signal
     this.#renewal = setInterval(() => {
@@ -62,10 +63,8 @@ export class Lease {
     try {
       for (;;) {
         for (const end of ends) end.throwIfAborted()
-        const outcome = await ask(deps, { name, owner })
-        if (outcome.outcome === 'acquired') {
-          return new Lease(deps, { name, owner, fencingToken: outcome.fencingToken }, ends)
-        }
+        const held = await ask(deps, { name, owner })
+        if (held !== undefined) return new Lease(deps, held, ends)
         await deps.ambient.sleep(POLL_MS, either.signal)
       }
     } finally {
@@ -77,9 +76,8 @@ export class Lease {
   static async tryAcquire(deps: LeaseDependencies, wish: LeaseWish): Promise<Lease | undefined> {
     const { name } = wish
     const owner = deps.ambient.newUuid()
-    const outcome = await ask(deps, { name, owner })
-    if (outcome.outcome === 'held') return undefined
-    return new Lease(deps, { name, owner, fencingToken: outcome.fencingToken }, endsOf(wish))
+    const held = await ask(deps, { name, owner })
+    return held === undefined ? undefined : new Lease(deps, held, endsOf(wish))
   }
 
   /** Greater than that of any earlier holder of the name. */
@@ -127,11 +125,20 @@ export class Lease {
   }
 }
 
-function ask(
+/** It counts from when it was asked for: an answer that took long has used it up. */
+interface Asked extends HeldLease {
+  readonly askedAtMs: number
+}
+
+async function ask(
   { catalog, ambient }: LeaseDependencies,
   { name, owner }: { readonly name: string; readonly owner: string },
-): Promise<LeaseOutcome> {
-  return catalog.leases.acquire({ name, owner, nowMs: ambient.nowMs(), durationMs: LEASE_MS })
+): Promise<Asked | undefined> {
+  const askedAtMs = performance.now()
+  const request = { name, owner, nowMs: ambient.nowMs(), durationMs: LEASE_MS }
+  const outcome = await catalog.leases.acquire(request)
+  if (outcome.outcome === 'held') return undefined
+  return { name, owner, fencingToken: outcome.fencingToken, askedAtMs }
 }
 
 function endsOf({ signal, stop }: LeaseWish): AbortSignal[] {

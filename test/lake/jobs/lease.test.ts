@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { jest } from '@jest/globals'
 import pino from 'pino'
 import type { Catalog } from '../../../src/catalog/catalog.ts'
 import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
@@ -84,4 +85,25 @@ test('a stopped holder is refused with the reason, and holds it no longer', asyn
   await expect(lease.confirm()).rejects.toBe(reason)
   nowMs += 2
   await mustAcquire()
+})
+
+test('a lease counts from when it was asked for, however late the answer comes', async () => {
+  const lateMs = jest.spyOn(performance, 'now')
+  try {
+    const { leases } = catalog
+    const slow = Object.assign(Object.create(leases), {
+      acquire: async (request: Parameters<typeof leases.acquire>[0]) => {
+        const outcome = await leases.acquire(request)
+        lateMs.mockReturnValue(performance.now() + LEASE_MS + 1)
+        return outcome
+      },
+    })
+    const deps = { catalog: { leases: slow }, ambient, log: pino({ level: 'silent' }) }
+    const { signal } = new AbortController()
+    const lease = await Lease.acquire(deps, { name: 'dump x', signal })
+    held.push(lease)
+    expect(lease.hasLapsed).toBe(true)
+  } finally {
+    lateMs.mockRestore()
+  }
 })
