@@ -81,6 +81,8 @@ export interface DatasetFacts {
   /** The schema of the source by which it is read. */
   readonly schemaId: number
   readonly columns: readonly DatasetColumn[]
+  /** Digest of all that decides what its sources are read to, until its rows are made. */
+  readonly readingDigest?: string
   /** Formats that are still to be made before it counts as ready. */
   readonly preparing?: readonly string[]
 }

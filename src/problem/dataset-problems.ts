@@ -46,6 +46,16 @@ export const DATASET_PROBLEMS = {
     remedy: 'Ask for it again: it is a new version then.',
     retry: 'yes',
   },
+  'dataset-source-changed': {
+    status: 409,
+    iceberg: NOT_FOUND,
+    title: 'Dataset source changed',
+    meaning:
+      'A table was read to other rows when the rows of the dataset were to be made than when it ' +
+      'was asked for: its name mapping, schema or snapshot is another one.',
+    remedy: 'Ask for it again: it is a new version then.',
+    retry: 'yes',
+  },
   'dataset-published': {
     status: 409,
     iceberg: ALREADY_EXISTS,

@@ -129,6 +129,9 @@ export const DATASETS: readonly MutantGroup[] = [
     edits: [
       ["if (!isLiving(dataset, deps.ambient.nowMs())) return { state: 'expired' }", ''],
       ['if (ran === undefined) throw new JobNotYet(NOT_YET_MS)', 'if (ran === undefined) return'],
+      ['    requireSameReading(dataset, reads)\n', ''],
+      ['  requireSameReading(dataset, [read])\n', ''],
+      ['table: { ...made.table, rewritten } }', '}'],
     ],
   },
   {
@@ -188,7 +191,7 @@ export const DATASETS: readonly MutantGroup[] = [
     tests: [QUERIES, HTTP],
     edits: [
       ['query ?? null', 'null'],
-      ['sources.map(readingOf)', 'sources.length'],
+      ['canonical, sources.map(readingOf)', 'canonical, sources.length'],
     ],
   },
   {

@@ -29,6 +29,7 @@ dataset-name-taken 409 409 AlreadyExistsException
 dataset-not-found 404 404 NotFoundException
 dataset-not-ready 409 404 NotFoundException
 dataset-published 409 409 AlreadyExistsException
+dataset-source-changed 409 404 NotFoundException
 definition-too-large 422 400 BadRequestException
 dump-edition-gone 410 404 NotFoundException
 dump-not-ready 503 503 ServiceUnavailableException

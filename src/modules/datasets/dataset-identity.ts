@@ -25,6 +25,11 @@ export function identityOfSql(canonical: string, sources: readonly Source[]): st
   return digestOf(['sql', canonical, sources.map(readingOf), WRITER])
 }
 
+/** How sources are read, for whoever reads them later: to other rows where it differs. */
+export function readingDigestOf(sources: readonly Source[]): string {
+  return digestOf(sources.map(readingOf))
+}
+
 function digestOf(parts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }

@@ -22,7 +22,7 @@ import { requestOf } from '../rows/run-query.ts'
 import { newClone } from '../tables/clone-table.ts'
 import type { NewTableDependencies } from '../tables/tables.ts'
 import { factsAhead, factsOf } from './dataset-facts.ts'
-import { automaticName, identityOf } from './dataset-identity.ts'
+import { automaticName, identityOf, readingDigestOf } from './dataset-identity.ts'
 import { type Asker, nameTaken, requireOwnName } from './dataset-names.ts'
 import { TTL_SECONDS_DEFAULT } from './dataset-shapes.ts'
 import { type EndDependencies, endDataset, isLiving } from './end-dataset.ts'
@@ -87,7 +87,10 @@ export async function makeDataset(
     facts:
       bound === undefined
         ? factsOf(snapshot, schema)
-        : factsAhead(bound, { snapshotAtMs: snapshot.timestampMs, schemaId }),
+        : {
+            ...factsAhead(bound, { snapshotAtMs: snapshot.timestampMs, schemaId }),
+            readingDigest: readingDigestOf([{ state: source, snapshot, schema }]),
+          },
     table:
       bound === undefined
         ? newClone(deps, source, {

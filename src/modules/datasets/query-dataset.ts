@@ -16,6 +16,7 @@ import { getSchema, type TableDefinition } from '../../core/table/table.ts'
 import type { Schema } from '../../core/value/type.ts'
 import type { CommitDependencies } from '../../lake/commit/commit-dependencies.ts'
 import type { TableQuery } from '../../lake/convert/converter.ts'
+import { pastDeletions } from '../../lake/deletion/past-deletions.ts'
 import {
   type PendingUploadDependencies,
   PendingUploads,
@@ -32,6 +33,7 @@ import type { Jobs } from '../../lake/jobs/jobs.ts'
 import { writeSnapshot } from '../../lake/snapshot/snapshot-writer.ts'
 import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
+import { ProblemError } from '../../problem/problems.ts'
 import type { OnRead, QueryLimits } from '../rows/limits/query-limits.ts'
 import type { StructuredQuery } from '../rows/query-shapes.ts'
 import {
@@ -43,7 +45,7 @@ import {
 import { requestOf } from '../rows/run-query.ts'
 import { type NewTableDependencies, newState } from '../tables/tables.ts'
 import { factsOf } from './dataset-facts.ts'
-import { identityOf } from './dataset-identity.ts'
+import { identityOf, readingDigestOf } from './dataset-identity.ts'
 import { isLiving } from './end-dataset.ts'
 import {
   endCancelled,
@@ -161,7 +163,10 @@ async function finishRows(
     if (ran === undefined) throw new JobNotYet(NOT_YET_MS)
     const made = ran.value
     await fence.confirm()
-    await datasets.finish({ tableUuid, ...made })
+    // A file of an earlier attempt may have been deleted, and written again under its name.
+    await pastDeletions(deps, (rewritten) =>
+      datasets.finish({ tableUuid, ...made, table: { ...made.table, rewritten } }),
+    )
     deps.publisher.schedule(tableUuid)
     return made.facts
   } catch (error) {
@@ -253,6 +258,7 @@ async function writeRows(
   const text = sqlOf(dataset)
   if (text !== undefined) {
     const { reads, asked } = await sqlQueryOfDataset(deps, text, reading)
+    requireSameReading(dataset, reads)
     const location = `${folder}/data-00000-${deps.ambient.newUuid()}.parquet`
     return await deps.holds.during(reader, reads, (held) =>
       asCostly(() =>
@@ -268,6 +274,7 @@ async function writeRows(
     )
   }
   const { read, ...found } = await queryOfDataset(deps, dataset, reading)
+  requireSameReading(dataset, [read])
   const locations = await deps.holds.during(reader, [read], (held) =>
     writeShards(deps.objects, {
       ...{ query: found, folder, report, ambient: deps.ambient, signal: reading.signal },
@@ -279,6 +286,18 @@ async function writeRows(
     }),
   )
   return { schema: found.query.result, locations }
+}
+
+/** Throws `dataset-source-changed`. Datasets of older releases do not say how they are read. */
+function requireSameReading(
+  { facts: { readingDigest } }: DatasetRecord,
+  reads: Parameters<typeof readingDigestOf>[0],
+): void {
+  if (readingDigest === undefined || readingDigest === readingDigestOf(reads)) return
+  throw new ProblemError(
+    'dataset-source-changed',
+    'a table is read to other rows since the dataset was asked for: ask for it again',
+  )
 }
 
 function definitionOf({

@@ -4,7 +4,7 @@ import { hiddenUuidOf } from '../../core/table/reserved-namespace.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { QuerySource } from '../rows/query-source.ts'
 import type { PreparedSql } from '../rows/run-query.ts'
-import { identityOfSql } from './dataset-identity.ts'
+import { identityOfSql, readingDigestOf } from './dataset-identity.ts'
 import {
   type DatasetWish,
   type MakeDependencies,
@@ -27,13 +27,11 @@ export async function makeSqlDataset(
   { name: given, asker, card, ttlMs, asked, formats = [], sql: prepared }: SqlWish,
   kept: (called: string) => KeptWithEffect,
 ): Promise<CreatedDataset> {
-  const sources = prepared.tables.map(({ source }) => pinned(source))
+  const read = prepared.tables.map(({ source }) => source)
+  const sources = read.map(pinned)
   const [first, ...others] = sources
   if (first === undefined) throw new Error('a text names a table')
-  const identity = identityOfSql(
-    prepared.canonical,
-    prepared.tables.map(({ source }) => source),
-  )
+  const identity = identityOfSql(prepared.canonical, read)
   const name = given ?? (await unnamed(deps, identity, asker))
   const query: SqlQueryOfDataset = { sql: prepared.sql, sources: sources.map(({ json }) => json) }
   const { snapshotId, snapshotAtMs, schemaId, sourceUuid } = first
@@ -42,7 +40,7 @@ export async function makeSqlDataset(
     ...{ tableUuid: hiddenUuidOf(deps.ambient.newUuid()), name, identity, card, query },
     ...{ sourceUuid, snapshotId, sourceName: first.json.table },
     otherSources: others.map((each) => each.sourceUuid),
-    facts: { ...none, snapshotAtMs, schemaId },
+    facts: { ...none, snapshotAtMs, schemaId, readingDigest: readingDigestOf(read) },
   }
   const isNamed = given !== undefined
   const more = { ttlMs, asked, asker, isNamed, formats }

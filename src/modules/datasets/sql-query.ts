@@ -1,7 +1,7 @@
 import type { DatasetRecord } from '../../catalog/dataset-store.ts'
 import { getSchema } from '../../core/table/table.ts'
 import type { SqlQuery } from '../../lake/convert/converter.ts'
-import type { HeldFiles, ReadSnapshot } from '../../lake/deletion/file-holds.ts'
+import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
 import { planSources, type QuerySource, type RowsDependencies } from '../rows/query-source.ts'
 import { queried, type ReadTable } from '../rows/run-query.ts'
@@ -27,7 +27,7 @@ export function sqlOf({ query }: Pick<DatasetRecord, 'query'>): SqlQueryOfDatase
 
 /** A text, the snapshots that it reads, and what the engine is asked once their files are held. */
 export interface SqlRows {
-  readonly reads: readonly ReadSnapshot[]
+  readonly reads: readonly QuerySource[]
   asked(held: HeldFiles): Pick<SqlQuery, 'sql' | 'tables'>
 }
 
@@ -47,7 +47,7 @@ export async function sqlQueryOfDataset(
     planned.push({ source, files })
   }
   return {
-    reads: planned.map(({ source: { state, snapshot } }) => ({ state, snapshot })),
+    reads: planned.map(({ source }) => source),
     asked: (held) => ({ sql, tables: planned.map((table) => queried(table, held)) }),
   }
 }

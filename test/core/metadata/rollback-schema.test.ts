@@ -115,7 +115,7 @@ test.each<[string, readonly PartitionSpec[], { before: number; after: number; co
   ],
   [
     'gives way to the newest that fits',
-    [by(1, 2), NONE, by(2, 1), by(9, 3)],
+    [NONE, by(1, 2), by(2, 1), by(9, 3)],
     { before: 3, after: 2, count: 4 },
   ],
   ['gives way to none', [NONE, by(9, 1)], { before: 1, after: 0, count: 2 }],

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Catalog } from '../../../src/catalog/catalog.ts'
 import { CatalogError } from '../../../src/core/errors.ts'
 import { type Answer, ask, type Json, must } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
@@ -29,6 +30,15 @@ async function runs(service: TestService): Promise<boolean> {
 async function openJobs({ deps }: TestService) {
   const jobs = await deps.jobs.list({ kind: 'dataset', limit: 9 })
   return jobs.filter(({ endedAtMs }) => endedAtMs === undefined)
+}
+
+/** Deletes the data files that an attempt has placed, as a sweep does that finds them due. */
+async function deletePlaced({ deletions }: Catalog, tableUuid: string): Promise<void> {
+  const query = { nowMs: Number.MAX_SAFE_INTEGER, tableUuid, limit: 9 }
+  const placed = (await deletions.listDue(query)).filter(({ path }) => path.endsWith('.parquet'))
+  expect(placed).toHaveLength(1)
+  for (const { path } of placed) await rm(path.replace('file://', ''))
+  await deletions.update(placed, { state: 'unlinked', dueAtMs: Date.now() + 3_600_000 })
 }
 
 /** Folders of hidden tables. */
@@ -84,6 +94,29 @@ describe('while a dataset waits for its turn', () => {
     expect(await hiddenFolders(service.home)).toEqual([])
   })
 
+  test('its source is read by other names meanwhile: it has failed, and says why', async () => {
+    const sql = 'SELECT name FROM gone'
+    expect((await make(service, { name: 'text', sql })).status).toBe(202)
+    const mapping = [{ 'field-id': 1, names: ['other'] }]
+    const updates = { 'schema.name-mapping.default': JSON.stringify(mapping) }
+    const json = { requirements: [], updates: [{ action: 'set-properties', updates }] }
+    const path = '/iceberg/v1/namespaces/default/tables/gone'
+    await must(ask(service, path, { method: 'POST', json }))
+    await goOn()
+    for (const name of ['queued', 'text']) {
+      const isMaking = async () =>
+        ['queued', 'building'].includes((await statusOf(service, name)).state)
+      await until(async () => !(await isMaking()), 60_000)
+      expect(await statusOf(service, name)).toMatchObject({
+        ...{ state: 'failed', problem: { type: '/problems/dataset-source-changed' } },
+      })
+    }
+    const query = { source: { table: 'gone' }, filter: 'id > 1' }
+    const again = { method: 'POST', json: { name: 'queued', query } }
+    const made = await must(ask(service, '/v1/datasets', again), 201)
+    expect(made).toMatchObject({ state: 'ready', version: 2 })
+  })
+
   test('its time is over: it has expired, and its job makes nothing', async () => {
     clock.aheadMs = 61_000
     expect((await statusOf(service, 'queued')).state).toBe('expired')
@@ -113,15 +146,17 @@ describe('while a dataset waits for its turn', () => {
 
 describe('when its rows are made', () => {
   const disk = { isFull: false }
-  const answers: { lost?: 'before' | 'after' } = {}
+  const answers: { lost?: 'before' | 'after'; deleted?: true } = {}
   let service: TestService
   beforeAll(async () => {
     service = await startTestService({
       wrapCatalog: (catalog) =>
         withStore(catalog, 'datasets', {
           finish: async (finish, options) => {
-            const { lost } = answers
+            const { lost, deleted } = answers
             delete answers.lost
+            delete answers.deleted
+            if (deleted) await deletePlaced(catalog, finish.tableUuid)
             const unknown = new CatalogError('commit-state-unknown', 'the answer was lost')
             if (lost === 'before') throw unknown
             const outcome = await catalog.datasets.finish(finish, options)
@@ -170,6 +205,18 @@ describe('when its rows are made', () => {
       expect(await statusOf(service, wish.name)).toMatchObject({ state: 'ready' })
     },
   )
+
+  test('a file of an attempt is deleted before the next: it is written again', async () => {
+    answers.lost = 'before'
+    answers.deleted = true
+    await make(service, { name: 'deleted', query })
+    const isOver = async () =>
+      ['ready', 'failed'].includes((await statusOf(service, 'deleted')).state)
+    await until(isOver, 60_000)
+    expect(await statusOf(service, 'deleted')).toMatchObject({ state: 'ready', rows: 3 })
+    const { text } = await ask(service, '/v1/datasets/deleted/download?format=csv')
+    expect(text.split('\n')).toHaveLength(5)
+  })
 
   test('they are placed, and the job is taken over before its end: all stays', async () => {
     const wish = { name: 'placed', query }

@@ -90,6 +90,7 @@ const make = (service: MakingService) =>
         ...FINDING_PROBLEMS,
         'dataset-name-taken',
         'dataset-cancelled',
+        'dataset-source-changed',
         'quota-exceeded',
         'query-invalid',
         'filter-invalid',
