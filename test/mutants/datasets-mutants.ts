@@ -189,10 +189,13 @@ export const DATASETS: readonly MutantGroup[] = [
   {
     file: 'src/modules/datasets/dataset-identity.ts',
     tests: [QUERIES, HTTP],
-    edits: [
-      ['query ?? null', 'null'],
-      ['canonical, sources.map(readingOf)', 'canonical, sources.length'],
-    ],
+    edits: [['query ?? null', 'null']],
+  },
+  {
+    file: 'src/modules/datasets/dataset-identity.ts',
+    tests: ['test/modules/datasets/read-otherwise.test.ts'],
+    named: 'given again',
+    edits: [['canonical, sources.map(readingOf)', 'canonical, sources.length']],
   },
   {
     file: 'src/modules/datasets/query-dataset.ts',
