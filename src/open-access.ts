@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { link, open, readFile, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Stores } from './catalog/catalog.ts'
 import { type Config, ConfigError, shown } from './config.ts'
-import { ALLOWS_ALL } from './http/authorizer.ts'
+import type { Ambient } from './core/ambient.ts'
+import { ALLOWS_ALL, type Authorizer } from './http/authorizer.ts'
 import type { AppOptions } from './http/serve/app.ts'
 import type { NameChanges } from './lake/table/followed-names.ts'
 import type { KeyedAccess } from './modules/access/keyed-access.ts'
@@ -47,7 +49,13 @@ async function openKeyedAccess(
 }
 
 /** What modules use of it. */
-export function accessServices({ access, auditTrail }: OpenAccess, config: Config) {
+export function accessServices(
+  { access, auditTrail }: OpenAccess,
+  config: Config,
+  { catalog, ambient }: Stores<'datasets'> & { readonly ambient: Ambient },
+) {
+  const rules = { datasets: catalog.datasets, ambient }
+  const authorizer = datasetAuthorizer(access?.authorizer ?? ALLOWS_ALL, rules)
   const { auditRetentionMs } = config
   const tokenFor = access?.tokenFor.bind(access)
   const tokenEndpoint = async () => access?.oidc?.tokenEndpoint()
@@ -56,15 +64,18 @@ export function accessServices({ access, auditTrail }: OpenAccess, config: Confi
     key ??= openSealKey(config)
     return key
   }
-  return { access, tokenFor, tokenEndpoint, auditTrail, auditRetentionMs, sealKey }
+  return { access, authorizer, tokenFor, tokenEndpoint, auditTrail, auditRetentionMs, sealKey }
 }
 
 /** Who is let in, by default everybody, and who notes it. */
-export function gateOf(
-  { access, auditTrail }: OpenAccess,
-  rules: Parameters<typeof datasetAuthorizer>[1],
-): Pick<AppOptions, 'authenticator' | 'authorizer' | 'notes'> {
-  const authorizer = datasetAuthorizer(access?.authorizer ?? ALLOWS_ALL, rules)
+export function gateOf({
+  access,
+  auditTrail,
+  authorizer,
+}: OpenAccess & { readonly authorizer: Authorizer }): Pick<
+  AppOptions,
+  'authenticator' | 'authorizer' | 'notes'
+> {
   return { ...(access && { authenticator: access.authenticator }), authorizer, notes: auditTrail }
 }
 

@@ -115,7 +115,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
     )
     return {
       ...lake,
-      ...{ waiters, feed, ...accessServices(access, config) },
+      ...{ waiters, feed, ...accessServices(access, config, lake) },
       jobs: new Jobs(lake, waiters),
       metrics,
       watchedStores: watchedStores(config, lake.objects, lake.lookForWarehouse),
@@ -356,7 +356,7 @@ export function startService(
       connectionsMax: config.connectionsMax,
       bodyBytesMax: config.bodyBytesMax,
       answersOnce: { ...ambient, replays: catalog.replays },
-      ...gateOf(platform, { datasets: catalog.datasets, ambient }),
+      ...gateOf(platform),
       ...overrides.app,
     }
     const server = await openServer(config, options).catch((error: unknown) => {

@@ -91,8 +91,8 @@ export function onCatalog(privilege: Privilege) {
 export interface Asked {
   readonly privilege: Privilege
   readonly target: Target
-  /** Why it was refused. */
-  readonly decision?: Exclude<Decision, 'allowed'>
+  /** `allowed`, too, where a policy withholds some; absent: nobody decided. */
+  readonly decision?: Decision
 }
 
 /** For whom a policy holds that cannot say what may be shown. */

@@ -82,7 +82,7 @@ export const DATASETS: readonly MutantGroup[] = [
     edits: [
       ['  if (published !== undefined) return requireOwn(published, asker)\n', ''],
       [' || !isLiving(newest, nowMs)', ''],
-      ['  if (newest.createdBy === nameOfPrincipal(asker.principal)) return\n', ''],
+      ['  if (isKnown && newest.createdBy === nameOfPrincipal(principal)) return\n', ''],
       [`authorize, privilege: 'own'`, 'authorize'],
     ],
   },

@@ -55,7 +55,7 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
     file: 'src/modules/audit/noted-request.ts',
     tests: ['test/modules/exports/own-tables.test.ts'],
     named: 'audit',
-    edits: [[`  if (route?.showsRows === true) return asked.slice(-1)\n`, '']],
+    edits: [[`  if (route?.showsRows === true) return allowed.slice(-1)\n`, '']],
   },
   {
     file: 'src/modules/exports/export-schedule.ts',

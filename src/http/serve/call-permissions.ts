@@ -15,6 +15,9 @@ import type { Asked, AuthorizeFound, Requirement, RowsShown, TargetCall } from '
 /** One call may ask for a thousand; so many are kept to tell of. */
 const ASKED_KEPT_MAX = 50
 
+/** What is told of a question, once it was decided. */
+type Noted = { -readonly [Key in keyof Asked]: Asked[Key] }
+
 /** What was allowed, if it keeps to the policies in that way. */
 interface Allowed extends Asked {
   readonly rows: RowsShown | undefined
@@ -69,12 +72,13 @@ export class CallPermissions {
     rows?: Requirement['rows'],
   ): Promise<void> | undefined {
     this.#hasAsked = true
-    const asked = { privilege, target }
+    const asked: Noted = { privilege, target }
     if (this.#asked.length < ASKED_KEPT_MAX) this.#asked.push(asked)
     const decision = this.#decide(privilege, target)
     const decide = (made: Decision) => {
       if (made === 'restricted' && rows !== undefined) this.#restricted.add(target.name)
       else if (made !== 'allowed') throw this.#refuse(asked, made)
+      asked.decision = 'allowed'
       this.#noteAllowed({ ...asked, rows })
       return undefined
     }

@@ -1,6 +1,7 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import type { Administrators } from '../../catalog/grant-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
+import type { Authorizer } from '../../http/authorizer.ts'
 import type { Tag } from '../../http/route.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import type { KeyedAccess } from './keyed-access.ts'
@@ -14,6 +15,8 @@ export type AccessPlatform = Stores<'grants' | 'keys' | 'policies' | 'tables'> &
   readonly ambient: Ambient
   /** `undefined`: nobody is asked who they are. */
   readonly access: KeyedAccess | undefined
+  /** Decides for all routes, also on datasets. */
+  readonly authorizer: Authorizer
   /** Throws `export-not-found`. */
   requireExport(task: string): Promise<void>
 }

@@ -22,6 +22,9 @@ import {
   requireThere,
 } from './permissions.ts'
 
+/** For callers about whom CKAN is asked. */
+const CKAN_CHECKS_MAX = 50
+
 type PlaceTarget = Exclude<Target, { on: 'transaction' }>
 type AnyCall = Pick<Call<unknown, unknown>, 'param'>
 
@@ -158,7 +161,9 @@ const checkMany = (platform: AccessPlatform) =>
       tag: ACCESS_TAG,
       permission: { privilege: 'describe', on: 'namespace', target: () => [] },
       summary: 'Tell which privileges the caller has, up to 1,000 at once',
-      description: 'What the caller may not know to exist is not allowed.',
+      description:
+        'What the caller may not know to exist is not allowed. Where CKAN is asked, for callers ' +
+        `without a key, ${CKAN_CHECKS_MAX} at once at most.`,
       body: ChecksBody,
       changesNothing: true,
       answers: [{ status: 200, description: 'In the order asked.', shape: ChecksAnswer }],
@@ -167,16 +172,25 @@ const checkMany = (platform: AccessPlatform) =>
         `curl -X POST $MORAINE/v1/permissions/check -H 'Content-Type: application/json' ` +
         `-d '{"checks":[{"privilege":"select","on":"table","name":"aviation.flights"}]}'`,
     },
-    async ({ body, principal }) => {
-      requireAccess(platform)
+    async ({ body, principal, closed }) => {
+      const { mode } = requireAccess(platform)
+      if (mode === 'ckan' && principal.kind !== 'key') requireFew(body.checks)
       const checks = []
       for (const { privilege, on, name = '' } of body.checks) {
+        closed.throwIfAborted()
         const target = targetOf(on, name)
         checks.push(await checkPermission(platform, principal, { privilege, target }))
       }
       return jsonReply({ checks })
     },
   )
+
+/** Each may be one request to CKAN. */
+function requireFew({ length }: readonly unknown[]): void {
+  if (length <= CKAN_CHECKS_MAX) return
+  const detail = `${length} checks: without a key, ask for ${CKAN_CHECKS_MAX} at once at most`
+  throw new CatalogError('request-invalid', detail)
+}
 
 function targetOf(on: SecurableKind, name: string): PlaceTarget {
   if (on === 'catalog') return { on, name: undefined }

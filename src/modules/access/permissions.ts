@@ -91,11 +91,11 @@ export async function checkPermission(
   principal: Principal | undefined,
   { privilege, target }: { readonly privilege: Privilege; readonly target: PlaceTarget },
 ): Promise<PermissionCheck> {
-  const { authorizer, grants, keeper } = requireAccess(platform)
+  const { grants, keeper } = requireAccess(platform)
   if (principal === undefined || !(await isThere(platform, target))) {
     return { allowed: false, restricted: false, because: [] }
   }
-  const decision = await authorizer.authorize(principal, privilege, target)
+  const decision = await platform.authorizer.authorize(principal, privilege, target)
   const allowed = decision === 'allowed'
   const restricted = decision === 'restricted'
   if (!(allowed || restricted) || !isInScope(principal, privilege)) {

@@ -65,8 +65,9 @@ function decisionOf({ status, refused, asked }: EndedRequest): AuditDecision {
 /** What was read. */
 function readsOf({ status, asked, route }: EndedRequest): readonly Asked[] {
   if (status >= 400) return []
-  if (route?.showsRows === true) return asked.slice(-1)
-  return asked.filter(({ privilege }) => privilege === 'select')
+  const allowed = asked.filter(({ decision }) => decision === 'allowed')
+  if (route?.showsRows === true) return allowed.slice(-1)
+  return allowed.filter(({ privilege }) => privilege === 'select')
 }
 
 const keyOf = ({ target }: Asked) => JSON.stringify([target.on, nameOf(target)])

@@ -98,7 +98,10 @@ export function isHiding(error: unknown): error is CodedError<string> {
   return error instanceof CodedError && HIDING.includes(error.code)
 }
 
-const HIDING: readonly string[] = ['dataset-not-found', 'permission-denied', 'table-restricted']
+const HIDING: readonly string[] = [
+  ...['dataset-not-found', 'permission-denied', 'table-restricted'],
+  'credential-missing',
+]
 
 /** The tables on which one needs a privilege: itself once it is published, else its sources. */
 export function readBy(dataset: DatasetRecord): readonly Target[] {

@@ -176,6 +176,21 @@ test('of requests without a key of this service nothing is kept', async () => {
   }
 })
 
+test('without a key, few privileges are asked for at once', async () => {
+  ckan.readers.set(RESOURCE, 'public')
+  const check = { privilege: 'select', on: 'table', name: 'sky.flights' }
+  const statusOf = async (length: number, Authorization: string) => {
+    const json = { checks: new Array(length).fill(check) }
+    const headers = { Authorization }
+    return (await ask(service, '/v1/permissions/check', { json, headers })).status
+  }
+  expect(await statusOf(50, SECRET)).toBe(200)
+  expect(await statusOf(51, SECRET)).toBe(400)
+  const admin = `Bearer ${service.admin.key}`
+  expect(await statusOf(1_000, admin)).toBe(200)
+  expect(await statusOf(1_001, admin)).toBe(400)
+})
+
 test('what CKAN lets read is no way to what it was not asked for', async () => {
   ckan.readers.set(RESOURCE, 'public')
   const { admin } = service

@@ -1,5 +1,6 @@
 import { type Json, must } from '../../http/client.ts'
 import { type Caller, type KeyedService, startKeyedService } from '../access/keyed-service.ts'
+import { untilAudited } from '../audit/until-audited.ts'
 
 const TABLE = '/v1/tables/sky.planets'
 const HIDDEN = '/v1/tables/moraine$datasets.planets_v1'
@@ -238,4 +239,49 @@ test('a dataset that another one was made of can be published', async () => {
   const again = { name: 'again', source: { table: 'moraine$datasets.planets_v1' } }
   await must(reader.send('post', '/v1/datasets', again), 201)
   await must(owner.send('post', `${made.url}/publish`))
+})
+
+test('of versions, everybody is shown those that are shared with everybody', async () => {
+  await make(owner)
+  await must(owner.send('post', `${DATASET}/publish`))
+  const query = { name: 'planets', query: { source: { table: 'sky.planets' }, limit: 1 } }
+  await must(owner.send('post', '/v1/datasets', query), 201)
+  const versions = '/v1/datasets/planets/versions'
+  expect((await stranger.send('get', versions)).status).toBe(404)
+  expect((await service.nobody.send('get', versions)).status).toBe(401)
+  const grant = [{ principal: 'anonymous', privilege: 'select' }]
+  await must(owner.send('post', `${HIDDEN}/permissions`, { grant }))
+  const shared = await must(service.nobody.send('get', versions))
+  expect(shared.versions.map(({ version }: Json) => version)).toEqual([1])
+  await untilAudited(service)
+  const action = 'listDatasetVersions'
+  const rows = await service.deps.catalog.audit.list({ action, decisions: ['allowed'], limit: 9 })
+  // Nothing is told as read that was refused.
+  expect(rows.map(({ subject }) => subject)).toEqual([shared.versions[0].table_id])
+})
+
+test('a name belongs to nobody in particular for whoever does not sign in', async () => {
+  const grant = [{ principal: 'anonymous', privilege: 'select' }]
+  await must(service.admin.send('post', `${TABLE}/permissions`, { grant }))
+  const source = { table: 'sky.planets' }
+  const wish = { name: 'planets', source }
+  await must(service.nobody.send('post', '/v1/datasets', wish), 201)
+  await must(service.nobody.send('post', '/v1/datasets', wish))
+  const other = { name: 'planets', query: { source, limit: 1 } }
+  const { status, body } = await service.nobody.send('post', '/v1/datasets', other)
+  expect([status, body.type]).toEqual([409, '/problems/dataset-name-taken'])
+})
+
+test('who asks what may be done with a dataset is told what is decided on it', async () => {
+  await make(owner)
+  const name = HIDDEN.slice('/v1/tables/'.length)
+  const checked = async (caller: Caller, privilege: string) => {
+    const checks = [{ privilege, on: 'table', name }]
+    const told = await must(caller.send('post', '/v1/permissions/check', { checks }))
+    return told.checks[0].allowed
+  }
+  expect(await checked(reader, 'select')).toBe(true)
+  expect(await checked(reader, 'modify')).toBe(false)
+  expect(await checked(owner, 'manage_grants')).toBe(false)
+  expect(await checked(stranger, 'select')).toBe(false)
 })
