@@ -219,7 +219,9 @@ export const EXPORTS: readonly MutantGroup[] = [
     file: 'src/modules/exports/export-schedule.ts',
     tests: ['test/modules/exports/export-schedule-replicas.test.ts'],
     edits: [
-      ['known?.digest === digest ? known.atMs : Math.min(changedAtMs, nowMs)', 'changedAtMs'],
+      ['seenSince({ digest }, seen.get(name), nowMs) ?? Math.min(', 'Math.max('],
+      [' && seen.atMs < nowMs + AHEAD_MS', ''],
+      ['if (before !== undefined) await files.pauses.forgetSeen(name, before)', ''],
       ['const isAhead = (newest?.createdAtMs ?? 0) >=', 'const isAhead = Number.NaN >='],
     ],
   },

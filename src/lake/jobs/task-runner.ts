@@ -9,6 +9,8 @@ import type { Task } from './task.ts'
 const CATCH_UP_MS = 30_000
 /** No longer at once: the clock may be set, and timers count up to 2^31 ms. */
 const PAUSE_MS_MAX = 60_000
+/** Clocks are corrected by less in passing. */
+const SET_BACK_MS = 3_600_000
 
 export type TaskDependencies = LeaseDependencies & {
   readonly catalog: Pick<Catalog, 'jobs' | 'leases'>
@@ -48,8 +50,13 @@ export class TaskRunner {
       await this.#runTick(task, missed)
     }
     let tickMs = ticks.next(startedAtMs)
+    let lookedAtMs = startedAtMs
     while (tickMs !== undefined && !signal.aborted) {
-      const leftMs = tickMs - ambient.nowMs()
+      const nowMs = ambient.nowMs()
+      // The clock was ahead: else nothing was done until that time has come.
+      if (nowMs < lookedAtMs - SET_BACK_MS) tickMs = ticks.next(nowMs) ?? tickMs
+      lookedAtMs = nowMs
+      const leftMs = tickMs - nowMs
       if (leftMs > 0) {
         await pause(Math.min(leftMs, PAUSE_MS_MAX), signal)
         continue

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { KeyRecord } from '../../catalog/key-store.ts'
+import { isFresh } from '../../core/is-fresh.ts'
 import type { Authenticator } from '../../http/authenticator.ts'
 import { ANONYMOUS, type KnownPrincipal, type Principal } from '../../http/authorizer.ts'
 import { TrustedProxies } from '../../http/serve/trusted-proxies.ts'
@@ -20,7 +21,7 @@ const NO_BEARER = 'Send the key or token as `Authorization: Bearer <key>`, and a
 
 interface Remembered {
   readonly verified: Verified | VerifiedUser
-  readonly untilMs: number
+  readonly atMs: number
 }
 const HOUR_MS = 3_600_000
 /** What proxies add to requests of others. */
@@ -71,8 +72,8 @@ export class KeyAuthenticator implements Authenticator {
     if (token.startsWith('mor_')) return this.signInByKey(token)
     const hash = sha256(token)
     const known = this.#verified.get(hash)
-    const isFresh = known !== undefined && this.#options.nowMs() < known.untilMs
-    return isFresh ? this.#ofToken(known.verified) : this.#verify(token, hash)
+    const isKnown = known && isFresh(known.atMs, REMEMBERED_MS, this.#options.nowMs())
+    return isKnown ? this.#ofToken(known.verified) : this.#verify(token, hash)
   }
 
   /** Throws `credential-over-plain-http` when others on the way could read the credential. */
@@ -128,8 +129,7 @@ export class KeyAuthenticator implements Authenticator {
     const verified = (await this.#options.oidc?.verify(token)) ?? (await this.#verifyOwn(token))
     const principal = this.#ofToken(verified)
     if (this.#verified.size >= VERIFIED_MAX) this.#verified.clear()
-    const untilMs = this.#options.nowMs() + REMEMBERED_MS
-    this.#verified.set(hash, { verified, untilMs })
+    this.#verified.set(hash, { verified, atMs: this.#options.nowMs() })
     return principal
   }
 

@@ -56,7 +56,11 @@ export class ExportPauses {
    */
   async see(task: string, { digest, atMs }: SeenFiles, before?: SeenFiles): Promise<void> {
     await putJson(this.#objects, this.#seenLocation(task, { digest, atMs }), { task })
-    if (before !== undefined) await this.#objects.delete(this.#seenLocation(task, before))
+    if (before !== undefined) await this.forgetSeen(task, before)
+  }
+
+  async forgetSeen(task: string, seen: SeenFiles): Promise<void> {
+    await this.#objects.delete(this.#seenLocation(task, seen))
   }
 
   #seenLocation(task: string, { digest, atMs }: SeenFiles): string {

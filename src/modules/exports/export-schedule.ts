@@ -2,7 +2,7 @@ import type { JobRecord } from '../../catalog/job-store.ts'
 import { CodedError } from '../../core/errors.ts'
 import { type Ticks, ticksOf } from '../../lake/jobs/schedule.ts'
 import type { Task } from '../../lake/jobs/task.ts'
-import type { Pauses } from './export-pauses.ts'
+import type { Pauses, SeenFiles } from './export-pauses.ts'
 import { requireRunnable } from './export-run.ts'
 import type { ExportSchedule, ExportTask } from './export-task.ts'
 import { askForExport, EXPORT_KIND, type ExportJobDependencies, SCHEDULE } from './run-job.ts'
@@ -51,8 +51,22 @@ export function scheduleTask(deps: ExportJobDependencies): Task {
         const at = { problem, task: name }
         if (told.get(name) !== problem) deps.log.warn(at, 'an export could not be scheduled')
       }
+      await forgetGone(deps, names, pauses)
       told = failed
     },
+  }
+}
+
+/** A task that comes back begins anew; not where all are gone: the folder may be mounted late. */
+async function forgetGone(
+  { files }: ExportJobDependencies,
+  names: readonly string[],
+  { seen }: Pauses,
+): Promise<void> {
+  if (names.length === 0) return
+  const present = new Set(names)
+  for (const [task, found] of seen) {
+    if (!present.has(task)) await files.pauses.forgetSeen(task, found)
   }
 }
 
@@ -67,13 +81,18 @@ async function askIfDue(deps: ExportJobDependencies, name: string, pauses: Pause
   const { ambient, files, folder, jobs } = deps
   const task = await folder.read(name)
   const { schedule, digest } = task
-  if (schedule === undefined) return
+  const before = pauses.seen.get(name)
+  if (schedule === undefined) {
+    // One that comes back begins anew.
+    if (before !== undefined) await files.pauses.forgetSeen(name, before)
+    return
+  }
   await requireRunnable(deps, task)
   const newest = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
-  const asked = await askedFor(deps, task, { ...pauses, newest, nowMs: ambient.nowMs() })
-  const seen = pauses.seen.get(name)
-  if (seen?.digest !== digest) {
-    await files.pauses.see(name, { digest, atMs: Math.floor(asked.changedAtMs) }, seen)
+  const nowMs = ambient.nowMs()
+  const asked = await askedFor(deps, task, { ...pauses, newest, nowMs })
+  if (seenSince(task, before, nowMs) === undefined) {
+    await files.pauses.see(name, { digest, atMs: Math.floor(asked.changedAtMs) }, before)
   }
   if (isDue(schedule, asked)) await askForExport(jobs, { task: name, asker: SCHEDULE })
 }
@@ -101,14 +120,23 @@ export async function askedFor(
   const [last] = isAhead
     ? await jobs.list({ kind: EXPORT_KIND, key: name, before, limit: 1 })
     : [newest]
-  const known = seen.get(name)
   const resumed = resumedAtMs.get(name)
   return {
-    changedAtMs: known?.digest === digest ? known.atMs : Math.min(changedAtMs, nowMs),
+    changedAtMs: seenSince({ digest }, seen.get(name), nowMs) ?? Math.min(changedAtMs, nowMs),
     lastAskedAtMs: last?.createdAtMs,
     resumedAtMs: resumed !== undefined && resumed < nowMs + AHEAD_MS ? resumed : undefined,
     nowMs,
   }
+}
+
+/** Since when its files are as they are; `undefined` if that was not noted, or by a wrong clock. */
+function seenSince(
+  { digest }: Pick<ExportTask, 'digest'>,
+  seen: SeenFiles | undefined,
+  nowMs: number,
+): number | undefined {
+  const isKnown = seen?.digest === digest && seen.atMs < nowMs + AHEAD_MS
+  return isKnown ? seen.atMs : undefined
 }
 
 /** When a task was last changed, asked for, and resumed. */

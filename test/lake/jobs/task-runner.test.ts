@@ -66,6 +66,16 @@ test('a tick that was done is not done again after a restart; a missed one is', 
   expect(ran).toBe(2)
 })
 
+test('a clock that was ahead, and is put right, stops nothing', async () => {
+  let ran = 0
+  let aheadMs = 240 * 3_600_000
+  start([{ name: 'often', everyMs: 10, run: async () => void ran++ }], () => Date.now() + aheadMs)
+  await until(() => ran >= 2)
+  aheadMs = 0
+  const before = ran
+  await until(() => ran >= before + 3)
+})
+
 test('a failure is logged, and keeps no later tick from running', async () => {
   let ran = 0
   const run = async () => {

@@ -1,4 +1,4 @@
-import { readdir, utimes } from 'node:fs/promises'
+import { readdir, rm, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TaskRunner } from '../../../src/lake/jobs/task-runner.ts'
@@ -78,7 +78,7 @@ test('new times of files, and runs of a clock that was ahead, leave no time out'
   await write('0 * * * *')
   await mount()
   look(service)
-  await until(async () => (await runs()).length === 0 && (await seen()).length === 1)
+  await until(async () => (await runs()).length === 0 && (await seen(service)).length === 1)
   await runners.pop()?.close()
 
   offsetMs += HOUR_MS
@@ -97,12 +97,55 @@ test('new times of files, and runs of a clock that was ahead, leave no time out'
 
   // Other texts begin with the next time.
   await write('0 */2 * * *')
-  await until(async () => (await seen())[0] !== undefined)
+  await until(async () => (await seen(service))[0] !== undefined)
   await sleep(500)
   expect(await runs()).toHaveLength(before + 1)
-
-  async function seen(): Promise<readonly string[]> {
-    const paths = join(service.home, 'warehouse/.exports/.paused')
-    return (await readdir(paths).catch(() => [])).filter((name) => name.endsWith('.seen'))
-  }
 })
+
+test.each([
+  ['noted by a clock that was ahead', 240 * HOUR_MS, 'stays'],
+  ['its schedule was taken out, and put back', 0, 'unscheduled'],
+  ['it was taken away, and put back', 0, 'gone'],
+] as const)('a task begins anew with the next time: %s', async (_, aheadMs, how) => {
+  const [service] = replicas as [TestService]
+  const schema = { columns: [{ name: 'id', type: 'int' }] }
+  await must(post(service, '/v1/tables', { name: 's.t', schema }), 201)
+  const folder = join(service.home, 'exports')
+  const task = { source: 'moraine', table: 's.t', where: 'true', mode: 'keep', catch_up: 'one' }
+  const write = async (more: object) => {
+    await writeTask(folder, 't', { 'task.json': { ...task, ...more } })
+    const now = ambient.nowMs() / 1000
+    await utimes(join(folder, 't/task.json'), now, now)
+  }
+  const runs = async () => (await must(ask(service, '/v1/exports/t/runs'))).runs
+  await writeTask(folder, 'other', { 'task.json': task })
+  offsetMs += aheadMs
+  await write({ schedule: '0 * * * *' })
+  look(service)
+  await until(async () => (await seen(service)).length === 1)
+  offsetMs -= aheadMs
+  if (how === 'unscheduled') await write({})
+  if (how === 'gone') await rm(join(folder, 't'), { recursive: true })
+  if (how !== 'stays') await until(async () => (await seen(service)).length === 0)
+  else await until(async () => notedMs(await seen(service)) < ambient.nowMs() + HOUR_MS)
+  offsetMs += HOUR_MS
+  await write({ schedule: '0 * * * *' })
+  if (how === 'stays') {
+    await until(async () => (await runs()).length === 1)
+    return
+  }
+  await until(async () => (await seen(service)).length === 1)
+  await sleep(500)
+  expect(await runs()).toHaveLength(0)
+  offsetMs += HOUR_MS
+  await until(async () => (await runs()).length === 1)
+})
+
+function notedMs([name]: readonly string[]): number {
+  return Number(name?.split('.')[2])
+}
+
+async function seen(service: TestService): Promise<readonly string[]> {
+  const paths = join(service.home, 'warehouse/.exports/.paused')
+  return (await readdir(paths).catch(() => [])).filter((name) => name.endsWith('.seen'))
+}

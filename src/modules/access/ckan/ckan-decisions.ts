@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { CatalogError } from '../../../core/errors.ts'
+import { isFresh } from '../../../core/is-fresh.ts'
 import type { Log } from '../../../core/log.ts'
 import { ProblemError } from '../../../problem/problems.ts'
 import { type CkanCredential, hashOf } from './ckan-callers.ts'
@@ -35,7 +36,7 @@ export interface CkanDecisionsOptions {
 
 interface Remembered {
   readonly isAllowed: boolean
-  readonly untilMs: number
+  readonly atMs: number
 }
 
 /**
@@ -66,7 +67,10 @@ export class CkanDecisions {
     const { authorization = null, 'x-ckan-api-key': apiKey = null } = credential
     const key = hashOf(JSON.stringify([authorization, apiKey, resourceId, action]))
     const known = this.#remembered.get(key)
-    if (known !== undefined && this.#options.nowMs() < known.untilMs) return known.isAllowed
+    if (known !== undefined) {
+      const lifeMs = known.isAllowed ? YES_MS : NO_MS
+      if (isFresh(known.atMs, lifeMs, this.#options.nowMs())) return known.isAllowed
+    }
     const asking = this.#asking.get(key) ?? this.#askOnce(key, question)
     return asking
   }
@@ -88,8 +92,7 @@ export class CkanDecisions {
       const [oldest = ''] = this.#remembered.keys()
       this.#remembered.delete(oldest)
     }
-    const untilMs = this.#options.nowMs() + (isAllowed ? YES_MS : NO_MS)
-    this.#remembered.set(key, { isAllowed, untilMs })
+    this.#remembered.set(key, { isAllowed, atMs: this.#options.nowMs() })
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {

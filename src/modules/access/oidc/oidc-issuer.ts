@@ -1,6 +1,7 @@
 import type { createLocalJWKSet, JSONWebKeySet } from 'jose'
 import { z } from 'zod'
 import { isPrivateAddress } from '../../../core/access/private-address.ts'
+import { isFresh } from '../../../core/is-fresh.ts'
 import type { Log } from '../../../core/log.ts'
 
 const DISCOVERY = '/.well-known/openid-configuration'
@@ -69,16 +70,16 @@ export class OidcIssuer {
   }
 
   #ageMs(): number {
-    return this.#known === undefined
-      ? Number.POSITIVE_INFINITY
-      : this.#deps.nowMs() - this.#known.readAtMs
+    const ageMs = this.#deps.nowMs() - (this.#known?.readAtMs ?? Number.NEGATIVE_INFINITY)
+    // Read by a clock that was ahead.
+    return ageMs < 0 ? Number.POSITIVE_INFINITY : ageMs
   }
 
   /** One at a time, for all who wait. Never rejects. */
   async #read(pauseMs: number): Promise<void> {
     if (this.#reading !== undefined) return this.#reading
     const nowMs = this.#deps.nowMs()
-    if (nowMs - this.#triedAtMs < pauseMs) return
+    if (isFresh(this.#triedAtMs, pauseMs, nowMs)) return
     this.#triedAtMs = nowMs
     this.#reading = this.#readNow(nowMs).finally(() => {
       this.#reading = undefined

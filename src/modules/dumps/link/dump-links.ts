@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { BoundedMap } from '../../../core/bounded-map.ts'
 import { CatalogError } from '../../../core/errors.ts'
+import { isFresh } from '../../../core/is-fresh.ts'
 import { deleteUnchanged } from '../../../lake/file/delete-unchanged.ts'
 import { newClosing } from '../../../lake/jobs/closing.ts'
 import { Lease } from '../../../lake/jobs/lease.ts'
@@ -96,7 +97,7 @@ export class DumpLinks {
     const running = this.#joining.get(location)
     if (running !== undefined) return running
     const failed = this.#failed.get(location)
-    if (failed !== undefined && failed.atMs > this.#deps.ambient.nowMs() - FAILED_MS) {
+    if (failed !== undefined && isFresh(failed.atMs, FAILED_MS, this.#deps.ambient.nowMs())) {
       return Promise.reject(failed.error)
     }
     if (this.#joining.size >= JOINS_MAX || this.#closing.signal.aborted) return undefined
