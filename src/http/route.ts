@@ -30,6 +30,8 @@ export interface Call<Query, Body, Parameter extends string = string> {
   readBy(): Readers | undefined
   /** Stores the response to a request with an `Idempotency-Key` together with its effect. */
   readonly keeper: AnswerKeeper
+  /** Whether the principal may change anything at all: the keeper of one who may not throws. */
+  readonly mayChange: boolean
   /** Aborted when the response is sent or the client has disconnected. */
   readonly closed: AbortSignal
   /** A path parameter, decoded. */

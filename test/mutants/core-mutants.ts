@@ -213,12 +213,17 @@ export const CORE: readonly MutantGroup[] = [
     tests: ['test/core/metadata/rollback-schema.test.ts'],
     edits: [
       [', ...(rules.aliases.get(field.id) ?? [])]', ']'],
-      ['if (isConverted(old, field)) return field.name', ''],
+      ['if (!rules.kept.has(old.id) && isConverted(old, field)) return field.name', ''],
       ['childFields(field.type), rules)', '[], rules)'],
       ['earlier.filter(({ id }) => !kept.has(id))', 'earlier'],
       ['same === undefined ? isRewrite : rules.isOther', 'isRewrite'],
       ['isOther(old, field) && isRewrite(old, field)', 'isOther(old, field)'],
     ],
+  },
+  {
+    file: 'src/core/table/schema-of-rollback.ts',
+    tests: ['test/modules/iceberg-rest/http/converted-meanwhile.test.ts'],
+    edits: [['!rules.kept.has(old.id) && ', '']],
   },
   {
     file: 'src/core/metadata/schema-update.ts',

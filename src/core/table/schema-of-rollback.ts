@@ -1,5 +1,5 @@
 import { isPromotion } from '../schema/promotion.ts'
-import { childFields } from '../schema/schema-lookup.ts'
+import { allFields, childFields } from '../schema/schema-lookup.ts'
 import { classifyTypeChange } from '../schema/type-change.ts'
 import { type AliasesById, readAliases } from '../table-properties.ts'
 import type { Field } from '../value/type.ts'
@@ -26,7 +26,7 @@ export function convertedSince(definition: TableDefinition, schemaId: number): s
   const isOther: Compare = (old, field) => !isPromotion(old, field, definition.formatVersion)
   const { fields: then } = getSchema(definition, schemaId)
   const { fields: now } = getSchema(definition, currentSchemaId)
-  const converted = convertedIn(then, now, { aliases, isOther })
+  const converted = convertedIn(then, now, { aliases, isOther, kept: new Set() })
   if (converted !== undefined) return converted
   const [first, last] = [schemaId, currentSchemaId].sort((a, b) => a - b) as [number, number]
   const between = definition.schemas
@@ -34,9 +34,11 @@ export function convertedSince(definition: TableDefinition, schemaId: number): s
     .sort((a, b) => a.schemaId - b.schemaId)
   // A later schema need not follow from the one before it: it may undo that, or replace the table.
   const isRewritten: Compare = (old, field) => isOther(old, field) && isRewrite(old, field)
+  // What the schemas at both ends have in common was compared above: a conversion may be undone.
+  const kept = new Set(allFields(getSchema(definition, currentSchemaId)).map(({ id }) => id))
   for (const [i, { fields }] of between.slice(1).entries()) {
     const earlier = between[i]?.fields ?? []
-    const found = convertedIn(earlier, fields, { aliases, isOther: isRewritten })
+    const found = convertedIn(earlier, fields, { aliases, isOther: isRewritten, kept })
     if (found !== undefined) return found
   }
   return undefined
@@ -48,6 +50,8 @@ interface Rules {
   readonly aliases: AliasesById
   /** Whether a field of the same id cannot be read from files of then. */
   readonly isOther: Compare
+  /** Ids whose fields are not looked at, but for those within. */
+  readonly kept: ReadonlySet<number>
 }
 
 const isRewrite: Compare = (old, field) => classifyTypeChange(old.type, field.type) === 'rewrite'
@@ -72,7 +76,7 @@ function convertedIn(
     const olds = same === undefined ? names.flatMap((name) => gone.get(name) ?? []) : [same]
     const isConverted = same === undefined ? isRewrite : rules.isOther
     for (const old of olds) {
-      if (isConverted(old, field)) return field.name
+      if (!rules.kept.has(old.id) && isConverted(old, field)) return field.name
       const within = convertedIn(childFields(old.type), childFields(field.type), rules)
       if (within !== undefined) return `${field.name}.${within}`
     }

@@ -312,7 +312,7 @@ async function handle(
     query,
     body,
     upload,
-    keeper: permissions.keeperOf(keeper),
+    ...{ keeper: permissions.keeperOf(keeper), mayChange: permissions.mayChange },
     param: match.param,
     accepts: (mediaTypes) => request.accepts([...mediaTypes]) || undefined,
     authorize: (privilege, targets, rows) => permissions.requireAll(privilege, targets, rows),

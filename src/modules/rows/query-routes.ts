@@ -107,6 +107,8 @@ const query = (deps: QueryDependencies, streams: RowStreams) =>
         return await tried()
       } catch (error) {
         if (!mayBeLater(prepared, options) || !isTooLarge(error)) throw error
+        // Who may make nothing is told why only if that was asked for.
+        if (!call.mayChange && !preferences.isAsync) throw error
         return await answerLater(deps, call, { ...options, prepared })
       }
     },

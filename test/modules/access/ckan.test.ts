@@ -165,6 +165,18 @@ test('only a key changes anything, whatever is granted to everybody', async () =
   await must(writer.send('post', `${TABLE}/metadata`, { steward: 'them' }))
 })
 
+test('without a key, a result that is too large is called so, and nothing is made', async () => {
+  ckan.readers.set(RESOURCE, 'public')
+  const set = (updates: object) =>
+    service.admin.send('post', REST, { requirements: [], updates: [updates] })
+  await must(set({ action: 'set-properties', updates: { 'moraine.inline.bytes-max': '1' } }))
+  const json = { source: { table: 'sky.flights' } }
+  const { status, body } = await ask(service, '/v1/query', { json })
+  expect([status, body.type]).toEqual([413, '/problems/result-too-large'])
+  await must(set({ action: 'remove-properties', removals: ['moraine.inline.bytes-max'] }))
+  expect((await ask(service, '/v1/query', { json })).status).toBe(200)
+})
+
 test('of requests without a key of this service nothing is kept', async () => {
   const headers = { Authorization: SECRET, 'Idempotency-Key': 'once' }
   for (const isolation of ['none', 'some']) {

@@ -7,10 +7,14 @@ import type { TableDefinition, TableState } from '../../../core/table/table.ts'
 import { type Schema, typeName } from '../../../core/value/type.ts'
 import type { DecodedManifest } from '../../../formats/manifest/manifest-reader.ts'
 
-/** The table as each of the new snapshots is read: main by the current schema, others by theirs. */
+/**
+ * The table as each of the new snapshots is read: main by the current schema, others by theirs. As
+ * it is before the commit: what that converts by itself its writer knows of.
+ */
 export function readingOfNew(
-  { definition, currentSnapshot }: TableState,
+  { definition }: TableState,
   newSnapshots: readonly Snapshot[],
+  currentSnapshot: Snapshot | undefined,
 ): (snapshot: Snapshot) => TableDefinition {
   const added = new Map(newSnapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
   const onMain = new Set<Snapshot>()

@@ -99,3 +99,38 @@ test('a branch is taken by the schema that it is read by', async () => {
   expect((await append('branch', onBranch)).status).toBe(409)
   expect((await append('branch', { ...onBranch, snapshotSchemaId: 0 })).status).toBe(200)
 })
+
+test('a conversion that was undone refuses nothing', async () => {
+  const { schemas } = await changed('undone', CONVERTED)
+  const { snapshots } = await load('undone')
+  const [{ 'snapshot-id': first }] = snapshots
+  await done(post(service, '/v1/tables/undone/rollback', { snapshot_id: String(first) }))
+  const more = [{ op: 'add', column: { name: 'x', type: 'string' } }]
+  await done(post(service, '/v1/tables/undone/schemas', { changes: more }))
+  expect((await append('undone', { schemas })).status).toBe(200)
+})
+
+test('what a commit converts by itself its files may be older than', async () => {
+  const name = 'itself'
+  await done(post(service, '/v1/tables', { name, schema: { columns: COLUMNS } }), 201)
+  const metadata = await load(name)
+  const files = [`file://${service.dataFolder}/${name}`]
+  const snapshotId = ++snapshotIds
+  const putFile = async (location: string, bytes: Uint8Array) => {
+    const path = location.replace('file://', '')
+    await mkdir(path.slice(0, path.lastIndexOf('/')), { recursive: true })
+    await writeFile(path, bytes)
+  }
+  const written = await writeAppend(metadata, { snapshotId, files, putFile })
+  const json = appendCommit(metadata, { ...written.json, 'schema-id': 0 })
+  const schema = structuredClone(metadata.schemas[0])
+  schema['schema-id'] = 1
+  schema.fields[0] = { id: 3, name: 'n', required: false, type: 'double' }
+  const updates = [
+    ...json.updates,
+    { action: 'add-schema', schema, 'last-column-id': 3 },
+    { action: 'set-current-schema', 'schema-id': -1 },
+  ]
+  const commit = { json: { ...json, updates } }
+  expect((await rest(service, `/namespaces/default/tables/${name}`, commit)).status).toBe(200)
+})
