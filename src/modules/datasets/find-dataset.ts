@@ -9,6 +9,8 @@ import { tableNotFound } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { datasetToJson, pathOf, stateOf } from './dataset-response.ts'
 
+/** Versions before the newest, among which is one that can be read. */
+const VERSIONS_MAX = 100
 const VERSION = /^[1-9]\d{0,8}$/
 
 export type FindDependencies = Stores<'datasets'> & { readonly ambient: Pick<Ambient, 'nowMs'> }
@@ -23,7 +25,10 @@ export interface NamedDataset {
 /** Who asks, and for what privilege: `select` by default. */
 type Asking = Pick<Call<unknown, unknown>, 'authorize'> & { readonly privilege?: Privilege }
 
-/** The dataset, living or not, as `requireVisible` has it. Throws `dataset-not-found`. */
+/**
+ * The dataset, living or not, as `requireVisible` has it; of a name alone, the newest that one may
+ * read. Throws `dataset-not-found`.
+ */
 export async function findDataset(
   deps: FindDependencies,
   { dataset: name, version }: NamedDataset,
@@ -31,9 +36,29 @@ export async function findDataset(
 ): Promise<DatasetRecord> {
   const found = await lookUp(deps, { dataset: name, version })
   if (found === undefined) throw notFound(name, version)
-  await requireVisible(found, { dataset: name, version }, asking)
-  return found
+  const hidden = await whyHidden(found, { dataset: name, version }, asking)
+  if (hidden === undefined) return found
+  const isReading = version === undefined && (asking.privilege ?? 'select') === 'select'
+  const other = isReading ? await newestThat(deps, { name, isIt: isLiving }, asking) : undefined
+  if (other === undefined) throw hidden
+  return other
 }
+
+/** What an address without a version leads to where the newest version is not to be had yet. */
+async function newestThat(
+  { catalog, ambient }: FindDependencies,
+  { name, isIt }: { readonly name: string; isIt(state: ReturnType<typeof stateOf>): boolean },
+  asking: Asking,
+): Promise<DatasetRecord | undefined> {
+  for (const dataset of await catalog.datasets.listVersions(name, VERSIONS_MAX)) {
+    const isWanted = isIt(stateOf(dataset, ambient.nowMs()))
+    if (isWanted && (await isVisible(dataset, { dataset: name }, asking))) return dataset
+  }
+  return undefined
+}
+
+const isLiving = (state: ReturnType<typeof stateOf>) => state !== 'expired'
+const isReady = (state: ReturnType<typeof stateOf>) => state === 'ready'
 
 /**
  * Throws unless one has the privilege on the rows of the dataset: on its source, or on itself once
@@ -118,7 +143,10 @@ function onTables(uuids: readonly string[]): readonly Target[] {
   return uuids.map((name) => ({ on: 'table', name }))
 }
 
-/** As `findDataset`; throws `dataset-gone` and `dataset-not-ready`, too. */
+/**
+ * As `findDataset`, and of a name alone the newest that is ready; throws `dataset-gone` and
+ * `dataset-not-ready`, too.
+ */
 export async function getReadyDataset(
   deps: FindDependencies,
   named: NamedDataset,
@@ -128,6 +156,9 @@ export async function getReadyDataset(
   requireNotGone(found, deps.ambient.nowMs())
   const state = stateOf(found, deps.ambient.nowMs())
   if (state === 'ready') return found
+  const { dataset: name, version } = named
+  const other = version ?? (await newestThat(deps, { name, isIt: isReady }, asking))
+  if (typeof other === 'object') return other
   const detail =
     state === 'failed'
       ? `Making ${pathOf(found)} failed: ${found.problem?.detail ?? ''}`

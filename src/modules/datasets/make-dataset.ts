@@ -63,7 +63,7 @@ export const UNDESCRIBED: Pick<DatasetWish, 'name' | 'card' | 'ttlMs'> = {
 export async function makeDataset(
   deps: MakeDependencies,
   { name, asker, source: table, selector, query, card, ttlMs, asked, formats = [] }: DatasetWish,
-  kept: (called: string) => KeptWithEffect,
+  kept: KeptOf,
 ): Promise<CreatedDataset> {
   const source = await getTable(deps.catalog, table)
   const sourceFound = { asked: table, tableUuid: source.definition.tableUuid }
@@ -101,7 +101,7 @@ export async function makeDataset(
   }
   const isNamed = name !== undefined
   const more = { ttlMs, asked, asker, isNamed, formats }
-  return await makeQueued(deps, { ...wished, ...more }, kept(called))
+  return await makeQueued(deps, { ...wished, ...more }, kept(wished))
 }
 
 /**
@@ -153,6 +153,9 @@ export async function makeQueued(
   if (hasTable && outcome === 'created') deps.publisher.schedule(wished.tableUuid)
   return created
 }
+
+/** The response to be kept for a request whose dataset this is to be. */
+export type KeptOf = (wished: Pick<NewDataset, 'name' | 'identity' | 'tableUuid'>) => KeptWithEffect
 
 interface Wished extends Omit<NewDataset, 'createdAtMs' | 'expiresAtMs'> {
   readonly ttlMs: number

@@ -1,5 +1,4 @@
 import type { CreatedDataset } from '../../catalog/dataset-store.ts'
-import type { KeptWithEffect } from '../../core/replay.ts'
 import { hiddenUuidOf } from '../../core/table/reserved-namespace.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { QuerySource } from '../rows/query-source.ts'
@@ -7,6 +6,7 @@ import type { PreparedSql } from '../rows/run-query.ts'
 import { identityOfSql, readingDigestOf } from './dataset-identity.ts'
 import {
   type DatasetWish,
+  type KeptOf,
   type MakeDependencies,
   makeQueued,
   noSnapshot,
@@ -25,7 +25,7 @@ export type SqlWish = Pick<
 export async function makeSqlDataset(
   deps: MakeDependencies,
   { name: given, asker, card, ttlMs, asked, formats = [], sql: prepared }: SqlWish,
-  kept: (called: string) => KeptWithEffect,
+  kept: KeptOf,
 ): Promise<CreatedDataset> {
   const read = prepared.tables.map(({ source }) => source)
   const sources = read.map(pinned)
@@ -44,7 +44,7 @@ export async function makeSqlDataset(
   }
   const isNamed = given !== undefined
   const more = { ttlMs, asked, asker, isNamed, formats }
-  return await makeQueued(deps, { ...wished, ...more }, kept(name))
+  return await makeQueued(deps, { ...wished, ...more }, kept(wished))
 }
 
 /** Throws `snapshot-not-found` for a table that has none yet. */

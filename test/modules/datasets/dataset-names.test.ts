@@ -112,6 +112,27 @@ test('asking for the same again is no new version, whoever asks', async () => {
   expect((await make(reader, 'sky')).status).toBe(200)
 })
 
+test('a request that is sent again is answered with the version that it made', async () => {
+  const wide = Array.from({ length: 700 }, (_, i) => ({ name: 'c'.repeat(90) + i, type: 'int' }))
+  const changes = wide.map((column) => ({ op: 'add', column }))
+  await must(owner.send('post', '/v1/tables/sky.planets/schemas', { changes }))
+  await add(owner, 'sky')
+  const headers = {
+    ...{ Authorization: `Bearer ${owner.key}`, 'Content-Type': 'application/json' },
+    'Idempotency-Key': 'once',
+  }
+  const body = JSON.stringify({ name: 'planets', source: { table: 'sky.planets' } })
+  const once = () => fetch(`${service.url}/v1/datasets`, { method: 'POST', headers, body })
+  const first = await once()
+  const text = await first.text()
+  // Longer than what is kept word for word.
+  expect([first.status, text.length > 65_536]).toEqual([201, true])
+  await add(owner, 'sky')
+  expect((await must(make(owner, 'sky'), 201)).version).toBe(2)
+  const again = await once()
+  expect([again.status, JSON.parse(await again.text()).version]).toEqual([201, 1])
+})
+
 test('its owner corrects the texts, which its documents then have, and nobody else', async () => {
   await must(make(owner, 'sky', { title: 'Plants', license: 'MIT' }), 201)
   const at = '/v1/datasets/planets/1'

@@ -260,6 +260,24 @@ test('of versions, everybody is shown those that are shared with everybody', asy
   expect(rows.map(({ subject }) => subject)).toEqual([shared.versions[0].table_id])
 })
 
+test('a next version that is not shared hides none that is', async () => {
+  await make(owner)
+  await must(owner.send('post', `${DATASET}/publish`))
+  const grant = [{ principal: stranger.principal, privilege: 'select' }]
+  await must(owner.send('post', `${HIDDEN}/permissions`, { grant }))
+  const headers = { 'Content-Type': 'text/csv', Authorization: `Bearer ${owner.key}` }
+  const more = { method: 'POST', headers, body: 'id\n3\n' }
+  expect((await fetch(`${service.url}${TABLE}/files`, more)).status).toBe(201)
+  expect((await make(owner)).version).toBe(2)
+  const at = async (caller: Caller) =>
+    (await must(caller.send('get', '/v1/datasets/planets'))).version
+  expect([await at(owner), await at(stranger)]).toEqual([2, 1])
+  const download = '/v1/datasets/planets/download?format=csv'
+  expect((await stranger.send('get', download)).text).toBe('id\n1\n2\n')
+  expect((await stranger.send('get', '/v1/datasets/planets/2')).status).toBe(404)
+  expect((await stranger.send('delete', '/v1/datasets/planets')).status).not.toBe(200)
+})
+
 test('a name belongs to nobody in particular for whoever does not sign in', async () => {
   const grant = [{ principal: 'anonymous', privilege: 'select' }]
   await must(service.admin.send('post', `${TABLE}/permissions`, { grant }))

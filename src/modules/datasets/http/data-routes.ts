@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import type { CreatedDataset } from '../../../catalog/dataset-store.ts'
-import type { KeptWithEffect } from '../../../core/replay.ts'
 import { onTable } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../../http/route.ts'
@@ -12,7 +11,7 @@ import { prepareQuery } from '../../rows/run-query.ts'
 import { datasetToJson } from '../dataset-response.ts'
 import { DatasetAnswer, DatasetStatus } from '../dataset-shapes.ts'
 import { findDataset, requireNotGone } from '../find-dataset.ts'
-import { type DatasetWish, makeDataset, UNDESCRIBED } from '../make-dataset.ts'
+import { type DatasetWish, type KeptOf, makeDataset, UNDESCRIBED } from '../make-dataset.ts'
 import { makeInTurn } from '../make-in-turn.ts'
 import { RETRY_AFTER_SECONDS, statusReply } from '../wait-for-rows.ts'
 import { DATASETS_TAG, type DatasetService, OF_DATASET } from './dataset-forms.ts'
@@ -74,7 +73,7 @@ const materialise = (service: DataService) =>
         const retry = { 'Retry-After': String(RETRY_AFTER_SECONDS) }
         return { status: 202, headers: { Location: value.status_url, ...retry }, value }
       }
-      const kept = (name: string) => keeper.withEffect(replyTo(name))
+      const kept: KeptOf = ({ name }) => keeper.withEffect(replyTo(name))
       const { dataset } = await made(service, call, { wish, filter: query.filter, kept })
       const { value, ...rest } = replyTo(dataset.name)
       return jsonReply(value, rest)
@@ -92,7 +91,7 @@ async function made(
   }: {
     readonly wish: Omit<DatasetWish, 'query'>
     readonly filter: string | undefined
-    readonly kept: (name: string) => KeptWithEffect
+    readonly kept: KeptOf
   },
 ): Promise<CreatedDataset> {
   if (filter === undefined) return makeDataset(service, { ...wish, query: undefined }, kept)

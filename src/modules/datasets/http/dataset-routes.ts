@@ -5,7 +5,6 @@ import {
   type DatasetRecord,
   isUnfinished,
 } from '../../../catalog/dataset-store.ts'
-import type { KeptWithEffect } from '../../../core/replay.ts'
 import { selectorOf } from '../../../http/common-shapes.ts'
 import { cutPage, parsePageToken } from '../../../http/page-token.ts'
 import { parsePrefer, Wait } from '../../../http/prefer.ts'
@@ -37,8 +36,14 @@ import {
   MakeDatasetRequest,
   VERSIONS_MAX,
 } from '../dataset-shapes.ts'
-import { findDataset, notFound, requireNotGone, whyHidden } from '../find-dataset.ts'
-import { makeDataset } from '../make-dataset.ts'
+import {
+  findDataset,
+  type NamedDataset,
+  notFound,
+  requireNotGone,
+  whyHidden,
+} from '../find-dataset.ts'
+import { type KeptOf, makeDataset } from '../make-dataset.ts'
 import { makeInTurn } from '../make-in-turn.ts'
 import { askForFormats, type FormatDependencies } from '../prepare-formats.ts'
 import { makeSqlDataset } from '../sql-dataset.ts'
@@ -111,8 +116,11 @@ const make = (service: MakingService) =>
       const preferences = parsePrefer(request.headers['prefer'])
       const wait = new Wait()
       const waiting = { wait, waitSeconds: preferences.waitSeconds }
-      const kept = (called: string) =>
-        keeper.withEffect({ status: 201, from: { dataset: called }, isProvisional: true })
+      const kept: KeptOf = ({ name: dataset, identity, tableUuid }) =>
+        keeper.withEffect({
+          ...{ status: 201, isProvisional: true },
+          from: { dataset, identity, table_uuid: tableUuid },
+        })
       const { outcome, dataset } = await makeAsked(service, call, { kept, waiting })
       const { formats = [] } = call.body
       const asking = { formats, asker: askerOf(call) }
@@ -128,10 +136,7 @@ const make = (service: MakingService) =>
 async function makeAsked(
   service: DatasetService,
   call: Call<unknown, z.output<typeof MakeDatasetRequest>>,
-  {
-    kept,
-    waiting,
-  }: { readonly kept: (called: string) => KeptWithEffect; readonly waiting: Waiting },
+  { kept, waiting }: { readonly kept: KeptOf; readonly waiting: Waiting },
 ): Promise<CreatedDataset> {
   const { authorize, authorizeFound, body, closed, policyOn, principal, request } = call
   const preparing = <T>(prepare: (asking: AskOptions) => Promise<T>) =>
@@ -290,10 +295,18 @@ function cardOf(body: {
 
 function madeAgain(service: DatasetService) {
   return async (from: KeptFacts, { first, authorize }: RepeatedCall): Promise<Reply> => {
-    const named = { dataset: String(from['dataset']) }
-    const dataset = await findDataset(service, named, { authorize })
+    const dataset = await findDataset(service, await madeBy(service, from), { authorize })
     return datasetReply(service, dataset, first.status)
   }
+}
+
+/** The version that the first request made, or found: there may be a later one. */
+async function madeBy({ catalog }: DatasetService, from: KeptFacts): Promise<NamedDataset> {
+  const name = String(from['dataset'])
+  const found =
+    (await catalog.datasets.find({ tableUuid: String(from['table_uuid']) })) ??
+    (await catalog.datasets.find({ name, identity: String(from['identity']) }))
+  return { dataset: name, ...(found !== undefined && { version: String(found.version) }) }
 }
 
 export function datasetRoutes(service: MakingService): readonly Route[] {

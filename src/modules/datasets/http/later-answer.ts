@@ -1,8 +1,7 @@
 import type { CreatedDataset } from '../../../catalog/dataset-store.ts'
-import type { KeptWithEffect } from '../../../core/replay.ts'
 import type { AnswerLater, LaterQuery } from '../../rows/answer-later.ts'
 import { pathOf } from '../dataset-response.ts'
-import { makeDataset, UNDESCRIBED } from '../make-dataset.ts'
+import { type KeptOf, makeDataset, UNDESCRIBED } from '../make-dataset.ts'
 import { makeInTurn } from '../make-in-turn.ts'
 import { makeSqlDataset } from '../sql-dataset.ts'
 import { acceptedReply, requireMade } from '../wait-for-rows.ts'
@@ -12,7 +11,7 @@ import type { DatasetService } from './dataset-forms.ts'
 export function laterAnswer(service: DatasetService): AnswerLater {
   return async (asked) => {
     const { preferences, keeper } = asked
-    const kept = (name: string) =>
+    const kept: KeptOf = ({ name }) =>
       keeper.withEffect({ status: 202, value: { name, url: `/v1/datasets/${name}` } })
     const { dataset } = await made(service, asked, kept)
     requireMade(dataset)
@@ -24,7 +23,7 @@ export function laterAnswer(service: DatasetService): AnswerLater {
 async function made(
   service: DatasetService,
   later: LaterQuery,
-  kept: (name: string) => KeptWithEffect,
+  kept: KeptOf,
 ): Promise<CreatedDataset> {
   if ('sql' in later) {
     const { sql } = later
