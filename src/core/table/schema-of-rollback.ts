@@ -35,13 +35,18 @@ export function convertedSince(definition: TableDefinition, schemaId: number): s
   // A later schema need not follow from the one before it: it may undo that, or replace the table.
   const isRewritten: Compare = (old, field) => isOther(old, field) && isRewrite(old, field)
   // What the schemas at both ends have in common was compared above: a conversion may be undone.
-  const kept = new Set(allFields(getSchema(definition, currentSchemaId)).map(({ id }) => id))
+  const ids = idsOf(definition, currentSchemaId)
+  const kept = new Set([...idsOf(definition, schemaId)].filter((id) => ids.has(id)))
   for (const [i, { fields }] of between.slice(1).entries()) {
     const earlier = between[i]?.fields ?? []
     const found = convertedIn(earlier, fields, { aliases, isOther: isRewritten, kept })
     if (found !== undefined) return found
   }
   return undefined
+}
+
+function idsOf(definition: TableDefinition, schemaId: number): ReadonlySet<number> {
+  return new Set(allFields(getSchema(definition, schemaId)).map(({ id }) => id))
 }
 
 type Compare = (old: Field, field: Field) => boolean

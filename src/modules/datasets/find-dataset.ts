@@ -9,8 +9,6 @@ import { tableNotFound } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { datasetToJson, pathOf, stateOf } from './dataset-response.ts'
 
-/** Versions before the newest, among which is one that can be read. */
-const VERSIONS_MAX = 100
 const VERSION = /^[1-9]\d{0,8}$/
 
 export type FindDependencies = Stores<'datasets'> & { readonly ambient: Pick<Ambient, 'nowMs'> }
@@ -20,45 +18,44 @@ export interface NamedDataset {
   readonly dataset: string
   /** As in the address; `undefined`: the newest. */
   readonly version?: string | undefined
+  /** Whether the one that was published last will not do for a newest that is not to be had. */
+  readonly isExact?: boolean
 }
 
 /** Who asks, and for what privilege: `select` by default. */
 type Asking = Pick<Call<unknown, unknown>, 'authorize'> & { readonly privilege?: Privilege }
 
 /**
- * The dataset, living or not, as `requireVisible` has it; of a name alone, the newest that one may
- * read. Throws `dataset-not-found`.
+ * The dataset, living or not, as `requireVisible` has it; of a name alone, the newest, or the one
+ * that was published last where one may not read that. Throws `dataset-not-found`.
  */
 export async function findDataset(
   deps: FindDependencies,
-  { dataset: name, version }: NamedDataset,
+  named: NamedDataset,
   asking: Asking,
 ): Promise<DatasetRecord> {
-  const found = await lookUp(deps, { dataset: name, version })
+  const { dataset: name, version } = named
+  const found = await lookUp(deps, named)
   if (found === undefined) throw notFound(name, version)
-  const hidden = await whyHidden(found, { dataset: name, version }, asking)
+  const hidden = await whyHidden(found, named, asking)
   if (hidden === undefined) return found
-  const isReading = version === undefined && (asking.privilege ?? 'select') === 'select'
-  const other = isReading ? await newestThat(deps, { name, isIt: isLiving }, asking) : undefined
-  if (other === undefined) throw hidden
-  return other
+  const published = await publishedInstead(deps, named, asking)
+  if (published === undefined) throw hidden
+  return published
 }
 
-/** What an address without a version leads to where the newest version is not to be had yet. */
-async function newestThat(
+/** What is cited stays where it was, whatever its owner makes of the name next. */
+async function publishedInstead(
   { catalog, ambient }: FindDependencies,
-  { name, isIt }: { readonly name: string; isIt(state: ReturnType<typeof stateOf>): boolean },
+  { dataset: name, version, isExact = false }: NamedDataset,
   asking: Asking,
 ): Promise<DatasetRecord | undefined> {
-  for (const dataset of await catalog.datasets.listVersions(name, VERSIONS_MAX)) {
-    const isWanted = isIt(stateOf(dataset, ambient.nowMs()))
-    if (isWanted && (await isVisible(dataset, { dataset: name }, asking))) return dataset
-  }
-  return undefined
+  const { privilege = 'select' } = asking
+  if (version !== undefined || isExact || privilege !== 'select') return undefined
+  const found = await catalog.datasets.find({ name, isPublished: true })
+  if (found === undefined || stateOf(found, ambient.nowMs()) !== 'ready') return undefined
+  return (await isVisible(found, { dataset: name }, asking)) ? found : undefined
 }
-
-const isLiving = (state: ReturnType<typeof stateOf>) => state !== 'expired'
-const isReady = (state: ReturnType<typeof stateOf>) => state === 'ready'
 
 /**
  * Throws unless one has the privilege on the rows of the dataset: on its source, or on itself once
@@ -144,7 +141,7 @@ function onTables(uuids: readonly string[]): readonly Target[] {
 }
 
 /**
- * As `findDataset`, and of a name alone the newest that is ready; throws `dataset-gone` and
+ * As `findDataset`, also where the newest is not ready; throws `dataset-gone` and
  * `dataset-not-ready`, too.
  */
 export async function getReadyDataset(
@@ -156,9 +153,8 @@ export async function getReadyDataset(
   requireNotGone(found, deps.ambient.nowMs())
   const state = stateOf(found, deps.ambient.nowMs())
   if (state === 'ready') return found
-  const { dataset: name, version } = named
-  const other = version ?? (await newestThat(deps, { name, isIt: isReady }, asking))
-  if (typeof other === 'object') return other
+  const published = await publishedInstead(deps, named, asking)
+  if (published !== undefined) return published
   const detail =
     state === 'failed'
       ? `Making ${pathOf(found)} failed: ${found.problem?.detail ?? ''}`

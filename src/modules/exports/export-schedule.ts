@@ -11,6 +11,7 @@ import { isUnreadable } from './task-folder.ts'
 /** No task has this name. */
 const ALL = ''
 const LOOK_MS = 10_000
+const GONE_LOOKS = 60
 const MINUTE_MS = 60_000
 const DAY_MS = 1_440 * MINUTE_MS
 /** Clocks of processes differ by less; what is further ahead was written by one that was wrong. */
@@ -24,6 +25,7 @@ const SEARCHED_MS = [MINUTE_MS, 5 * MINUTE_MS, 60 * MINUTE_MS, 360 * MINUTE_MS, 
 export function scheduleTask(deps: ExportJobDependencies): Task {
   /** Why tasks could not be asked for when they were last looked at: each is logged once. */
   let told: ReadonlyMap<string, string> = new Map()
+  const missedBy = newMissed()
   return {
     name: 'schedule exports',
     everyMs: LOOK_MS,
@@ -51,23 +53,30 @@ export function scheduleTask(deps: ExportJobDependencies): Task {
         const at = { problem, task: name }
         if (told.get(name) !== problem) deps.log.warn(at, 'an export could not be scheduled')
       }
-      await forgetGone(deps, names, pauses)
+      await forgetGone(deps, missedBy(names, pauses))
       told = failed
     },
   }
 }
 
-/** A task that comes back begins anew; not where all are gone: the folder may be mounted late. */
+/**
+ * Which tasks were missing at each look for ten minutes: their folder may be mounted, or written
+ * anew, at this moment. One that comes back after that begins anew.
+ */
+function newMissed() {
+  let looks = new Map<string, number>()
+  return (names: readonly string[], { seen }: Pauses): ReadonlyMap<string, SeenFiles> => {
+    const gone = [...seen].filter(([task]) => !names.includes(task))
+    looks = new Map(gone.map(([task]) => [task, (looks.get(task) ?? 0) + 1]))
+    return new Map(gone.filter(([task]) => (looks.get(task) ?? 0) >= GONE_LOOKS))
+  }
+}
+
 async function forgetGone(
   { files }: ExportJobDependencies,
-  names: readonly string[],
-  { seen }: Pauses,
+  gone: ReadonlyMap<string, SeenFiles>,
 ): Promise<void> {
-  if (names.length === 0) return
-  const present = new Set(names)
-  for (const [task, found] of seen) {
-    if (!present.has(task)) await files.pauses.forgetSeen(task, found)
-  }
+  for (const [task, found] of gone) await files.pauses.forgetSeen(task, found)
 }
 
 /** A line for what an operator can mend; else with the stack. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { type Json, must } from '../../http/client.ts'
 import { type Caller, type KeyedService, startKeyedService } from '../access/keyed-service.ts'
 import { untilAudited } from '../audit/until-audited.ts'
@@ -258,6 +259,21 @@ test('of versions, everybody is shown those that are shared with everybody', asy
   const rows = await service.deps.catalog.audit.list({ action, decisions: ['allowed'], limit: 9 })
   // Nothing is told as read that was refused.
   expect(rows.map(({ subject }) => subject)).toEqual([shared.versions[0].table_id])
+})
+
+test('a next version that failed is not published as the one before it', async () => {
+  await make(owner)
+  const { catalog } = service.deps
+  const [first] = await catalog.datasets.listVersions('planets', 1)
+  if (first === undefined) throw new Error('none')
+  const { table: _, ...next } = { ...first, table: undefined, otherSources: [] }
+  const queued = { ...next, tableUuid: randomUUID(), identity: 'next', createdAtMs: Date.now() }
+  await catalog.datasets.create({ ...queued, expiresAtMs: Date.now() + 60_000 })
+  for (const what of ['publish', 'verify']) {
+    const { status, body } = await owner.send('post', `/v1/datasets/planets/${what}`)
+    expect([what, status, body.type]).toEqual([what, 409, '/problems/dataset-not-ready'])
+  }
+  expect((await catalog.datasets.listVersions('planets', 2))[1]?.publishedAtMs).toBeUndefined()
 })
 
 test('a next version that is not shared hides none that is', async () => {

@@ -124,7 +124,7 @@ async function getPublishable(
   named: NamedDataset,
   asker: Asker,
 ): Promise<DatasetRecord> {
-  const dataset = await getReadyDataset(service, named, asker)
+  const dataset = await getReadyDataset(service, { ...named, isExact: true }, asker)
   if (dataset.publishedAtMs === undefined) {
     await sourceNamed(dataset, asker.authorize('own', madeOf(dataset)))
     await requireOwnPublished(service, dataset.name, asker)

@@ -60,7 +60,7 @@ export function verifyRoutes(service: VerifyService): readonly Route[] {
         curl: `curl -X POST ${curl}/verify`,
       },
       async (call) => {
-        const dataset = await getReadyDataset(service, namedBy(call), call)
+        const dataset = await getReadyDataset(service, { ...namedBy(call), isExact: true }, call)
         const verify = (onRead: OnRead) =>
           verifyDataset(service, dataset, { signal: call.closed, onRead })
         // A whole snapshot has no query, and each of its files is looked at.

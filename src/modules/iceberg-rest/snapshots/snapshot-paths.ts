@@ -68,7 +68,7 @@ export async function pathsOfNewSnapshots(
   const { newSnapshots: snapshots, state } = change
   if (snapshots.length === 0) return { added: [], again: [] }
   const known = {
-    readAs: readingOfNew(base, snapshots, state.currentSnapshot),
+    readAs: readingOfNew(base, state, snapshots),
     specs: new Map(state.definition.partitionSpecs.map((spec) => [spec.specId, spec])),
     tableUuid: base.definition.tableUuid,
     manifests: await manifestsBefore(deps, base, snapshots),

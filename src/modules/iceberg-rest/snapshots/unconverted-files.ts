@@ -8,14 +8,16 @@ import { type Schema, typeName } from '../../../core/value/type.ts'
 import type { DecodedManifest } from '../../../formats/manifest/manifest-reader.ts'
 
 /**
- * The table as each of the new snapshots is read: main by the current schema, others by theirs. As
- * it is before the commit: what that converts by itself its writer knows of.
+ * The table as each of the new snapshots is read: main by the current schema, others by theirs. If
+ * the commit adds that schema, as it is before: what it converts by itself its writer knows of.
  */
 export function readingOfNew(
-  { definition }: TableState,
+  base: TableState,
+  { definition: after, currentSnapshot }: TableState,
   newSnapshots: readonly Snapshot[],
-  currentSnapshot: Snapshot | undefined,
 ): (snapshot: Snapshot) => TableDefinition {
+  const isKnownBefore = base.definition.schemas.some((s) => s.schemaId === after.currentSchemaId)
+  const definition = isKnownBefore ? after : base.definition
   const added = new Map(newSnapshots.map((snapshot) => [snapshot.snapshotId, snapshot]))
   const onMain = new Set<Snapshot>()
   let next = added.get(currentSnapshot?.snapshotId ?? -1n)

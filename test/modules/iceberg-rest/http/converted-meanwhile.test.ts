@@ -110,19 +110,28 @@ test('a conversion that was undone refuses nothing', async () => {
   expect((await append('undone', { schemas })).status).toBe(200)
 })
 
-test('what a commit converts by itself its files may be older than', async () => {
-  const name = 'itself'
-  await done(post(service, '/v1/tables', { name, schema: { columns: COLUMNS } }), 201)
-  const metadata = await load(name)
-  const files = [`file://${service.dataFolder}/${name}`]
+/** A snapshot of one new file that was written by the schema, and the commit that appends it. */
+async function written(metadata: Json, schemaId: number) {
   const snapshotId = ++snapshotIds
+  const files = [`file://${service.dataFolder}/${snapshotId}`]
   const putFile = async (location: string, bytes: Uint8Array) => {
     const path = location.replace('file://', '')
     await mkdir(path.slice(0, path.lastIndexOf('/')), { recursive: true })
     await writeFile(path, bytes)
   }
-  const written = await writeAppend(metadata, { snapshotId, files, putFile })
-  const json = appendCommit(metadata, { ...written.json, 'schema-id': 0 })
+  const schemas = metadata.schemas.filter((each: Json) => each['schema-id'] === schemaId)
+  const { json } = await writeAppend({ ...metadata, schemas }, { snapshotId, files, putFile })
+  return appendCommit(metadata, { ...json, 'schema-id': schemaId })
+}
+
+const commit = (name: string, json: Json) =>
+  rest(service, `/namespaces/default/tables/${name}`, { json })
+
+test('what a commit converts by itself its files may be older than', async () => {
+  const name = 'itself'
+  await done(post(service, '/v1/tables', { name, schema: { columns: COLUMNS } }), 201)
+  const metadata = await load(name)
+  const json = await written(metadata, 0)
   const schema = structuredClone(metadata.schemas[0])
   schema['schema-id'] = 1
   schema.fields[0] = { id: 3, name: 'n', required: false, type: 'double' }
@@ -131,6 +140,36 @@ test('what a commit converts by itself its files may be older than', async () =>
     { action: 'add-schema', schema, 'last-column-id': 3 },
     { action: 'set-current-schema', 'schema-id': -1 },
   ]
-  const commit = { json: { ...json, updates } }
-  expect((await rest(service, `/namespaces/default/tables/${name}`, commit)).status).toBe(200)
+  expect((await commit(name, { ...json, updates })).status).toBe(200)
+})
+
+test('a table that is replaced by one of an earlier schema takes files of that', async () => {
+  const name = 'replaced'
+  await done(post(service, '/v1/tables', { name, schema: { columns: COLUMNS } }), 201)
+  const replace = async (schemaId: number, before: readonly Json[] = []) => {
+    const metadata = await load(name)
+    const schemas = [...metadata.schemas, ...before.map(({ schema }) => schema).filter(Boolean)]
+    const json = await written({ ...metadata, schemas }, schemaId)
+    const leave = { action: 'remove-snapshot-ref', 'ref-name': 'main' }
+    return commit(name, { requirements: [], updates: [leave, ...before, ...json.updates] })
+  }
+  const [first] = (await load(name)).schemas
+  const schema = structuredClone({ ...first, 'schema-id': 1 })
+  schema.fields[0].type = 'double'
+  const current = (schemaId: number) => ({ action: 'set-current-schema', 'schema-id': schemaId })
+  expect((await replace(1, [{ action: 'add-schema', schema }, current(-1)])).status).toBe(200)
+  expect((await replace(0, [current(0)])).status).toBe(200)
+})
+
+test('a rollback over a conversion and files of after it do not go together', async () => {
+  await changed('rolled', CONVERTED)
+  const metadata = await load('rolled')
+  const [{ 'snapshot-id': first }] = metadata.snapshots
+  const json = await written(metadata, metadata['current-schema-id'])
+  const back = {
+    ...{ action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch' },
+    'snapshot-id': first,
+  }
+  const { status } = await commit('rolled', { ...json, updates: [back, ...json.updates] })
+  expect(status).toBe(409)
 })
