@@ -220,7 +220,7 @@ export const EXPORTS: readonly MutantGroup[] = [
     tests: ['test/modules/exports/export-schedule-replicas.test.ts'],
     edits: [
       ['seenSince({ digest }, seen.get(name), nowMs) ?? Math.min(', 'Math.max('],
-      [' && seen.atMs < nowMs + AHEAD_MS', ''],
+      [' && seen.atMs < nowMs + AHEAD_MS_MAX', ''],
       ['if (before !== undefined) await files.pauses.forgetSeen(name, before)', ''],
       ['const isAhead = (newest?.createdAtMs ?? 0) >=', 'const isAhead = Number.NaN >='],
     ],

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import { AHEAD_MS_MAX } from '../../core/limits.ts'
 import type {
   CancelledJob,
   ClaimedJob,
@@ -24,7 +25,7 @@ import {
   write,
 } from './engine/sql-engine.ts'
 import type { JobRow } from './engine/sql-schema.ts'
-import { AHEAD_MS_MAX, claimTick } from './hold/sql-ticks.ts'
+import { claimTick } from './hold/sql-ticks.ts'
 import { addAsker, isAsker } from './job-askers.ts'
 import { numberOf } from './rows/sql-rows.ts'
 

@@ -1,7 +1,7 @@
+import { AHEAD_MS_MAX } from '../../core/limits.ts'
 import type { HeldLease, LeaseOutcome, LeaseRequest, LeaseStore } from '../lease-store.ts'
 import { read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
 import type { Database } from './engine/sql-schema.ts'
-import { AHEAD_MS_MAX } from './hold/sql-ticks.ts'
 
 export class SqlLeases implements LeaseStore {
   readonly #engine: SqlEngine

@@ -43,7 +43,6 @@ export class JobHold implements JobFence {
     },
   ) {
     this.#renewedAtMs = claimedAtMs
-
     this.#deps = deps
     this.#job = job
     this.#leaseMs = leaseMs

@@ -1,4 +1,5 @@
 import type { Catalog } from '../../catalog/catalog.ts'
+import { AHEAD_MS_MAX } from '../../core/limits.ts'
 import { pause } from './bell.ts'
 import { newClosing } from './closing.ts'
 import { Lease, type LeaseDependencies } from './lease.ts'
@@ -9,8 +10,6 @@ import type { Task } from './task.ts'
 const CATCH_UP_MS = 30_000
 /** No longer at once: the clock may be set, and timers count up to 2^31 ms. */
 const PAUSE_MS_MAX = 60_000
-/** Clocks are corrected by less in passing. */
-const SET_BACK_MS = 3_600_000
 
 export type TaskDependencies = LeaseDependencies & {
   readonly catalog: Pick<Catalog, 'jobs' | 'leases'>
@@ -54,7 +53,7 @@ export class TaskRunner {
     while (tickMs !== undefined && !signal.aborted) {
       const nowMs = ambient.nowMs()
       // The clock was ahead: else nothing was done until that time has come.
-      if (nowMs < lookedAtMs - SET_BACK_MS) tickMs = ticks.next(nowMs) ?? tickMs
+      if (nowMs < lookedAtMs - AHEAD_MS_MAX) tickMs = ticks.next(nowMs) ?? tickMs
       lookedAtMs = nowMs
       const leftMs = tickMs - nowMs
       if (leftMs > 0) {

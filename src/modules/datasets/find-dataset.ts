@@ -39,7 +39,8 @@ export async function findDataset(
   if (found === undefined) throw notFound(name, version)
   const hidden = await whyHidden(found, named, asking)
   if (hidden === undefined) return found
-  const published = await publishedInstead(deps, named, asking)
+  const isPublished = found.publishedAtMs !== undefined
+  const published = isPublished ? undefined : await publishedInstead(deps, named, asking)
   if (published === undefined) throw hidden
   return published
 }

@@ -1,5 +1,6 @@
 import type { JobRecord } from '../../catalog/job-store.ts'
 import { CodedError } from '../../core/errors.ts'
+import { AHEAD_MS_MAX } from '../../core/limits.ts'
 import { type Ticks, ticksOf } from '../../lake/jobs/schedule.ts'
 import type { Task } from '../../lake/jobs/task.ts'
 import type { Pauses, SeenFiles } from './export-pauses.ts'
@@ -14,8 +15,6 @@ const LOOK_MS = 10_000
 const GONE_LOOKS = 60
 const MINUTE_MS = 60_000
 const DAY_MS = 1_440 * MINUTE_MS
-/** Clocks of processes differ by less; what is further ahead was written by one that was wrong. */
-const AHEAD_MS = 60 * MINUTE_MS
 /** How late a run still begins: in time, or after the service was away. Jobs are kept a week. */
 const LATE_MS = { none: 5 * MINUTE_MS, one: 6 * DAY_MS } as const
 /** Each is searched from its beginning, so that few instants of a frequent schedule are passed. */
@@ -124,7 +123,7 @@ export async function askedFor(
     readonly nowMs: number
   },
 ): Promise<Asked> {
-  const before = { createdAtMs: nowMs + AHEAD_MS, jobId: '' }
+  const before = { createdAtMs: nowMs + AHEAD_MS_MAX, jobId: '' }
   const isAhead = (newest?.createdAtMs ?? 0) >= before.createdAtMs
   const [last] = isAhead
     ? await jobs.list({ kind: EXPORT_KIND, key: name, before, limit: 1 })
@@ -133,7 +132,7 @@ export async function askedFor(
   return {
     changedAtMs: seenSince({ digest }, seen.get(name), nowMs) ?? Math.min(changedAtMs, nowMs),
     lastAskedAtMs: last?.createdAtMs,
-    resumedAtMs: resumed !== undefined && resumed < nowMs + AHEAD_MS ? resumed : undefined,
+    resumedAtMs: resumed !== undefined && resumed < nowMs + AHEAD_MS_MAX ? resumed : undefined,
     nowMs,
   }
 }
@@ -144,7 +143,7 @@ function seenSince(
   seen: SeenFiles | undefined,
   nowMs: number,
 ): number | undefined {
-  const isKnown = seen?.digest === digest && seen.atMs < nowMs + AHEAD_MS
+  const isKnown = seen?.digest === digest && seen.atMs < nowMs + AHEAD_MS_MAX
   return isKnown ? seen.atMs : undefined
 }
 

@@ -40,6 +40,14 @@ export function sourceAt(url: string): PostgresSource {
   return new PostgresSource({ url, newId: randomUUID, sleep: (ms) => sleep(ms) })
 }
 
+/** The same database as a role whose password is `secret`. */
+export function sourceOfRole(url: string, role: string): PostgresSource {
+  const address = new URL(url)
+  address.username = role
+  address.password = 'secret'
+  return sourceAt(address.href)
+}
+
 /** What a run without a service has. */
 export type ExportParts = ExportDependencies & {
   readonly objects: ObjectStore

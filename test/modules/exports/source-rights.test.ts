@@ -13,7 +13,7 @@ import {
   exportParts,
   openTestSource,
   runOf,
-  sourceAt,
+  sourceOfRole,
   type TestSource,
 } from './export-runs.ts'
 
@@ -34,11 +34,8 @@ describeWithPostgres('a role that may not delete', () => {
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), 'moraine-source-rights-'))
     const objects = await openLocalStore({ writableRoots: [home], readableRoots: [] })
-    const address = new URL(opened.url)
-    address.username = ROLE
-    address.password = 'secret'
     const warehouse = `file://${home}`
-    deps = exportParts({ objects, warehouse, source: sourceAt(address.href) })
+    deps = exportParts({ objects, warehouse, source: sourceOfRole(opened.url, ROLE) })
     await opened.client.query(
       'drop table if exists t; create table t (id int primary key, note text); ' +
         "insert into t select i, 'note' from generate_series(1, 100) i; " +

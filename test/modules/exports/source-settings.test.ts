@@ -13,7 +13,7 @@ import {
   exportParts,
   openTestSource,
   runOf,
-  sourceAt,
+  sourceOfRole,
   type TestSource,
 } from './export-runs.ts'
 
@@ -38,10 +38,8 @@ describeWithPostgres('what a role of the source is set to', () => {
   beforeEach(async () => {
     home = await mkdtemp(join(tmpdir(), 'moraine-source-settings-'))
     const objects = await openLocalStore({ writableRoots: [home], readableRoots: [] })
-    const address = new URL(opened.url)
-    address.username = ROLE
-    address.password = 'secret'
-    deps = exportParts({ objects, warehouse: `file://${home}`, source: sourceAt(address.href) })
+    const source = sourceOfRole(opened.url, ROLE)
+    deps = exportParts({ objects, warehouse: `file://${home}`, source })
   })
   afterEach(() => rm(home, { recursive: true }))
 

@@ -16,6 +16,7 @@ import {
   runOf,
   SIGNAL,
   sourceAt,
+  sourceOfRole,
   type TestSource,
 } from './export-runs.ts'
 
@@ -71,10 +72,7 @@ describeWithPostgres('what a deletion deletes', () => {
 
   /** As a role that owns nothing. */
   const asKeeper = () => {
-    const address = new URL(opened.url)
-    address.username = ROLE
-    address.password = 'secret'
-    return { ...deps, exportSources: new Map([['default', sourceAt(address.href)]]) }
+    return { ...deps, exportSources: new Map([['default', sourceOfRole(opened.url, ROLE)]]) }
   }
 
   const cascade = (table: string) =>

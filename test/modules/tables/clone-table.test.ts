@@ -1,7 +1,3 @@
-import { findFieldByName } from '../../../src/core/schema/schema-lookup.ts'
-import { currentSchema } from '../../../src/core/table/table.ts'
-import type { Field } from '../../../src/core/value/type.ts'
-import { changeTable } from '../../../src/lake/commit/change-table.ts'
 import { commitRemoval } from '../../../src/lake/commit/transactions.ts'
 import { cloneTable } from '../../../src/modules/tables/clone-table.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
@@ -11,6 +7,7 @@ import { withFailingDisk } from '../../lake/failing-disk.ts'
 import { append, Lake, liveNames } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
 import { refusal } from '../../refusal.ts'
+import { partitionBy } from './partition-by.ts'
 
 let lake: Lake
 let shop: Workshop
@@ -64,30 +61,12 @@ test('a clone of the past has the files, schema and totals of then', async () =>
   }
 })
 
-/** Partitions and sorts a table by the column. */
-function partitionBy(table: string, name: string) {
-  return changeTable(shop.deps, table, ({ definition }) => {
-    const { id: sourceId } = findFieldByName(currentSchema(definition), name) as Field
-    const transform = { kind: 'identity' as const }
-    const field = { fieldId: 1000, sourceId, name, transform }
-    const sort = { sourceId, transform, direction: 'asc', nullOrder: 'nulls-last' } as const
-    return {
-      definition: {
-        ...definition,
-        partitionSpecs: [...definition.partitionSpecs, { specId: 1, fields: [field] }],
-        sortOrders: [...definition.sortOrders, { orderId: 1, fields: [sort] }],
-        ...{ defaultSpecId: 1, defaultSortOrderId: 1, lastPartitionId: 1000 },
-      },
-    }
-  })
-}
-
 test('a clone of the past is partitioned and sorted by columns that it has', async () => {
   const [, second] = await threeCommits()
   await evolveTable(shop.deps, 'source', {
     changes: [{ op: 'add', column: { name: 'later', type: 'string' } }],
   })
-  await partitionBy('source', 'later')
+  await partitionBy(shop, 'source', 'later')
   const then = await clone('then', { snapshotIdentifier: String(second) })
   expect(then.definition).toMatchObject({ defaultSpecId: 0, defaultSortOrderId: 0 })
   await append(shop, 'then', await lake.numbers(shop, 'mine', 100))

@@ -1,8 +1,4 @@
-import { findFieldByName } from '../../../src/core/schema/schema-lookup.ts'
 import type { SnapshotSelector } from '../../../src/core/table/snapshot-selector.ts'
-import { currentSchema } from '../../../src/core/table/table.ts'
-import type { Field } from '../../../src/core/value/type.ts'
-import { changeTable } from '../../../src/lake/commit/change-table.ts'
 import { commitRemoval } from '../../../src/lake/commit/transactions.ts'
 import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable, rollbackTable } from '../../../src/modules/tables/tables.ts'
@@ -10,6 +6,7 @@ import { logOf } from '../../catalog/catalog-samples.ts'
 import { append, Lake, liveNames } from '../../lake/lake.ts'
 import { openWorkshop, START_MS, type Workshop } from '../../lake/workshop.ts'
 import { refusal } from '../../refusal.ts'
+import { partitionBy } from './partition-by.ts'
 
 const HOUR_MS = 3_600_000
 let lake: Lake
@@ -112,24 +109,6 @@ test('a rollback leaves the schema as it is now', async () => {
   expect(await liveNames(shop, 't')).toEqual(['a', 'c'])
 })
 
-/** Partitions and sorts a table by the column. */
-function partitionBy(table: string, name: string) {
-  return changeTable(shop.deps, table, ({ definition }) => {
-    const { id: sourceId } = findFieldByName(currentSchema(definition), name) as Field
-    const transform = { kind: 'identity' as const }
-    const field = { fieldId: 1000, sourceId, name, transform }
-    const sort = { sourceId, transform, direction: 'asc', nullOrder: 'nulls-last' } as const
-    return {
-      definition: {
-        ...definition,
-        partitionSpecs: [...definition.partitionSpecs, { specId: 1, fields: [field] }],
-        sortOrders: [...definition.sortOrders, { orderId: 1, fields: [sort] }],
-        ...{ defaultSpecId: 1, defaultSortOrderId: 1, lastPartitionId: 1000 },
-      },
-    }
-  })
-}
-
 test('a rollback past a conversion partitions and sorts by columns of then', async () => {
   await evolveTable(shop.deps, 't', {
     changes: [
@@ -137,7 +116,7 @@ test('a rollback past a conversion partitions and sorts by columns of then', asy
       { op: 'add', column: { name: 'later', type: 'string' } },
     ],
   })
-  await partitionBy('t', 'later')
+  await partitionBy(shop, 't', 'later')
   const { definition } = await rollback({ snapshotIdentifier: String(ids[1]) })
   expect(definition).toMatchObject({ currentSchemaId: 0, defaultSpecId: 0, defaultSortOrderId: 0 })
   await append(shop, 't', `${shop.dataFolder}/c.parquet`)

@@ -2,12 +2,6 @@ import type { ExpressionBuilder } from 'kysely'
 import type { SqlTransaction } from '../engine/sql-engine.ts'
 import type { Database } from '../engine/sql-schema.ts'
 
-/**
- * No lease is taken for longer, and no tick comes before its time: what is further ahead is of a
- * clock that was ahead and has been put right since. It would hold everybody up until that time.
- */
-export const AHEAD_MS_MAX = 3_600_000
-
 /** As `JobStore.claimTick`, with what else is done in the transaction. */
 export async function claimTick(
   transaction: SqlTransaction,
