@@ -22,6 +22,8 @@ import { IS_QUICK, openReport } from './report.ts'
 
 const AIM = { atMost: 100 }
 const BASE_MS = 5_000
+/** Characters of a body that is answered by a failure. */
+const BODY_SHOWN = 2_000
 /** How many of a route's bodies are sent, evenly spread over all. */
 const BODIES_MAX = IS_QUICK ? 40 : Number.POSITIVE_INFINITY
 
@@ -156,7 +158,9 @@ async function holdOf({ what, ask }: Asked): Promise<Hold> {
   const question = ask()
   await longestHoldMs(service)
   const beforeMs = mainThreadCpuMs(service.pid)
-  await send(question)
+  await send(question).catch((error: unknown) => {
+    throw new Error(`${what}: ${question.body?.toString().slice(0, BODY_SHOWN)}`, { cause: error })
+  })
   const seenMs = await longestHoldMs(service)
   const mainThreadMs = mainThreadCpuMs(service.pid) - beforeMs
   return { heldMs: Math.min(seenMs, mainThreadMs), seenMs, mainThreadMs, what }

@@ -1,5 +1,5 @@
 import { type Config, localPathOf } from './config.ts'
-import { readLocalFile } from './objects/local/local-file.ts'
+import { openLocalFile } from './objects/local/local-file.ts'
 import { openLocalStore } from './objects/local/local-store.ts'
 import type { LocalThreads } from './objects/local/local-threads.ts'
 import type { ObjectLinks } from './objects/object-links.ts'
@@ -67,7 +67,7 @@ async function openBuckets(config: Config, opened: Opened): Promise<Buckets> {
   if (hasAny(inS3)) {
     const { openS3Store } = await import('./objects/s3/s3-store.ts')
     const { openS3Links } = await import('./objects/s3/s3-links.ts')
-    const options = { ...inS3, ...s3, readFile: readLocalFile }
+    const options = { ...inS3, ...s3, openFile: openLocalFile }
     const store = opened.add(openS3Store(options), (it) => it.close())
     const links = opened.add(openS3Links(options), (it) => it.close())
     for (const scheme of ['s3', 's3a', 's3n']) {
@@ -79,7 +79,7 @@ async function openBuckets(config: Config, opened: Opened): Promise<Buckets> {
   if (hasAny(inGcs)) {
     const { openGcsStore } = await import('./objects/gcs/gcs-store.ts')
     const { openGcsLinks } = await import('./objects/gcs/gcs-links.ts')
-    const options = { ...inGcs, ...gcs, readFile: readLocalFile }
+    const options = { ...inGcs, ...gcs, openFile: openLocalFile }
     const store = opened.add(openGcsStore(options), (it) => it.close())
     buckets.stores.set('gs', store)
     const links = opened.add(openGcsLinks(options), (it) => it.close())

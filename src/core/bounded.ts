@@ -114,3 +114,26 @@ function newSettler<T>(): Settler<T> {
   promise.catch(() => undefined)
   return { promise, resolve, reject }
 }
+
+/** So many callers at once; the others wait, first come, first served. */
+export class Slots {
+  readonly #waiting: (() => void)[] = []
+  #free: number
+
+  constructor(count: number) {
+    this.#free = count
+  }
+
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      // The slot goes to the next one without being free in between.
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#free++
+      else next()
+    }
+  }
+}

@@ -165,8 +165,8 @@ export const BUCKETS: readonly MutantGroup[] = [
         'const source = this.#readable.placeOfObject(from)',
       ],
       [
-        'this.#putChunks(\n      this.#writable.placeOf',
-        'this.#putChunks(\n      this.#readable.placeOf',
+        'const place = this.#writable.placeOfObject(location)\n    return fileSlots',
+        'const place = this.#readable.placeOfObject(location)\n    return fileSlots',
       ],
     ],
   },

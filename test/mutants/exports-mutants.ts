@@ -258,8 +258,13 @@ export const EXPORTS: readonly MutantGroup[] = [
   },
   {
     file: 'src/modules/exports/archive.ts',
-    tests: TESTS,
-    edits: [['if (byte === QUOTE) isQuoted = !isQuoted', 'if (false) isQuoted = !isQuoted']],
+    tests: ['test/modules/exports/csv-records.test.ts'],
+    edits: [
+      ['if (byte === QUOTE) this.', 'if (false) this.'],
+      ['const from = Math.min(length, -byteOffset & 3)', 'const from = Math.min(length, 0)'],
+      ['hasZero(word ^ QUOTES) || ', ''],
+      ['this.#addBytes(bytes, from + 4 * words.length, length)', ''],
+    ],
   },
   ...TOLD_AND_GRANTED,
 ]

@@ -109,11 +109,14 @@ export interface BucketClient {
   ): Promise<ListedPage>
   /** Short objects, in one request. */
   put(place: BucketPlace, bytes: Uint8Array, attempt: MarkedAttempt): Promise<void>
-  /** Puts it in parts, each tried again by the library; nothing is left of a failure. */
+  /**
+   * Puts it in parts, each tried again by the library; nothing is left of a failure. Where the size
+   * is not known, 64 GiB must fit.
+   */
   putStream(
     place: BucketPlace,
     chunks: AsyncIterable<Uint8Array>,
-    attempt: MarkedAttempt,
+    attempt: MarkedAttempt & { readonly sizeBytes?: number | undefined },
   ): Promise<void>
   /** Within the store, in one request, of that version only. */
   copy(

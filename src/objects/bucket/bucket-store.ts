@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { Slots } from '../../core/bounded.ts'
+import type { OpenFile } from '../../core/open-file.ts'
 import type {
   Expected,
   FolderSweepOptions,
@@ -28,6 +30,12 @@ import { UPLOAD_STALL_MS_MAX, watchedUpload } from './watched-upload.ts'
 const PUT_BYTES_MAX = 8 * 1024 * 1024
 /** Longer ones take a store more time to copy than one attempt has. */
 const COPY_BYTES_MAX = 128 * 1024 * 1024
+/**
+ * In this process. A library holds three parts of each; as many as there are processors, or dumps,
+ * would take gigabytes.
+ */
+const FILES_AT_ONCE = 4
+const fileSlots = new Slots(FILES_AT_ONCE)
 
 type PutOutcome = 'written' | 'already-exists'
 
@@ -41,8 +49,8 @@ export interface BucketStoreOptions {
   readonly copyBytesMax?: number
   /** How long an upload may take nothing. */
   readonly uploadStallMs?: number
-  /** The bytes of a file of this machine. */
-  readFile(path: string): AsyncIterable<Uint8Array>
+  /** A file of this machine, closed here. */
+  openFile(path: string): Promise<OpenFile>
 }
 
 /**
@@ -99,11 +107,15 @@ export class BucketStore implements ObjectStore {
   }
 
   async putFileIfAbsent(location: string, path: string): Promise<PutOutcome> {
-    return this.#putChunks(
-      this.#writable.placeOfObject(location),
-      location,
-      this.#options.readFile(path),
-    )
+    const place = this.#writable.placeOfObject(location)
+    return fileSlots.use(async () => {
+      const file = await this.#options.openFile(path)
+      try {
+        return await this.#putChunks(place, location, file.chunks(), file.sizeBytes)
+      } finally {
+        await file.close()
+      }
+    })
   }
 
   async read(location: string, { bytesMax }: { readonly bytesMax: number }): Promise<Uint8Array> {
@@ -326,12 +338,13 @@ export class BucketStore implements ObjectStore {
     place: BucketPlace,
     location: string,
     chunks: AsyncIterable<Uint8Array>,
+    sizeBytes?: number,
   ): Promise<PutOutcome> {
     return this.#put({ place, location, missing: 'bucket-missing' }, (mark) => {
       const { uploadStallMs = UPLOAD_STALL_MS_MAX } = this.#options
       return this.#requests.askLong(() =>
         watchedUpload(keepingErrors(chunks), uploadStallMs, (watched, signal) =>
-          this.#client.putStream(place, watched, { mark, signal }),
+          this.#client.putStream(place, watched, { mark, signal, sizeBytes }),
         ),
       )
     })

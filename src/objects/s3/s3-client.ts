@@ -30,8 +30,9 @@ import { explainS3Error } from './s3-error.ts'
 import { planCopy } from './s3-join-plan.ts'
 import { copyPart, uploadInParts } from './s3-parts.ts'
 
-/** With at most 10,000 parts, objects have up to 156 GiB. */
-const PART_BYTES = 16 * 1024 * 1024
+/** About three of them are in memory for each upload. */
+const PART_BYTES_MIN = 8 * 1024 * 1024
+const PARTS_MAX = 10_000
 const PARTS_AT_ONCE = 2
 const PART_TRIES = 5
 const UPLOADS_PAGE = 1_000
@@ -113,13 +114,13 @@ export class S3BucketClient implements BucketClient {
   async putStream(
     place: BucketPlace,
     chunks: AsyncIterable<Uint8Array>,
-    { signal, ...marked }: MarkedAttempt,
+    { signal, sizeBytes = 0, ...marked }: MarkedAttempt & { sizeBytes?: number },
   ): Promise<void> {
     const body = Readable.from(chunks, { objectMode: false })
     const upload = new Upload({
       client: this.#uploader,
       params: { ...created(place, marked), Body: body, ChecksumAlgorithm: 'CRC32' },
-      partSize: PART_BYTES,
+      partSize: Math.max(PART_BYTES_MIN, Math.ceil(sizeBytes / PARTS_MAX)),
       queueSize: PARTS_AT_ONCE,
     })
     const abort = () => void upload.abort().catch(() => undefined)

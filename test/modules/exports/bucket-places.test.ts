@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import type pg from 'pg'
 import { exportOnce } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
@@ -7,6 +6,7 @@ import { recover } from '../../../src/modules/exports/run-job.ts'
 import { settle } from '../../../src/modules/exports/settle-run.ts'
 import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
 import { openGcsStore } from '../../../src/objects/gcs/gcs-store.ts'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
 import { describeWithPostgres } from '../../catalog/postgres-server.ts'
@@ -41,8 +41,6 @@ interface Bucket {
   stop(): Promise<void>
 }
 
-const readFile = (path: string) => createReadStream(path)
-
 async function startS3Bucket(): Promise<Bucket> {
   const server = await startS3('weed')
   const { region, readCredentials, writeCredentials } = server
@@ -51,7 +49,7 @@ async function startS3Bucket(): Promise<Bucket> {
     newRoot: () => `s3://${server.bucket}/${randomUUID()}`,
     open: (root, endpoint) =>
       openS3Store({
-        ...{ writableRoots: [root], readableRoots: [], endpoint, region, readFile },
+        ...{ writableRoots: [root], readableRoots: [], endpoint, region, openFile: openLocalFile },
         ...{ forcePathStyle: true, readCredentials, writeCredentials },
       }),
   }
@@ -64,7 +62,7 @@ async function startGcsBucket(): Promise<Bucket> {
     newRoot: () => `gs://${server.bucket}/${randomUUID()}`,
     open: (root, endpoint) =>
       openGcsStore({
-        ...{ writableRoots: [root], readableRoots: [], endpoint, readFile },
+        ...{ writableRoots: [root], readableRoots: [], endpoint, openFile: openLocalFile },
         ...{ readKeyFile: server.keyFile, writeKeyFile: server.keyFile },
       }),
   }

@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
 import { chunksOf, expectCode } from '../object-store.contract.ts'
 
@@ -10,7 +10,7 @@ const store = openS3Store({
   ...{ writableRoots: [WRITABLE], readableRoots: [READABLE], forcePathStyle: true },
   ...{ endpoint: 'http://127.0.0.1:1', region: undefined },
   ...{ readCredentials: undefined, writeCredentials: undefined },
-  readFile: (path) => createReadStream(path),
+  openFile: openLocalFile,
 })
 afterAll(() => store.close())
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { openGcsStore } from '../../../src/objects/gcs/gcs-store.ts'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
 import { namesBelow } from '../object-store.contract.ts'
 
@@ -51,12 +51,15 @@ function inJson(page: number): string {
   return JSON.stringify({ items, ...(!isLast(page) && { nextPageToken: String(page + 1) }) })
 }
 
-const readFile = (path: string) => createReadStream(path)
-
 function openS3(endpoint: string) {
   const keys = { accessKeyId: 'a', secretAccessKey: 'b' }
   return openS3Store({
-    ...{ writableRoots: ['s3://lake/t'], readableRoots: [], readFile, forcePathStyle: true },
+    ...{
+      writableRoots: ['s3://lake/t'],
+      readableRoots: [],
+      openFile: openLocalFile,
+      forcePathStyle: true,
+    },
     ...{ endpoint, region: undefined, readCredentials: keys, writeCredentials: keys },
   })
 }
@@ -121,7 +124,7 @@ test('pages of uploads that come again and again have an end', async () => {
 test('and so does one of Google Cloud Storage', async () => {
   const served = await serve(inJson, (url) => url.searchParams.get('pageToken'))
   const store = openGcsStore({
-    ...{ writableRoots: ['gs://lake/t'], readableRoots: [], readFile },
+    ...{ writableRoots: ['gs://lake/t'], readableRoots: [], openFile: openLocalFile },
     ...{ endpoint: served.endpoint, readKeyFile: undefined, writeKeyFile: undefined },
   })
   const found = await namesBelow(store, 'gs://lake/t')

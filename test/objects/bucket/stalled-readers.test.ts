@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { BucketStore } from '../../../src/objects/bucket/bucket-store.ts'
 import { openGcsStore } from '../../../src/objects/gcs/gcs-store.ts'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
 
 const SIZE_BYTES = 16 * 1024 * 1024
@@ -37,8 +37,12 @@ afterEach(() => {
 
 function open(scheme: string): BucketStore {
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const readFile = (path: string) => createReadStream(path)
-  const common = { endpoint, writableRoots: [`${scheme}://lake/t`], readableRoots: [], readFile }
+  const common = {
+    endpoint,
+    writableRoots: [`${scheme}://lake/t`],
+    readableRoots: [],
+    openFile: openLocalFile,
+  }
   const keys = { accessKeyId: 'a', secretAccessKey: 'b' }
   return scheme === 'gs'
     ? openGcsStore({ ...common, readKeyFile: undefined, writeKeyFile: undefined })

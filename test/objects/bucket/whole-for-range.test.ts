@@ -1,10 +1,10 @@
 import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import type { BucketStore } from '../../../src/objects/bucket/bucket-store.ts'
 import { openGcsStore } from '../../../src/objects/gcs/gcs-store.ts'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
 
 const WHOLE = Buffer.from('0123456789')
@@ -12,7 +12,6 @@ const STORED = gzipSync(WHOLE)
 const ABOUT = {
   ...{ ETag: '"e"', 'Last-Modified': 'Fri, 02 Jan 2026 03:04:05 GMT', 'x-goog-generation': '1' },
 }
-const readFile = (path: string) => createReadStream(path)
 
 let server: Server
 /** Real stores keep to ranges: this one sends what the test says, whatever is asked. */
@@ -39,7 +38,12 @@ afterEach(async () => {
 
 function open(scheme: 'gs' | 's3'): BucketStore {
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const common = { endpoint, writableRoots: [`${scheme}://lake/t`], readableRoots: [], readFile }
+  const common = {
+    endpoint,
+    writableRoots: [`${scheme}://lake/t`],
+    readableRoots: [],
+    openFile: openLocalFile,
+  }
   const keys = { accessKeyId: 'a', secretAccessKey: 'b' }
   const store =
     scheme === 'gs'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { openGcsLinks } from '../../../src/objects/gcs/gcs-links.ts'
 import { openGcsStore } from '../../../src/objects/gcs/gcs-store.ts'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import { refusal } from '../../refusal.ts'
 import { describeObjectLinks } from '../object-links.contract.ts'
 import { bytesOf, describeObjectStore, namesBelow } from '../object-store.contract.ts'
@@ -28,7 +28,7 @@ describeHere(why ?? 'two accounts of Google Cloud Storage', () => {
       ...{ writableRoots: [root], readableRoots: [`${folder}/read-only`], endpoint },
       ...{ sendsTokens: true, readKeyFile, writeKeyFile, ...keys },
     }
-    const store = openGcsStore({ ...options, readFile: (path) => createReadStream(path) })
+    const store = openGcsStore({ ...options, openFile: openLocalFile })
     const links = openGcsLinks(options)
     const close = async () => {
       links.close()

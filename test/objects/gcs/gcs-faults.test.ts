@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { createReadStream } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { BucketStore } from '../../../src/objects/bucket/bucket-store.ts'
 import { GcsBucketClient } from '../../../src/objects/gcs/gcs-client.ts'
 import { openGcsStore } from '../../../src/objects/gcs/gcs-store.ts'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import { isReplaced } from '../../../src/objects/store-errors.ts'
 import { until } from '../../lake/jobs/background.ts'
 import { describeBucketFaults } from '../bucket-faults.contract.ts'
@@ -36,7 +36,7 @@ describeHere(why ?? 'fake-gcs-server', () => {
         ...options,
         ...{ writableRoots: [root], readableRoots: [], endpoint },
         ...{ readKeyFile: server.keyFile, writeKeyFile: server.keyFile },
-        readFile: (path) => createReadStream(path),
+        openFile: openLocalFile,
       }),
     makesBuckets: false,
     refusals: {
@@ -70,7 +70,7 @@ describeHere(why ?? 'fake-gcs-server', () => {
       openGcsStore({
         ...{ ...options, writableRoots: [root], readableRoots: [], endpoint: front.endpoint },
         ...{ readKeyFile: server.keyFile, writeKeyFile: server.keyFile },
-        readFile: (path) => createReadStream(path),
+        openFile: openLocalFile,
       })
     const isMove = ({ path }: SeenRequest) => path.includes('/moveTo/')
     const isCopy = ({ path }: SeenRequest) => /\/(rewriteTo|copyTo)\//.test(path)
@@ -122,7 +122,7 @@ describeHere(why ?? 'fake-gcs-server', () => {
       const other = openGcsStore({
         ...{ writableRoots: [root, 'gs://other'], readableRoots: [], endpoint: front.endpoint },
         ...{ readKeyFile: server.keyFile, writeKeyFile: server.keyFile },
-        readFile: (path) => createReadStream(path),
+        openFile: openLocalFile,
       })
       await fetch(`${server.endpoint}/storage/v1/b?project=moraine`, {
         method: 'POST',

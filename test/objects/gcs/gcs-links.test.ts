@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { openGcsLinks } from '../../../src/objects/gcs/gcs-links.ts'
 import { openGcsStore } from '../../../src/objects/gcs/gcs-store.ts'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import { describeObjectLinks } from '../object-links.contract.ts'
 import { bytesOf, namesBelow } from '../object-store.contract.ts'
 import { type FaultyFront, openFaultyFront } from '../stores/faulty-front.ts'
@@ -30,7 +30,7 @@ describeHere(why ?? 'fake-gcs-server', () => {
       ...{ writableRoots: [root], readableRoots: [], endpoint: front.endpoint },
       ...{ readKeyFile: keyFile, writeKeyFile: keyFile },
     }
-    const store = openGcsStore({ ...options, readFile: (path) => createReadStream(path) })
+    const store = openGcsStore({ ...options, openFile: openLocalFile })
     const links = openGcsLinks(options)
     const close = async () => {
       links.close()

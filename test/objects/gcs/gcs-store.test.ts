@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { Storage } from '@google-cloud/storage'
 import { openGcsStore } from '../../../src/objects/gcs/gcs-store.ts'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import { describeEmptySegments } from '../empty-segment.contract.ts'
 import { describeObjectStore } from '../object-store.contract.ts'
 import { describeObjectVersions } from '../object-versions.contract.ts'
@@ -25,7 +25,7 @@ describeHere(why ?? 'fake-gcs-server', () => {
     const store = openGcsStore({
       ...{ writableRoots: [root], readableRoots: [`${folder}/read-only`], endpoint },
       ...{ readKeyFile: keyFile, writeKeyFile: keyFile },
-      readFile: (path) => createReadStream(path),
+      openFile: openLocalFile,
     })
     return { store, root, outside: `${folder}/elsewhere`, close: () => store.close() }
   }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import type { BucketStore } from '../../../src/objects/bucket/bucket-store.ts'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
 import { refusal } from '../../refusal.ts'
 import { describeBucketFaults } from '../bucket-faults.contract.ts'
@@ -48,7 +48,7 @@ describeHere(why ?? 'S3 that fails', () => {
     return openS3Store({
       ...{ writableRoots: [folder], readableRoots: [], endpoint, region },
       ...{ forcePathStyle: true, readCredentials, writeCredentials, ...options },
-      readFile: (path) => createReadStream(path),
+      openFile: openLocalFile,
     })
   }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import { openS3Links } from '../../../src/objects/s3/s3-links.ts'
 import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
 import { describeObjectLinks } from '../object-links.contract.ts'
@@ -29,7 +29,7 @@ for (const name of ['weed', 'versitygw'] as const) {
         ...{ writableRoots: [`${folder}/warehouse`], readableRoots: [`${folder}/read-only`] },
         ...{ endpoint, region, forcePathStyle: true, readCredentials, writeCredentials },
       }
-      const store = openS3Store({ ...options, readFile: (path) => createReadStream(path) })
+      const store = openS3Store({ ...options, openFile: openLocalFile })
       const links = openS3Links({ ...options, publicEndpoint: undefined })
       const close = async () => {
         links.close()

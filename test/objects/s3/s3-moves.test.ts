@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import type { BucketStore } from '../../../src/objects/bucket/bucket-store.ts'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import { S3BucketClient } from '../../../src/objects/s3/s3-client.ts'
 import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
 import { namesBelow } from '../object-store.contract.ts'
@@ -36,7 +36,7 @@ for (const name of ['weed', 'versitygw'] as const) {
         ...{ writableRoots: [root], readableRoots: [], endpoint: front.endpoint, region },
         ...{ forcePathStyle: true, readCredentials, writeCredentials },
         copyBytesMax: 10 * MIB,
-        readFile: (path) => createReadStream(path),
+        openFile: openLocalFile,
       })
       await store.putIfAbsent(`${root}/a b`, LONG)
       front.seen.length = 0

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { openLocalFile } from '../../../src/objects/local/local-file.ts'
 import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
 import { describeEmptySegments } from '../empty-segment.contract.ts'
 import { describeObjectStore } from '../object-store.contract.ts'
@@ -25,7 +25,7 @@ for (const name of ['weed', 'versitygw'] as const) {
       const store = openS3Store({
         ...{ writableRoots: [root], readableRoots: [`${folder}/read-only`] },
         ...{ endpoint, region, forcePathStyle: true, readCredentials, writeCredentials },
-        readFile: (path) => createReadStream(path),
+        openFile: openLocalFile,
       })
       return { store, root, outside: `${folder}/elsewhere`, close: () => store.close() }
     }
