@@ -25,6 +25,8 @@ const WRONG_VALUES: readonly unknown[] = [
 ]
 const LONG_DIGITS = '9'.repeat(19)
 const HUGE_DIGITS = '9'.repeat(4_000)
+/** One more than most lists may have. */
+const LIST_LENGTH = 10_001
 /** Parsing takes longest with as many. */
 const NAMES_OF_EACH = 100
 /** Stands for text that JSON.stringify would not write. */
@@ -101,6 +103,20 @@ function* longAndDeep(route: Route, example: unknown, path: Path): Generator<Hos
   yield make('is deep in objects', () => nested('{"a":', '}', depth, '1'))
 }
 
+/** Each list replaced by so many values of other kinds that its shape may not read them. */
+export function* longLists(route: Route): Generator<HostileBody> {
+  for (const example of bodiesOf(route)) {
+    for (const path of pathsOf(example)) {
+      if (!Array.isArray(valueAt(example, path))) continue
+      for (const item of [LONG_DIGITS, '{"x":1}']) {
+        const json = () => `[${Array(LIST_LENGTH).fill(item).join(',')}]`
+        const what = `${shown(path)} is ${LIST_LENGTH} of ${item}`
+        yield hostileBody(what, () => withText(example, path, json()))
+      }
+    }
+  }
+}
+
 /** Bodies beyond the limits: none of them may be parsed. */
 export function* excessiveBodies(route: Route): Generator<HostileBody> {
   const { bytesMax, valuesMax, depthMax } = bodyLimitsOf(route)
@@ -126,6 +142,10 @@ function pathsOf(value: unknown, path: Path = []): readonly Path[] {
     [...path, key],
     ...pathsOf((value as Record<string | number, unknown>)[key], [...path, key]),
   ])
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce((at, key) => Object(at)[key], value)
 }
 
 function put(value: unknown, [key, ...rest]: Path, replacement: unknown): unknown {
@@ -158,10 +178,7 @@ function nested(open: string, close: string, depth: number, inner = ''): string 
 
 /** What the member has now, and what costs most to parse. */
 function itemsAt(example: unknown, path: Path): readonly string[] {
-  const here = path.reduce<unknown>(
-    (value, key) => (value as Record<string | number, unknown>)?.[key],
-    example,
-  )
+  const here = valueAt(example, path)
   const own = Array.isArray(here) ? here.map(textOf) : [textOf(here ?? 'x')]
   return [...own.filter((text) => text !== ''), '{"x":1}', LONG_DIGITS]
 }
