@@ -22,6 +22,14 @@ export const ENGINE: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/engine/worker/query/query-job.ts',
+    tests: ['test/engine/worker/no-rows.test.ts'],
+    edits: [
+      ["  if (takesNone(job)) return 'nothing'\n", ''],
+      ['{ ...asked.table, sources: [] }', 'asked.table'],
+    ],
+  },
+  {
     file: 'src/engine/worker/sql/session.ts',
     tests: SESSION,
     edits: [

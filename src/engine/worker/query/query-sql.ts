@@ -71,11 +71,16 @@ function termSql(
   return `${value} ${isDescending ? 'DESC' : 'ASC'} NULLS ${isNullsFirst ? 'FIRST' : 'LAST'}`
 }
 
-/** One row more than wanted tells whether there are more. */
 function limitSql(limit: number | undefined, part: ResultPart | undefined): string {
-  if (part === undefined) return limit === undefined ? '' : ` LIMIT ${Math.trunc(limit)}`
-  const offset = part.offset ?? 0
-  const left = limit === undefined ? Number.POSITIVE_INFINITY : Math.max(0, limit - offset)
-  const rows = Math.trunc(Math.min(part.rowsMax + 1, left))
-  return ` LIMIT ${rows}${offset > 0 ? ` OFFSET ${Math.trunc(offset)}` : ''}`
+  const rows = rowsTaken(limit, part)
+  const offset = part?.offset ?? 0
+  const first = rows === Number.POSITIVE_INFINITY ? '' : ` LIMIT ${rows}`
+  return first + (offset > 0 ? ` OFFSET ${Math.trunc(offset)}` : '')
+}
+
+/** One row more than wanted tells whether there are more. */
+export function rowsTaken(limit: number | undefined, part: ResultPart | undefined): number {
+  const all = limit ?? Number.POSITIVE_INFINITY
+  if (part === undefined) return Math.trunc(all)
+  return Math.trunc(Math.min(part.rowsMax + 1, Math.max(0, all - (part.offset ?? 0))))
 }

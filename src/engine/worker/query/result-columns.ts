@@ -3,6 +3,7 @@ import { childFields } from '../../../core/schema/schema-lookup.ts'
 import type { Field, Schema } from '../../../core/value/type.ts'
 import type { ExportFormat, SourceFile } from '../../engine.ts'
 import { outputSql } from '../export/output-column.ts'
+import { boundColumns } from '../sql/bound-columns.ts'
 import type { FileColumn } from '../sql/file-column.ts'
 import type { ParquetFile } from '../sql/parquet-file.ts'
 
@@ -16,7 +17,7 @@ export async function describeResult(
   const aliases = fields.map((_, i) => `c${i}`)
   const inner = `(SELECT ${columns.join(', ')} FROM ${from})`
   const scan = `${inner} AS t(${aliases.join(', ')})`
-  const types = (await connection.runAndReadAll(`SELECT * FROM ${scan} LIMIT 0`)).columnTypes()
+  const types = (await boundColumns(connection, scan)).map(({ type }) => type)
   return {
     scan,
     numberedScan: scan,

@@ -1,9 +1,10 @@
-import type { DuckDBConnection, DuckDBType } from '@duckdb/node-api'
+import type { DuckDBConnection } from '@duckdb/node-api'
 import { CatalogError } from '../../../core/errors.ts'
 import type { Schema } from '../../../core/value/type.ts'
 import { parseExactJson, stringifyExactJson } from '../../../formats/json/exact-json.ts'
 import type { ParsedSql, SqlJob, SqlReference, SqlResult } from '../../engine.ts'
 import type { TaskPlace } from '../export/export-job.ts'
+import { boundColumns } from '../sql/bound-columns.ts'
 import { sqlNames } from '../sql/duckdb-names.ts'
 import { isFaultOfQuery, withAnyMaps } from '../sql/failure.ts'
 import { withKeptSession } from '../sql/kept-sessions.ts'
@@ -149,27 +150,12 @@ async function rowsOf(
 }
 
 async function describe(connection: DuckDBConnection, { sql, naming }: OwnSql): Promise<Schema> {
-  const columns = await boundColumns(connection, sql)
-  const named = sql === naming ? columns : await boundColumns(connection, naming)
+  const columns = await boundColumns(connection, `(${sql})`)
+  const named = sql === naming ? columns : await boundColumns(connection, `(${naming})`)
   return resultSchema(
     named.map(({ name }) => name),
     columns.map(({ type }) => type),
   )
-}
-
-async function boundColumns(
-  connection: DuckDBConnection,
-  sql: string,
-): Promise<readonly { readonly name: string; readonly type: DuckDBType }[]> {
-  const statement = await connection.prepare(`SELECT * FROM (${sql})`)
-  try {
-    return Array.from({ length: statement.columnCount }, (_, i) => ({
-      name: statement.columnName(i),
-      type: statement.columnType(i),
-    }))
-  } finally {
-    statement.destroySync()
-  }
 }
 
 /** The rows of the query, with the table's types. */

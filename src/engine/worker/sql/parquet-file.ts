@@ -1,4 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { boundColumns } from './bound-columns.ts'
 import { columnOf, type FileColumn, type SchemaRow, type TimeUnit, treeOf } from './file-column.ts'
 import { quoteConstant } from './sql-text.ts'
 
@@ -40,8 +41,7 @@ export async function openAlike(
   const listed = `[${fileNames.map(quoteConstant).join(', ')}]`
   const read = `read_parquet(${listed}, hive_partitioning = false`
   const nodes = treeOf(schema) ?? []
-  const described = await connection.runAndReadAll(`SELECT * FROM ${read}) LIMIT 0`)
-  const types = described.columnTypes()
+  const types = (await boundColumns(connection, `${read})`)).map(({ type }) => type)
   if (nodes.length !== types.length) throw new Error('Invalid Input Error: no tree of columns')
   const aliases = types.map((_, i) => `c${i}`).join(', ')
   return {
