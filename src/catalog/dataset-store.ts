@@ -49,7 +49,7 @@ export type DatasetKey =
   | { readonly tableUuid: string }
   | { readonly name: string; readonly version: number }
   | { readonly name: string; readonly nowMs: number }
-  /** The newest that was published, whether its rows are left or not. */
+  /** The newest that was published and has not ended, else the newest that was published. */
   | { readonly name: string; readonly isPublished: true }
   /** The one with this identity that has not ended. */
   | { readonly name: string; readonly identity: string }

@@ -318,12 +318,14 @@ export function describeDatasets(catalog: () => Catalog): void {
       for (const tableUuid of uuids.slice(1, 3)) await datasets().publish({ tableUuid, nowMs: 2 })
       expect(await published()).toBe(3)
       await datasets().end({ tableUuid: uuids[2] ?? '', nowMs: 3 })
-      expect(await published()).toBe(3)
+      expect(await published()).toBe(2)
       const withIdentity = async (identity: string) =>
         (await datasets().find({ name: 'Planets', identity }))?.version
       expect(await withIdentity('i2')).toBe(2)
       expect(await withIdentity('i3')).toBeUndefined()
       expect(await datasets().find({ name: 'moons', identity: 'i2' })).toBeUndefined()
+      await datasets().end({ tableUuid: uuids[1] ?? '', nowMs: 4 })
+      expect(await published()).toBe(3)
     })
 
     test('nobody else makes, changes, renames or drops what is there', async () => {

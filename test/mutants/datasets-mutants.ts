@@ -57,7 +57,8 @@ export const DATASETS: readonly MutantGroup[] = [
     named: 'datasets',
     edits: [
       [`newest.where('published_at_ms', 'is not', null)`, 'newest'],
-      [`published.orderBy('version', 'desc')`, 'published'],
+      ['published.orderBy(endedLast)', 'published'],
+      [`orderBy(endedLast).orderBy('version', 'desc')`, 'orderBy(endedLast)'],
       [`named.where('living_identity', '=', key.identity)`, 'named'],
     ],
   },

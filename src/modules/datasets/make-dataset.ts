@@ -101,7 +101,7 @@ export async function makeDataset(
   }
   const isNamed = name !== undefined
   const more = { ttlMs, asked, asker, isNamed, formats }
-  return await makeQueued(deps, { ...wished, ...more }, kept(wished))
+  return await makeQueued(deps, { ...wished, ...more }, kept)
 }
 
 /**
@@ -142,7 +142,7 @@ export async function makeQueued(
     readonly asked: AskedRows | undefined
     readonly formats: readonly DumpFormat[]
   },
-  kept: KeptWithEffect,
+  kept: KeptOf,
 ): Promise<CreatedDataset> {
   const facts = formats.length === 0 ? wished.facts : { ...wished.facts, preparing: formats }
   const created = await keep(deps, { ...wished, facts }, kept)
@@ -154,8 +154,14 @@ export async function makeQueued(
   return created
 }
 
-/** The response to be kept for a request whose dataset this is to be. */
-export type KeptOf = (wished: Pick<NewDataset, 'name' | 'identity' | 'tableUuid'>) => KeptWithEffect
+/**
+ * The response to be kept for a request whose dataset this is to be; with a version, it is there
+ * already as that.
+ */
+export type KeptOf = (
+  wished: Pick<NewDataset, 'name' | 'identity' | 'tableUuid'>,
+  version: number | undefined,
+) => KeptWithEffect
 
 interface Wished extends Omit<NewDataset, 'createdAtMs' | 'expiresAtMs'> {
   readonly ttlMs: number
@@ -168,30 +174,38 @@ interface Wished extends Omit<NewDataset, 'createdAtMs' | 'expiresAtMs'> {
 async function keep(
   deps: MakeDependencies,
   { ttlMs, asker, isNamed, ...wished }: Wished,
-  kept: KeptWithEffect,
+  kept: KeptOf,
 ): Promise<CreatedDataset> {
   const { name, identity, table } = wished
   for (;;) {
     const nowMs = deps.ambient.nowMs()
     // Before all else: who makes another version from here on is found out.
     const [newest] = await deps.catalog.datasets.listVersions(name, 1)
-    const same = await deps.catalog.datasets.find({ name, identity })
-    const isThere = same !== undefined && isLiving(same, nowMs)
-    if (isThere) await requireShown(same, asker)
+    const same = await findLiving(deps, { name, identity, nowMs })
+    if (same !== undefined) await requireShown(same, asker)
     else if (isNamed) await requireOwnName(deps, name, { nowMs, asker })
     // A look ahead: most who ask twice leave no empty folder.
-    if (table !== undefined && !isThere) await makeTableFolders(deps, table.state.definition)
+    if (table !== undefined && same === undefined)
+      await makeTableFolders(deps, table.state.definition)
     const created = await deps.catalog.datasets.create(
       {
         ...{ ...wished, createdAtMs: nowMs, expiresAtMs: nowMs + ttlMs },
         ...(isNamed && { follows: newest?.version ?? 0 }),
       },
-      kept,
+      kept(wished, same?.version),
     )
     const { outcome, dataset } = created
     if (outcome === 'expired') await endDataset(deps, dataset, { ifExpiredBy: nowMs })
     else if (outcome !== 'overtaken') return created
   }
+}
+
+async function findLiving(
+  { catalog }: Pick<MakeDependencies, 'catalog'>,
+  { nowMs, ...key }: { readonly name: string; readonly identity: string; readonly nowMs: number },
+): Promise<DatasetRecord | undefined> {
+  const same = await catalog.datasets.find(key)
+  return same !== undefined && isLiving(same, nowMs) ? same : undefined
 }
 
 export function noSnapshot({ namespace, name }: TableState): CatalogError {

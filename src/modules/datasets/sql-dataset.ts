@@ -44,7 +44,7 @@ export async function makeSqlDataset(
   }
   const isNamed = given !== undefined
   const more = { ttlMs, asked, asker, isNamed, formats }
-  return await makeQueued(deps, { ...wished, ...more }, kept(wished))
+  return await makeQueued(deps, { ...wished, ...more }, kept)
 }
 
 /** Throws `snapshot-not-found` for a table that has none yet. */

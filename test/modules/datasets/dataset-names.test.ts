@@ -112,25 +112,64 @@ test('asking for the same again is no new version, whoever asks', async () => {
   expect((await make(reader, 'sky')).status).toBe(200)
 })
 
-test('a request that is sent again is answered with the version that it made', async () => {
+/** A table with so many columns that responses are longer than what is kept word for word. */
+async function widen(): Promise<void> {
   const wide = Array.from({ length: 700 }, (_, i) => ({ name: 'c'.repeat(90) + i, type: 'int' }))
   const changes = wide.map((column) => ({ op: 'add', column }))
   await must(owner.send('post', '/v1/tables/sky.planets/schemas', { changes }))
   await add(owner, 'sky')
+}
+
+function once(): Promise<Response> {
   const headers = {
     ...{ Authorization: `Bearer ${owner.key}`, 'Content-Type': 'application/json' },
     'Idempotency-Key': 'once',
   }
   const body = JSON.stringify({ name: 'planets', source: { table: 'sky.planets' } })
-  const once = () => fetch(`${service.url}/v1/datasets`, { method: 'POST', headers, body })
+  return fetch(`${service.url}/v1/datasets`, { method: 'POST', headers, body })
+}
+
+test('a request that is sent again is answered with the version that it made', async () => {
+  await widen()
   const first = await once()
   const text = await first.text()
-  // Longer than what is kept word for word.
   expect([first.status, text.length > 65_536]).toEqual([201, true])
   await add(owner, 'sky')
   expect((await must(make(owner, 'sky'), 201)).version).toBe(2)
   const again = await once()
   expect([again.status, JSON.parse(await again.text()).version]).toEqual([201, 1])
+})
+
+test('or with the one that it found, and with no other that was made since', async () => {
+  await widen()
+  await must(make(owner, 'sky'), 201)
+  const first = await once()
+  expect([first.status, JSON.parse(await first.text()).version]).toEqual([200, 1])
+  await must(owner.send('delete', '/v1/datasets/planets/1'))
+  expect((await must(make(owner, 'sky'), 201)).version).toBe(2)
+  const again = await once()
+  expect(JSON.parse(await again.text())).toMatchObject({ version: 1, state: 'expired' })
+})
+
+test('one that came upon another at the last moment is told when that is gone', async () => {
+  await widen()
+  const { datasets } = service.deps.catalog
+  const find = datasets.find.bind(datasets)
+  datasets.find = async (key) => {
+    const found = await find(key)
+    if (!('identity' in key)) return found
+    datasets.find = find
+    await must(make(owner, 'sky'), 201)
+    return found
+  }
+  const first = await once()
+  expect([first.status, JSON.parse(await first.text()).version]).toEqual([200, 1])
+  await must(owner.send('delete', '/v1/datasets/planets/1'))
+  await add(owner, 'sky')
+  expect((await must(make(owner, 'sky'), 201)).version).toBe(2)
+  const again = await once()
+  const { type } = JSON.parse(await again.text())
+  expect([again.status, type]).toEqual([410, '/problems/dataset-gone'])
 })
 
 test('its owner corrects the texts, which its documents then have, and nobody else', async () => {

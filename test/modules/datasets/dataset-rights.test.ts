@@ -294,6 +294,27 @@ test('a next version that is not shared hides none that is', async () => {
   expect((await stranger.send('delete', '/v1/datasets/planets')).status).not.toBe(200)
 })
 
+test('a deleted published version hides none before it, nor gives its name away', async () => {
+  const makeNext = async () => {
+    const headers = { 'Content-Type': 'text/csv', Authorization: `Bearer ${owner.key}` }
+    const more = { method: 'POST', headers, body: 'id\n3\n' }
+    expect((await fetch(`${service.url}${TABLE}/files`, more)).status).toBe(201)
+    return (await make(service.admin)).version
+  }
+  await make(service.admin)
+  await must(service.admin.send('post', `${DATASET}/publish`))
+  const grant = [{ principal: stranger.principal, privilege: 'select' }]
+  await must(service.admin.send('post', `${HIDDEN}/permissions`, { grant }))
+  expect(await makeNext()).toBe(2)
+  await must(service.admin.send('post', '/v1/datasets/planets/2/publish'))
+  await must(service.admin.send('delete', '/v1/datasets/planets/2?confirm=planets'))
+  expect(await makeNext()).toBe(3)
+  expect((await must(stranger.send('get', '/v1/datasets/planets'))).version).toBe(1)
+  // Whose the source is, the first version is not.
+  const { status, body } = await owner.send('post', '/v1/datasets/planets/3/publish')
+  expect([status, body.type]).toEqual([409, '/problems/dataset-name-taken'])
+})
+
 test('a name belongs to nobody in particular for whoever does not sign in', async () => {
   const grant = [{ principal: 'anonymous', privilege: 'select' }]
   await must(service.admin.send('post', `${TABLE}/permissions`, { grant }))

@@ -19,7 +19,8 @@ export function findDataset(
   const newest = named.limit(1)
   if ('isPublished' in key) {
     const published = newest.where('published_at_ms', 'is not', null)
-    return published.orderBy('version', 'desc').executeTakeFirst()
+    const endedLast = sql`case when ended_at_ms is null then 0 else 1 end`
+    return published.orderBy(endedLast).orderBy('version', 'desc').executeTakeFirst()
   }
   const now = BigInt(Math.floor(key.nowMs))
   return newest

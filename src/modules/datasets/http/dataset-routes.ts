@@ -16,6 +16,7 @@ import {
   type RepeatedCall,
   type Route,
 } from '../../../http/route.ts'
+import { ProblemError } from '../../../problem/problems.ts'
 import { FINDING_PROBLEMS } from '../../dumps/http/dump-docs.ts'
 import { askerOf } from '../../rows/limits/query-limits.ts'
 import {
@@ -95,6 +96,7 @@ const make = (service: MakingService) =>
         ...FINDING_PROBLEMS,
         'dataset-name-taken',
         'dataset-cancelled',
+        'dataset-gone',
         'dataset-source-changed',
         'quota-exceeded',
         'query-invalid',
@@ -116,10 +118,15 @@ const make = (service: MakingService) =>
       const preferences = parsePrefer(request.headers['prefer'])
       const wait = new Wait()
       const waiting = { wait, waitSeconds: preferences.waitSeconds }
-      const kept: KeptOf = ({ name: dataset, identity, tableUuid }) =>
+      const kept: KeptOf = ({ name: dataset, identity, tableUuid }, version) =>
         keeper.withEffect({
           ...{ status: 201, isProvisional: true },
-          from: { dataset, identity, table_uuid: tableUuid },
+          from: {
+            dataset,
+            identity,
+            table_uuid: tableUuid,
+            ...(version && { version: String(version) }),
+          },
         })
       const { outcome, dataset } = await makeAsked(service, call, { kept, waiting })
       const { formats = [] } = call.body
@@ -302,11 +309,21 @@ function madeAgain(service: DatasetService) {
 
 /** The version that the first request made, or found: there may be a later one. */
 async function madeBy({ catalog }: DatasetService, from: KeptFacts): Promise<NamedDataset> {
-  const name = String(from['dataset'])
+  const { dataset, version, identity, table_uuid: tableUuid } = from
+  const name = String(dataset)
+  const made = await catalog.datasets.find({ tableUuid: String(tableUuid) })
   const found =
-    (await catalog.datasets.find({ tableUuid: String(from['table_uuid']) })) ??
-    (await catalog.datasets.find({ name, identity: String(from['identity']) }))
-  return { dataset: name, ...(found !== undefined && { version: String(found.version) }) }
+    made ??
+    (version === undefined
+      ? await catalog.datasets.find({ name, identity: String(identity) })
+      : await catalog.datasets.find({ name, version: Number(version) }))
+  if (found === undefined) throw goneSince(name)
+  return { dataset: name, version: String(found.version), isExact: true }
+}
+
+function goneSince(dataset: string): ProblemError {
+  const detail = `What the first request got of ${dataset} was deleted: ask with another key`
+  return new ProblemError('dataset-gone', detail, { facts: { dataset } })
 }
 
 export function datasetRoutes(service: MakingService): readonly Route[] {
