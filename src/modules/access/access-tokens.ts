@@ -50,6 +50,7 @@ export class AccessTokens {
     return { token, expiresInSeconds: endsAt - nowSeconds }
   }
 
+  /** One of a clock that was ahead counts as expired: it would live for longer than it may. */
   async verify(
     token: string,
   ): Promise<{ readonly keyId: string; readonly expiresAtMs: number } | 'expired' | 'invalid'> {
@@ -58,13 +59,16 @@ export class AccessTokens {
       const { kid = '' } = decodeProtectedHeader(token)
       const key = await this.#findKey(kid)
       if (key === undefined) return 'invalid'
+      const nowMs = this.#deps.ambient.nowMs()
       const { payload } = await jwtVerify(token, Buffer.from(key.secret, 'base64url'), {
         algorithms: [ALGORITHM],
         issuer: ISSUER,
         audience: ISSUER,
-        requiredClaims: ['sub', 'exp'],
-        currentDate: new Date(this.#deps.ambient.nowMs()),
+        requiredClaims: ['sub', 'iat', 'exp'],
+        currentDate: new Date(nowMs),
       })
+      const { iat = Number.POSITIVE_INFINITY } = payload
+      if (iat * 1_000 > nowMs + SKEW_SECONDS * 1_000) return 'expired'
       return { keyId: payload.sub ?? '', expiresAtMs: (payload.exp ?? 0) * 1_000 }
     } catch (error) {
       if (error instanceof errors.JWTExpired) return 'expired'

@@ -2,7 +2,7 @@ import { CATALOG_SECURABLE } from '../../catalog/grant-store.ts'
 import { isGrantable, type Privilege, type SecurableKind } from '../../core/access/privilege.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { nameOfPrincipal, type Target } from '../../http/authorizer.ts'
-import { jsonReply, type Reply } from '../../http/reply.ts'
+import { jsonReply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route } from '../../http/route.ts'
 import { ACCESS_TAG, type AccessPlatform, requireAccess } from './access-platform.ts'
 import {
@@ -14,13 +14,7 @@ import {
   PermissionsBody,
 } from './access-shapes.ts'
 import { signedInAs } from './named-principals.ts'
-import {
-  type AskedPlace,
-  changePermissions,
-  checkPermission,
-  listPermissions,
-  requireThere,
-} from './permissions.ts'
+import { changePermissions, checkPermission, foundTarget, listPermissions } from './permissions.ts'
 
 /** For callers about whom CKAN is asked. */
 const CKAN_CHECKS_MAX = 50
@@ -90,7 +84,9 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
     },
     async (call) => {
       await call.authorize('manage_grants', [target(call)])
-      return listed(platform, { target: target(call), found: call.found })
+      requireAccess(platform)
+      const asked = { target: target(call), found: call.found }
+      return jsonReply({ permissions: await listPermissions(platform, asked) })
     },
   )
   const change = defineRoute(
@@ -118,9 +114,8 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
       }
       requireAccess(platform)
       const place = { target: target(call), found: call.found }
-      await changePermissions(platform, place, { grant, revoke, keeper: call.keeper })
-      // Who gave its own privileges away may see that.
-      return listed(platform, { ...place, found: () => undefined })
+      const change = { grant, revoke, keeper: call.keeper }
+      return jsonReply({ permissions: await changePermissions(platform, place, change) })
     },
   )
   const check = defineRoute(
@@ -139,9 +134,9 @@ function routesOf(platform: AccessPlatform, each: Securables): readonly Route[] 
       const isOwn = principal === undefined || principal === nameOfPrincipal(call.principal)
       await call.authorize(isOwn ? 'describe' : 'manage_grants', [target(call)])
       requireAccess(platform)
-      await requireThere(platform, target(call))
+      const found = await foundTarget(platform, { target: target(call), found: call.found })
       const who = isOwn ? call.principal : await signedInAs(platform, principal)
-      return jsonReply(await checkPermission(platform, who, { privilege, target: target(call) }))
+      return jsonReply(await checkPermission(platform, who, { privilege, target: found }))
     },
   )
   return [list, change, check]
@@ -195,11 +190,6 @@ function requireFew({ length }: readonly unknown[]): void {
 function targetOf(on: SecurableKind, name: string): PlaceTarget {
   if (on === 'catalog') return { on, name: undefined }
   return on === 'namespace' ? { on, name: name === '' ? [] : name.split('.') } : { on, name }
-}
-
-async function listed(platform: AccessPlatform, asked: AskedPlace): Promise<Reply> {
-  requireAccess(platform)
-  return jsonReply({ permissions: await listPermissions(platform, asked) })
 }
 
 function requireGrantable(privilege: Privilege, kind: SecurableKind): void {

@@ -44,13 +44,20 @@ export async function listPermissions(
   platform: AccessPlatform,
   asked: AskedPlace,
 ): Promise<readonly Bestowed[]> {
-  const { securable } = await securableOf(platform, asked)
-  const grants = await platform.catalog.grants.listOn([securable])
+  return await listOn(platform, (await securableOf(platform, asked)).securable)
+}
+
+async function listOn(
+  { catalog }: AccessPlatform,
+  securable: string,
+): Promise<readonly Bestowed[]> {
+  const grants = await catalog.grants.listOn([securable])
   return grants
     .map(({ principal, privilege }) => ({ principal, privilege }))
     .sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
 }
 
+/** Returns those given on the thing from then on, whatever is called so by then. */
 export async function changePermissions(
   platform: AccessPlatform,
   asked: AskedPlace,
@@ -59,7 +66,7 @@ export async function changePermissions(
     readonly revoke: readonly Bestowed[]
     readonly keeper: AnswerKeeper
   },
-): Promise<void> {
+): Promise<readonly Bestowed[]> {
   const { target } = asked
   const { grant, revoke, keeper } = change
   for (const { principal, privilege } of grant) {
@@ -80,6 +87,8 @@ export async function changePermissions(
   if (outcome === 'last-admin') throw lastAdmin()
   if (outcome === 'not-found') throw gone(target)
   await requireAccess(platform).keeper.catchUp()
+  // Who gave its own privileges away may see that.
+  return await listOn(platform, securable)
 }
 
 /**
@@ -116,10 +125,19 @@ export async function checkPermission(
   }
 }
 
-/** Throws that there is no such thing. */
-export async function requireThere(platform: AccessPlatform, target: PlaceTarget): Promise<void> {
+/** The thing that its name leads to, by UUID if it has one. Throws that there is no such thing. */
+export async function foundTarget(
+  platform: AccessPlatform,
+  { target, found }: AskedPlace,
+): Promise<PlaceTarget> {
   if (target.on === 'export') await platform.requireExport(target.name)
   else if (!(await isThere(platform, target))) throw gone(target)
+  if (target.on !== 'table' && target.on !== 'view') return target
+  const { place } = await requireAccess(platform).grants.find(target)
+  // One that was dropped was named by its UUID.
+  if (place === undefined) return target
+  await found(foundAt(target.on, place))
+  return { on: target.on, name: place.uuid }
 }
 
 /** Administrators are allowed everything on what is not there, too: routes tell them so. */
@@ -149,10 +167,12 @@ async function securableOf(
   const { place } = await requireAccess(platform).grants.find(target)
   if (place === undefined) throw gone(target)
   const { on } = target
-  if (on !== 'namespace') {
-    await found({ on, name: { namespace: place.levels, name: place.name }, uuid: place.uuid })
-  }
+  if (on !== 'namespace') await found(foundAt(on, place))
   return { securable: place.uuid, name: dotted(place) }
+}
+
+function foundAt(on: 'table' | 'view', { levels, name, uuid }: Place): Parameters<Found>[0] {
+  return { on, name: { namespace: levels, name }, uuid }
 }
 
 /** The dotted name of a namespace, table or view. */

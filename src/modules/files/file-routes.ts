@@ -149,7 +149,7 @@ async function stageByPath(
     const keep = keeper.keeping((report: StagedReport) => ({
       status: 200,
       value: filesToJson({ transactionId, ...report }),
-      from: { transactionId },
+      from: { transactionId, tableUuid: report.state.definition.tableUuid },
     }))
     const staged = await stageFiles(deps, {
       ...{ table, permit, transactionId, paths, requirePaths, keep },
@@ -161,20 +161,27 @@ async function stageByPath(
   const keep = keeper.keeping((committed: CommittedFiles) => ({
     status: 200,
     value: filesToJson(committed),
-    from: { transactionId: committed.transactionId },
+    from: {
+      transactionId: committed.transactionId,
+      tableUuid: committed.state.definition.tableUuid,
+    },
   }))
   const request = { table, permit, paths, requirePaths, author, message }
   return jsonReply(filesToJson(await commitFiles(deps, request, keep)))
 }
 
-/** Rebuilds a response too long to store, from the files' footers and the commit's results. */
+/**
+ * Rebuilds a response too long to store, from the files' footers and the commit's results: of the
+ * table that the first request was about, whatever is called so by now.
+ */
 async function stagedAgain(
   deps: FileDependencies,
-  { transactionId }: KeptFacts,
+  { transactionId, tableUuid }: KeptFacts,
   { authorize, requirePaths, param, body }: RepeatedCall,
 ): Promise<Reply> {
   const { files: given, transaction_id } = body as z.output<typeof StageFilesRequest>
-  const name = param('table_identifier')
+  // A response of an older version has no UUID.
+  const name = String(tableUuid ?? param('table_identifier'))
   await authorize('select', [{ on: 'table', name }])
   const state = await getTable(deps.catalog, name)
   const paths = given.map(({ path }) => path)

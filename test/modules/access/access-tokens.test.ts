@@ -36,7 +36,7 @@ async function forge(
 ): Promise<string> {
   const kept = secret ?? (await catalog.keys.findSigningKey('2026-11-29'))?.secret ?? ''
   const seconds = nowMs / 1_000
-  const usual = { iss: 'moraine', aud: 'moraine', sub: 'k1', exp: seconds + 900 }
+  const usual = { iss: 'moraine', aud: 'moraine', sub: 'k1', iat: seconds, exp: seconds + 900 }
   return new SignJWT({ ...usual, ...claims })
     .setProtectedHeader({ alg: 'HS256', kid })
     .sign(base64url.decode(kept))
@@ -74,6 +74,12 @@ test('a token of a replica whose clock is a minute ahead is taken, over midnight
   }
 })
 
+test('a token of a clock that was further ahead is taken by nobody else', async () => {
+  const { token } = await replica(10 * MINUTE_MS).issue('k1')
+  expect(await replica(10 * MINUTE_MS).verify(token)).toMatchObject({ keyId: 'k1' })
+  expect(await replica().verify(token)).toBe('expired')
+})
+
 test('the key of a day signs nothing two days later, in a process that still has it', async () => {
   const same = replica()
   await same.issue('k1')
@@ -98,6 +104,7 @@ test('forged tokens are invalid', async () => {
     'another signing key': await forge({}, { secret }),
     'another audience': await forge({ aud: 'other' }),
     'another issuer': await forge({ iss: 'other' }),
+    'no beginning': await forge({ iat: undefined }),
     'no end': await forge({ exp: undefined }),
     'no key': await forge({ sub: undefined }),
     'a signing key of last week': await forge({}, { kid: '2026-11-22' }),

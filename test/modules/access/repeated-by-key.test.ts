@@ -1,5 +1,8 @@
+import { copyFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { must } from '../../http/client.ts'
 import { send } from '../../http/send.ts'
+import { writeParquet } from '../../parquet-files.ts'
 import { type Caller, type KeyedService, startKeyedService } from './keyed-service.ts'
 
 let service: KeyedService
@@ -44,6 +47,29 @@ test('who dropped a table over Iceberg REST gets the same answer again', async (
   const first = await keyed(ada, 'DELETE', path)
   expect(first.status).toBe(204)
   expect(await keyed(ada, 'DELETE', path)).toEqual(first)
+})
+
+test('files are told of again on the table that got them, whatever it is called', async () => {
+  const { admin, dataFolder } = service
+  const here = await newTable('here')
+  const other = await newTable('other')
+  const path = join(dataFolder, 'a.parquet')
+  await writeParquet(path, 'SELECT 1::BIGINT AS n')
+  const files = Array.from({ length: 300 }, (_, i) => ({
+    path: join(dataFolder, `${'x'.repeat(200)}${i}.parquet`),
+  }))
+  for (const copy of files) await copyFile(path, copy.path)
+  const add = () => keyed(admin, 'POST', `${here}/files`, { files })
+  const first = await add()
+  // Longer than what is kept word for word.
+  expect([first.status, first.text.length > 65_536]).toEqual([200, true])
+  await must(admin.send('post', `${here}/rename`, { name: 'away' }))
+  await must(admin.send('post', `${other}/rename`, { name: 'here' }))
+  const again = JSON.parse((await add()).text)
+  expect(again).toEqual({ ...JSON.parse(first.text), table: 'n.away' })
+  await must(admin.send('delete', '/v1/tables/n.away'))
+  const { status, text } = await add()
+  expect([status, JSON.parse(text).type]).toEqual([404, '/problems/table-not-found'])
 })
 
 test('a refusal is not an answer that is kept', async () => {

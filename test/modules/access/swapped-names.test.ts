@@ -58,6 +58,43 @@ async function swap(): Promise<void> {
   await rename('between', 'secret')
 }
 
+test('what is granted is told of the table on which it was changed', async () => {
+  const { admin, deps } = service
+  const { grants } = deps.catalog
+  const named = (privilege: string) => [{ principal: bob.principal, privilege }]
+  const secret = '/v1/tables/air.secret/permissions'
+  await must(admin.send('post', secret, { grant: named('describe') }))
+  const change = grants.change.bind(grants)
+  grants.change = async (...asked) => {
+    grants.change = change
+    const outcome = await change(...asked)
+    await swap()
+    return outcome
+  }
+  const body = { grant: named('select') }
+  const { permissions } = await must(owner.send('post', `${OPEN}/permissions`, body))
+  await swap()
+  expect(permissions).toEqual((await must(admin.send('get', `${OPEN}/permissions`))).permissions)
+  await must(admin.send('post', secret, { revoke: named('describe') }))
+})
+
+test('who owns the table of a name is not told what may be done with another', async () => {
+  const keeper = service.deps.access?.keeper
+  if (keeper === undefined) throw new Error('nobody is asked')
+  const findPlace = keeper.findPlace.bind(keeper)
+  let calls = 0
+  keeper.findPlace = (key) => {
+    if (key.kind !== 'table' || key.name !== 'open' || ++calls < 2) return findPlace(key)
+    keeper.findPlace = findPlace
+    return swap().then(() => findPlace(key))
+  }
+  const check = `${OPEN}/permissions/check?privilege=select&principal=${bob.principal}`
+  const answer = await owner.send('get', check)
+  expect(calls).toBe(2)
+  await swap()
+  expectNotFound(answer)
+})
+
 const query = { source: { table: 'air.open' } }
 const READS: readonly [what: string, nth: number, path: string, json?: object][] = [
   ['rows', 1, `${OPEN}/rows`],
