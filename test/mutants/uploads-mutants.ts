@@ -78,7 +78,8 @@ export const UPLOADS: readonly MutantGroup[] = [
     file: 'src/modules/iceberg-rest/snapshots/unconverted-files.ts',
     tests: CONVERTED,
     edits: [
-      ['(schema !== undefined && !isAlike(schema, known))', 'false'],
+      [' || !isAlike(schema, known)) return', ') return'],
+      ['schema === undefined || !isAlike(', 'schema !== undefined && !isAlike('],
       ['if (onMain.has(snapshot) || !isKnown) return definition', 'if (true) return definition'],
       ['if (column === undefined) return\n', ''],
     ],

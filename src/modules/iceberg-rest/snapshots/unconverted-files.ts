@@ -25,11 +25,17 @@ export function readingOfNew(
     onMain.add(next)
     next = added.get(next.parentSnapshotId ?? -1n)
   }
+  const bySchema = new Map<number, TableDefinition>()
   return (snapshot) => {
-    const isKnown = definition.schemas.some(({ schemaId }) => schemaId === snapshot.schemaId)
+    const { schemaId } = snapshot
+    const isKnown = definition.schemas.some((schema) => schema.schemaId === schemaId)
     if (onMain.has(snapshot) || !isKnown) return definition
-    const currentSchemaId = schemaIdAfterRollback(definition, snapshot.schemaId)
-    return { ...definition, currentSchemaId }
+    const known = bySchema.get(schemaId)
+    if (known !== undefined) return known
+    const currentSchemaId = schemaIdAfterRollback(definition, schemaId)
+    const reading = { ...definition, currentSchemaId }
+    bySchema.set(schemaId, reading)
+    return reading
   }
 }
 
@@ -45,8 +51,8 @@ export function requireUnconverted(
 ): void {
   if (schemaId === undefined || schemaId === definition.currentSchemaId) return
   const known = definition.schemas.find((each) => each.schemaId === schemaId)
-  if (known === undefined || (schema !== undefined && !isAlike(schema, known))) return
-  const column = convertedSince(definition, schemaId)
+  if (known === undefined || schema === undefined || !isAlike(schema, known)) return
+  const column = rememberedConversion(definition, schemaId)
   if (column === undefined) return
   const detail =
     `Cannot add manifest ${path.slice(0, 1_000)}: its files were written before column ` +
@@ -55,11 +61,28 @@ export function requireUnconverted(
   throw staleUpdate(detail, { location: path, column: column.slice(0, 200), schemaId })
 }
 
+/** A commit may have thousands of manifests, and its table hundreds of thousands of fields. */
+const CONVERSIONS = new WeakMap<TableDefinition, Map<number, string | undefined>>()
+const TEXTS = new WeakMap<Schema, string>()
+
+function rememberedConversion(definition: TableDefinition, schemaId: number): string | undefined {
+  const known = CONVERSIONS.get(definition) ?? new Map<number, string | undefined>()
+  CONVERSIONS.set(definition, known)
+  if (!known.has(schemaId)) known.set(schemaId, convertedSince(definition, schemaId))
+  return known.get(schemaId)
+}
+
 /** There are writers that number every schema 0. */
 function isAlike(left: Schema, right: Schema): boolean {
-  const text = (schema: Schema) =>
-    allFields(schema)
-      .map(({ id, type }) => `${id} ${typeName(type)}`)
-      .join('\n')
-  return text(left) === text(right)
+  return textOf(left) === textOf(right)
+}
+
+function textOf(schema: Schema): string {
+  const known = TEXTS.get(schema)
+  if (known !== undefined) return known
+  const text = allFields(schema)
+    .map(({ id, type }) => `${id} ${typeName(type)}`)
+    .join('\n')
+  TEXTS.set(schema, text)
+  return text
 }

@@ -15,6 +15,8 @@ const CONVERTED = [{ op: 'type', name: 'n', type: 'double' }]
 const load = async (name: string) =>
   (await must(rest(service, `/namespaces/default/tables/${name}`))).metadata
 
+const TYPE_OF_N = /("name":"n"[^}]*"type":")long/
+
 let snapshotIds = 100n
 
 interface Attempt {
@@ -24,14 +26,20 @@ interface Attempt {
   readonly snapshotSchemaId?: number
   /** Names of the header to be hidden. */
   readonly hidden?: readonly RegExp[]
+  /** Whether the type of a column in it is none. */
+  readonly isGarbled?: boolean
 }
 
 /** Commits files to the table as it is now, as an engine does when it tries again. */
-async function append(name: string, { schemas, branch, snapshotSchemaId, hidden = [] }: Attempt) {
+async function append(
+  name: string,
+  { schemas, branch, snapshotSchemaId, hidden = [], isGarbled = false }: Attempt,
+) {
   const metadata = await load(name)
   const putFile = async (location: string, bytes: Uint8Array) => {
     const text = Buffer.from(bytes).toString('latin1')
-    const shown = hidden.reduce((rest, key) => rest.replace(key, '$1schema-xx'), text)
+    const typed = isGarbled ? text.replace(TYPE_OF_N, '$1oddd') : text
+    const shown = hidden.reduce((rest, key) => rest.replace(key, '$1schema-xx'), typed)
     const path = location.replace('file://', '')
     await mkdir(path.slice(0, path.lastIndexOf('/')), { recursive: true })
     await writeFile(path, Buffer.from(shown, 'latin1'))
@@ -76,6 +84,11 @@ test.each<[string, readonly RegExp[]]>([
 test('a manifest that does not tell its schema is taken', async () => {
   const { schemas } = await changed('untold', CONVERTED)
   expect((await append('untold', { schemas, hidden: [OWN, IN_JSON] })).status).toBe(200)
+})
+
+test('a manifest whose schema cannot be read is taken, whatever number it gives', async () => {
+  const { schemas } = await changed('unreadable', CONVERTED)
+  expect((await append('unreadable', { schemas, isGarbled: true })).status).toBe(200)
 })
 
 test('a writer that numbers every schema 0 is taken by what the schema has', async () => {
