@@ -62,6 +62,8 @@ async function restore({ readConfig, print }: Shell, folder: string): Promise<vo
         'than in the backup; give an empty folder',
     )
   }
+  const { markRestoredRuns } = await import('../modules/exports/copy-tasks.ts')
+  await markRestoredRuns(from, place)
   const tasks = await restoreTasks(config, folder, stores.openFolder)
   // Last: until then a start says that the catalog is missing.
   await stores.restoreCatalog(config, folder)

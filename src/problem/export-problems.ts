@@ -89,8 +89,8 @@ export const EXPORT_PROBLEMS = {
     iceberg: BAD_REQUEST,
     title: 'Outcome of an export unknown',
     meaning:
-      'The connection was lost during the commit, and the source remembers the transaction no ' +
-      'more. The staged file is kept.',
+      'The connection was lost during the commit, or the run is of a backup, and the source ' +
+      'remembers the transaction no more. The staged file is kept.',
     remedy:
       'See in the source whether the rows are still there; `staged` names the file to keep or to ' +
       'delete.',

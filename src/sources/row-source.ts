@@ -17,9 +17,13 @@ export interface RowSource {
 export interface SourceSession {
   /**
    * `rolled-back` only where the very database and table of the run say so; `unknown` if they are
-   * gone, or others now. Throws `overloaded` while it is open.
+   * gone, or others now. Throws `overloaded` while it is open. `mayBeForgotten`: since the mark was
+   * written down, somebody may have let the source forget it.
    */
-  outcomeOf(mark: RunMark): Promise<'committed' | 'rolled-back' | 'unknown'>
+  outcomeOf(
+    mark: RunMark,
+    options?: { readonly mayBeForgotten?: boolean },
+  ): Promise<'committed' | 'rolled-back' | 'unknown'>
   /** Lets the source forget a mark whose outcome nobody will ask for again. */
   forget(mark: RunMark): Promise<void>
   /** Begins the transaction. Throws `export-task-invalid` when its statements are none. */

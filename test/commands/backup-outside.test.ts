@@ -1,4 +1,13 @@
-import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildService, endServices, KillableService, runToEnd } from '../crash/killable-service.ts'
@@ -67,6 +76,9 @@ test('archives in EXPORT_PATH are looked up and listed, and found after a restor
   expect((await fetch(`${url}/exports/t`, { method: 'POST' })).status).toBe(200)
   await service.kill('SIGTERM')
   const [file] = await readdir(join(archive, 't'))
+  const staged = '.exports/.staged/t/run_mark.csv'
+  await mkdir(join(base, 'old/warehouse/.exports/.staged/t'), { recursive: true })
+  await writeFile(join(base, 'old/warehouse', staged), 'rows')
   const made = await runToEnd(['backup', join(base, 'backup')], home)
   expect(made).toMatchObject({ code: 0, stderr: '' })
   expect(made.stdout).toMatch(/^not copied {2}1 files outside the warehouse$/m)
@@ -76,6 +88,9 @@ test('archives in EXPORT_PATH are looked up and listed, and found after a restor
   const place = { MORAINE_HOME: join(base, 'new') }
   const back = await runToEnd(['restore', join(base, 'backup')], place)
   expect(back).toMatchObject({ code: 0, stderr: '' })
+  for (const ending of ['', '.restored']) {
+    await readFile(join(base, `new/warehouse/${staged}${ending}`))
+  }
   expect(back.stdout).toMatch(/^not restored {2}1 files outside.* whatever EXPORT_PATH is$/m)
   const relocated = /MORAINE_RELOCATED=(\S+)/.exec(back.stdout)?.[1] ?? ''
   const again = await KillableService.start({ ...place, MORAINE_RELOCATED: relocated })

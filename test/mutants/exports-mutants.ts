@@ -29,7 +29,7 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
         'const isHeld = task === undefined || pauses.paused.has(name)',
         'const isHeld = task === undefined',
       ],
-      ['nowMs() - dueMs < OVERDUE_MS', 'nowMs() - dueMs < 0'],
+      ['nowMs - dueMs < OVERDUE_MS', 'nowMs - dueMs < 0'],
       ['folder.look(name, (read) => sourceOf(deps, read))', 'folder.look(name, () => undefined)'],
       [`\${runId === null ? 'unusable' : 'failing'} \${task}`, 'unusable'],
     ],
@@ -228,7 +228,20 @@ export const EXPORTS: readonly MutantGroup[] = [
   {
     file: 'src/modules/operations/backup.ts',
     tests: ['test/modules/operations/copies.test.ts'],
-    edits: [['round < ROUNDS_MAX; round++', 'round < 0; round++']],
+    edits: [
+      ['round === ROUNDS_MAX || ', 'round > 0 || '],
+      ['if (!isOfTable || modifiedAtMs', 'if (modifiedAtMs'],
+    ],
+  },
+  {
+    file: 'src/sources/postgres/postgres-source.ts',
+    tests: ['test/modules/exports/restored-runs.test.ts'],
+    edits: [['mark.isWritten && !mayBeForgotten', 'mark.isWritten']],
+  },
+  {
+    file: 'src/modules/exports/run-job.ts',
+    tests: ['test/modules/exports/restored-runs.test.ts'],
+    edits: [['if (await files.isRestored(location)) throw', 'if (location.length === 0) throw']],
   },
   {
     file: 'src/modules/exports/export-run.ts',

@@ -1,6 +1,9 @@
 import { join } from 'node:path'
 import { CatalogError } from '../../core/errors.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
+import type { ExportPlaces } from './export-files.ts'
+import { putJson } from './export-note.ts'
+import { RESTORED_ENDING, stagedOf, UNFINISHED } from './file-name.ts'
 import { isUnreadable, type ReadFile, TaskFolder } from './task-folder.ts'
 
 export interface CopiedTasks {
@@ -98,5 +101,23 @@ async function putUnlessLinked(
   } catch (error) {
     if (error instanceof CatalogError && error.code === 'location-not-allowed') return 'linked'
     throw error
+  }
+}
+
+/**
+ * Marks runs that had not ended when a backup was made: they may have been ended and forgotten
+ * since, their rows deleted, so that their files are kept until it is known what became of them.
+ */
+export async function markRestoredRuns(
+  backup: { readonly objects: Pick<ObjectStore, 'list'>; readonly root: string },
+  { objects, warehouse }: Pick<ExportPlaces, 'objects' | 'warehouse'>,
+): Promise<void> {
+  const root = `${backup.root}/.exports`
+  const staged = new Set<string>()
+  for await (const { location } of backup.objects.list(`${root}/${UNFINISHED}`)) {
+    staged.add(stagedOf(location.slice(root.length)))
+  }
+  for (const path of staged) {
+    await putJson(objects, `${warehouse}/.exports${path}${RESTORED_ENDING}`, { restored: true })
   }
 }

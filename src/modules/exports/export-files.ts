@@ -14,7 +14,7 @@ import {
 } from './export-note.ts'
 import { ExportPauses } from './export-pauses.ts'
 import { ExportReceipts } from './export-receipts.ts'
-import { runOfStaged, UNFINISHED } from './file-name.ts'
+import { RESTORED_ENDING, runOfStaged, STAGED_ENDING, stagedOf, UNFINISHED } from './file-name.ts'
 
 export interface ExportPlaces {
   readonly objects: ObjectStore
@@ -193,12 +193,21 @@ export class ExportFiles {
     const folder = `${this.#root}/${UNFINISHED}`
     const listed = this.#objects.list(task === undefined ? folder : `${folder}/${task}`)
     for await (const object of listed) {
-      const location = object.location.replace(BESIDE_STAGED, '.csv')
+      const location = stagedOf(object.location)
       const otherMs = staged.get(location)?.modifiedAtMs ?? 0
       const modifiedAtMs = Math.max(object.modifiedAtMs, otherMs)
       staged.set(location, { location, runId: runOfStaged(location), modifiedAtMs })
     }
     return [...staged.values()]
+  }
+
+  /** Whether it is of a backup, and there may be rows of it. */
+  async isRestored(staged: string): Promise<boolean> {
+    const isThere = async (ending: string) =>
+      (await this.#objects.find(`${staged}${ending}`)) !== undefined
+    return (
+      (await isThere(RESTORED_ENDING)) && ((await isThere('')) || (await isThere(PLACE_ENDING)))
+    )
   }
 
   /** The file of a run whose transaction is rolled back, or was never begun. */
@@ -365,9 +374,6 @@ export class ExportFiles {
   }
 }
 
-/** What lies beside a staged file: its note, its rows as Parquet, where they were placed. */
-const BESIDE_STAGED = /\.csv\..+$/
-const STAGED_ENDING = '.csv'
 /** Beside it, where its rows are outside of the warehouse. */
 const PLACE_ENDING = '.place'
 const PLACED_ENDING = '.placed'

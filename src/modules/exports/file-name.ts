@@ -2,6 +2,11 @@ import type { ExportTask } from './export-task.ts'
 
 /** Folder of runs that have not ended; no task's name begins with a dot. */
 export const UNFINISHED = '.staged'
+export const STAGED_ENDING = '.csv'
+/** Beside a staged file that was in a backup. */
+export const RESTORED_ENDING = '.restored'
+/** What lies beside a staged file: its note, its rows as Parquet, where they were placed. */
+const BESIDE_STAGED = /\.csv\..+$/
 const ENDINGS = { gzip: '.csv.gz', none: '.csv' } as const
 
 /**
@@ -83,4 +88,9 @@ export function readFileName(file: string): NamedFile {
 /** The run that an object of a run that has not ended belongs to. */
 export function runOfStaged(location: string): string {
   return /([^/_]+)_[^/]*$/.exec(location)?.[1] ?? ''
+}
+
+/** The staged file that an object is, or lies beside. */
+export function stagedOf(location: string): string {
+  return location.replace(BESIDE_STAGED, STAGED_ENDING)
 }

@@ -8,7 +8,12 @@ import type { ExportFiles, StagedExport } from './export-files.ts'
 import { type ExportResult, exportOnce, type Run } from './export-run.ts'
 import { isOfPart } from './file-name.ts'
 import { logOf, RunLog } from './run-log.ts'
-import { type ExportDependencies, type ExportedPart, settle } from './settle-run.ts'
+import {
+  type ExportDependencies,
+  type ExportedPart,
+  restoredUnknown,
+  settle,
+} from './settle-run.ts'
 import type { TaskFolder } from './task-folder.ts'
 
 export const EXPORT_KIND = 'export'
@@ -171,7 +176,9 @@ async function recoverOne(
     await settle(deps, note, signal)
     return true
   }
-  if (modifiedAtMs < ambient.nowMs() - ABANDONED_MS) await files.discard(location)
+  if (modifiedAtMs >= ambient.nowMs() - ABANDONED_MS) return false
+  if (await files.isRestored(location)) throw restoredUnknown(runId, location)
+  await files.discard(location)
   return false
 }
 

@@ -56,7 +56,8 @@ export async function settle(
   }
   const session = await source.open(note.task, signal)
   try {
-    const outcome = await session.outcomeOf(note.mark)
+    const mayBeForgotten = await files.isRestored(note.staged)
+    const outcome = await session.outcomeOf(note.mark, { mayBeForgotten })
     if (outcome === 'unknown') throw outcomeUnknown(note, files.writtenAt(note))
     const left = { session, note, signal: ending }
     if (outcome === 'committed') return await publishAndForget(deps, left)
@@ -133,6 +134,16 @@ export function sourceOf(
   const named = JSON.stringify(source)
   const remedy = `add ${source}=postgres://... and start again, or correct "source" in task.json`
   throw taskInvalid(name, `its source ${named} is not in MORAINE_EXPORT_SOURCES; ${remedy}`)
+}
+
+/** It may have been noted, committed and archived after the backup was made. */
+export function restoredUnknown(runId: string, staged: string): ProblemError {
+  return new ProblemError(
+    'export-outcome-unknown',
+    'The backup was made before the run came to its commit, so nothing tells whether it did: see ' +
+      'whether the rows are still in the source, and keep the staged file elsewhere or delete it',
+    { facts: { run_id: runId, staged } },
+  )
 }
 
 function outcomeUnknown({ task, run_id, mark }: ExportNote, staged: string): ProblemError {

@@ -17,7 +17,7 @@ const OUT_OF_REACH: ReadonlySet<string> = new Set(['location-not-allowed', 'loca
 const COPIES_AT_ONCE = 8
 const LOOKS_AT_ONCE = 32
 const WAIT_MS = 500
-/** How often archives are looked for that got their names meanwhile. */
+/** How often archives are looked for, of which some get their names meanwhile. */
 const ROUNDS_MAX = 20
 const DIFFERING_TOLD_MAX = 10
 const REPORT_BYTES_MAX = 1024 * 1024
@@ -64,7 +64,7 @@ export class BackupRunsError extends Error {}
 
 /**
  * Copies the catalog first and the files after, while services go on. Meanwhile no process deletes
- * what the copy of the catalog names. What was written later is left out, and so are dumps.
+ * what the copy of the catalog names. What tables got later is left out, and so are dumps.
  */
 export async function backUp(
   deps: BackupDependencies,
@@ -162,40 +162,63 @@ interface CopiedFiles {
   readonly gone: readonly string[]
 }
 
-/** Everything but dumps, and what came after the catalog was copied. */
+/**
+ * Everything but dumps, and files of tables that came after the catalog was copied: those that it
+ * names are looked for again. Nothing else is named, so that it is taken whatever its date: the
+ * clock that dates it may be, or have been, ahead.
+ */
 async function copyFiles(
   deps: Pick<BackupDependencies, 'objects' | 'warehouse'>,
   target: BackupTarget,
   untilMs: number,
 ): Promise<CopiedFiles> {
-  const { objects, warehouse } = deps
-  // They are made again when asked for. Archives of exports are nowhere else.
-  const dumps = `${allDumpsFolder(warehouse)}/`
-  const archives = `${warehouse}/.exports/`
   const copied: Copied = new Map()
-  /** What is gone or replaced by now was never named, but by exports; else it is missed below. */
   const copyAll = async (infos: readonly ObjectInfo[]): Promise<readonly string[]> => {
     const gone: string[] = []
     await mapBounded(infos, COPIES_AT_ONCE, async (info) => {
       if (await copyFile(deps, target, info)) copied.set(info.location, info.sizeBytes)
-      else if (info.location.startsWith(archives)) gone.push(info.location)
+      else gone.push(info.location)
     })
     return gone
   }
+  // What is gone or replaced by now was never named, or is missed below.
+  await copyAll(await listFiles(deps, untilMs))
+  // Archives are nowhere else. A run that ends meanwhile gives its file another name.
+  for (let round = 1; ; round++) {
+    const others: ObjectInfo[] = []
+    for await (const info of listArchives(deps)) if (!copied.has(info.location)) others.push(info)
+    const gone = await copyAll(others)
+    if (round === ROUNDS_MAX || (round > 1 && gone.length === 0)) return { copied, gone }
+  }
+}
+
+/** All but dumps, which are made again when asked for, archives, and later files of tables. */
+async function listFiles(
+  { objects, warehouse }: Pick<BackupDependencies, 'objects' | 'warehouse'>,
+  untilMs: number,
+): Promise<readonly ObjectInfo[]> {
+  const others = [`${allDumpsFolder(warehouse)}/`, `${warehouse}/.exports/`]
   const infos: ObjectInfo[] = []
   for await (const info of objects.list(warehouse)) {
-    if (!info.location.startsWith(dumps) && info.modifiedAtMs <= untilMs) infos.push(info)
+    const { location, modifiedAtMs } = info
+    if (others.some((folder) => location.startsWith(folder))) continue
+    const isOfTable = location[warehouse.length + 1] !== '.'
+    if (!isOfTable || modifiedAtMs <= untilMs) infos.push(info)
   }
-  let gone = await copyAll(infos)
-  // A run that ends gives its file another name, which may be dated anew.
-  for (let round = 0; gone.length > 0 && round < ROUNDS_MAX; round++) {
-    const others: ObjectInfo[] = []
-    for await (const info of objects.list(archives.slice(0, -1))) {
-      if (!copied.has(info.location)) others.push(info)
-    }
-    gone = await copyAll(others)
+  return infos
+}
+
+/** Those of runs that have not ended first: a file that gets its name meanwhile is seen by one. */
+async function* listArchives({
+  objects,
+  warehouse,
+}: Pick<BackupDependencies, 'objects' | 'warehouse'>): AsyncIterable<ObjectInfo> {
+  const archives = `${warehouse}/.exports`
+  const staged = `${archives}/.staged`
+  yield* objects.list(staged)
+  for await (const info of objects.list(archives)) {
+    if (!info.location.startsWith(`${staged}/`)) yield info
   }
-  return { copied, gone }
 }
 
 async function copyFile(

@@ -151,13 +151,17 @@ class PostgresSession implements SourceSession {
     signal.addEventListener('abort', this.#cut, { once: true })
   }
 
-  async outcomeOf(mark: RunMark): Promise<'committed' | 'rolled-back' | 'unknown'> {
+  async outcomeOf(
+    mark: RunMark,
+    { mayBeForgotten = false } = {},
+  ): Promise<'committed' | 'rolled-back' | 'unknown'> {
     if (mark.isWritten && (await this.#isWritten(mark))) return 'committed'
     const { place, startedAt, countsSince } = await this.#where(mark.isWritten)
     if (mark.place !== place) return 'unknown'
+    const isProof = mark.isWritten && !mayBeForgotten
     // A crash may give the number to another transaction; without a row this one is no more.
     const hasRestarted = mark.startedAt !== undefined && mark.startedAt !== startedAt
-    if (mark.isWritten && hasRestarted) return 'rolled-back'
+    if (isProof && hasRestarted) return 'rolled-back'
     const isNumberOurs =
       mark.startedAt === startedAt && hasCounted(mark, { startedAt, countsSince })
     const { rows } = await asked(
@@ -170,7 +174,7 @@ class PostgresSession implements SourceSession {
     if (status === 'in progress') {
       throw new CatalogError('overloaded', 'the transaction of the run is still open at the source')
     }
-    if (!mark.isWritten) return status === 'committed' && isNumberOurs ? 'committed' : 'unknown'
+    if (!isProof) return status === 'committed' && isNumberOurs ? 'committed' : 'unknown'
     // Too old to be remembered, but its mark would be: its row is never deleted before the note.
     return status === null ? 'rolled-back' : 'unknown'
   }

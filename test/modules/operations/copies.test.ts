@@ -7,8 +7,8 @@ import { MARKER_NAME } from '../../../src/lake/table/warehouse-claim.ts'
 import { backUp, copyWarehouse } from '../../../src/modules/operations/backup.ts'
 import { mayReceive } from '../../../src/modules/operations/warehouse-ids.ts'
 import { openLocalStore } from '../../../src/objects/local/local-store.ts'
-import type { ObjectStore } from '../../../src/objects/object-store.ts'
-import { openWorkshop } from '../../lake/workshop.ts'
+import type { ObjectInfo, ObjectStore } from '../../../src/objects/object-store.ts'
+import { openWorkshop, type Workshop } from '../../lake/workshop.ts'
 import { changedStore } from '../exports/changed-store.ts'
 
 const WAREHOUSE_ID = '9d7a1c0e-0000-4000-8000-000000000001'
@@ -108,28 +108,66 @@ test('a backup that waits for another ends when it is stopped', async () => {
   }
 })
 
+const ROWS = Buffer.from('rows')
+
+/** Names in a backup that is made of the workshop's warehouse, as this store shows it. */
+async function backedUp(
+  { deps }: Workshop,
+  objects: ObjectStore,
+  { nowMs = Date.now }: { readonly nowMs?: () => number } = {},
+) {
+  const to = await openPlace('to')
+  const unused = { copyCatalog: async () => undefined, openCopy: async () => undefined }
+  const target = { ...to, ...unused, nowMs }
+  const about = { version: '1', warehouseId: WAREHOUSE_ID }
+  const { signal } = new AbortController()
+  const report = await backUp({ ...deps, objects }, target, about, signal)
+  expect(report.missingFiles).toBe(0)
+  const names = Object.keys(await sizesOf(to)).filter((name) => name.startsWith('warehouse/'))
+  return names.map((name) => name.slice('warehouse/'.length)).sort()
+}
+
 test('a backup has an archive that gets its name meanwhile', async () => {
   const workshop = await openWorkshop()
   try {
     const { objects, warehouse } = workshop.deps
     const at = (name: string) => `${warehouse}/.exports/${name}`
-    await objects.putIfAbsent(at('.staged/t/x.csv'), Buffer.from('rows'))
-    let listed = 0
+    for (const name of ['x', 'y']) await objects.putIfAbsent(at(`.staged/t/${name}.csv`), ROWS)
+    const publish = (name: string) =>
+      objects.moveIfAbsent(at(`.staged/t/${name}.csv`), at(`t/${name}.csv`))
+    let lists = 0
     const busy = changedStore(objects, {
+      // As local stores do, which list one folder after another.
       async *list(root) {
-        yield* objects.list(root)
-        if (listed++ === 0) await objects.moveIfAbsent(at('.staged/t/x.csv'), at('t/x.csv'))
+        lists++
+        const named: ObjectInfo[] = []
+        for await (const info of objects.list(at('t'))) named.push(info)
+        if (lists === 1) await publish('x')
+        for await (const info of objects.list(root)) {
+          if (!info.location.startsWith(at('t/'))) yield info
+        }
+        if (lists === 2) await publish('y')
+        if (at('t').startsWith(root)) yield* named
       },
     })
-    const to = await openPlace('to')
-    const unused = { copyCatalog: async () => undefined, openCopy: async () => undefined }
-    const target = { ...to, ...unused, nowMs: () => Date.now() + 60_000 }
-    const about = { version: '1', warehouseId: WAREHOUSE_ID }
-    const { signal } = new AbortController()
-    const report = await backUp({ ...workshop.deps, objects: busy }, target, about, signal)
-    const names = Object.keys(await sizesOf(to)).filter((name) => name.includes('.exports'))
-    expect(names).toEqual(['warehouse/.exports/t/x.csv'])
-    expect(report.missingFiles).toBe(0)
+    const names = await backedUp(workshop, busy)
+    expect(names).toEqual(expect.arrayContaining(['.exports/t/x.csv', '.exports/t/y.csv']))
+  } finally {
+    await workshop.close()
+  }
+})
+
+test('what no catalog names is in a backup, whatever clock has dated it', async () => {
+  const workshop = await openWorkshop()
+  try {
+    const { objects, warehouse } = workshop.deps
+    const names = ['.exports/t/x.csv', '.exports/t/x.csv.json', '.namespaces/a.json']
+    const kept = [...names, '.moraine-audit/1.json', MARKER_NAME]
+    for (const name of [...kept, '.dumps/d', 'a/later']) {
+      await objects.putIfAbsent(`${warehouse}/${name}`, ROWS)
+    }
+    const nowMs = () => Date.now() - 60_000
+    expect(await backedUp(workshop, objects, { nowMs })).toEqual(kept.sort())
   } finally {
     await workshop.close()
   }
