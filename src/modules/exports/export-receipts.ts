@@ -1,5 +1,5 @@
 import { mapBounded } from '../../core/bounded.ts'
-import { Turns } from '../../core/turns.ts'
+import { sortInTurns, Turns } from '../../core/turns.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { type ExportReceipt, Receipt, readJson } from './export-note.ts'
@@ -45,7 +45,7 @@ export class ExportReceipts {
     { after, limit }: { readonly after: string | undefined; readonly limit: number },
   ): Promise<readonly ExportReceipt[]> {
     const named = await this.#archived(task)
-    const parts = partsOf(named, runId)
+    const parts = await partsOf(named, runId)
     const last = after === undefined ? undefined : readFileName(after).partOrder
     const left = parts.filter(({ partOrder }) => last === undefined || partOrder > last)
     const found = await this.#ofRun(runId, { task, named: left, limit })
@@ -56,7 +56,7 @@ export class ExportReceipts {
 
   /** The same of a run of several parts, all of them. */
   async listParts(task: string, runId: string): Promise<readonly ExportReceipt[]> {
-    const named = partsOf(await this.#archived(task), runId)
+    const named = await partsOf(await this.#archived(task), runId)
     return this.#ofRun(runId, { task, named, limit: named.length })
   }
 
@@ -100,7 +100,8 @@ export class ExportReceipts {
       const turn = turns.take()
       if (turn !== undefined) await turn
     }
-    return named.sort((one, other) => (one.timeOrder < other.timeOrder ? -1 : 1))
+    const byTime = (one: NamedFile, other: NamedFile) => (one.timeOrder < other.timeOrder ? -1 : 1)
+    return sortInTurns(named, byTime, turns)
   }
 
   /** Which files, whose receipts are there, are still staged, and have no name yet. */
@@ -162,7 +163,7 @@ const RECEIPT = /^\/[^./][^/]*\/[^/]+\.json$/
 const STAGED_ROWS = /\.csv(?:\.place)?$/
 
 /** Files whose names are of the run, or of one whose id begins so, in the order of their parts. */
-function partsOf(named: readonly NamedFile[], runId: string): readonly NamedFile[] {
+function partsOf(named: readonly NamedFile[], runId: string): Promise<readonly NamedFile[]> {
   const parts = named.filter(({ run }) => run === runId.slice(0, 8))
-  return parts.sort((one, other) => (one.partOrder < other.partOrder ? -1 : 1))
+  return sortInTurns(parts, (one, other) => (one.partOrder < other.partOrder ? -1 : 1))
 }
