@@ -213,7 +213,7 @@ export const CORE: readonly MutantGroup[] = [
     tests: ['test/core/metadata/rollback-schema.test.ts'],
     edits: [
       [', ...(rules.aliases.get(field.id) ?? [])]', ']'],
-      ['if (!rules.kept.has(old.id) && isConverted(old, field)) return field.name', ''],
+      ['if (isConverted(old, field)) yield { from: old, to: field, name: field.name }', ''],
       ['childFields(field.type), rules)', '[], rules)'],
       ['earlier.filter(({ id }) => !kept.has(id))', 'earlier'],
       ['same === undefined ? isRewrite : rules.isOther', 'isRewrite'],
@@ -223,7 +223,7 @@ export const CORE: readonly MutantGroup[] = [
   {
     file: 'src/core/table/schema-of-rollback.ts',
     tests: ['test/modules/iceberg-rest/http/converted-meanwhile.test.ts'],
-    edits: [['!rules.kept.has(old.id) && ', '']],
+    edits: [['for (const { from, to } of found) ids.join(from.id, to.id)', '']],
   },
   {
     file: 'src/core/metadata/schema-update.ts',

@@ -2,7 +2,7 @@ import { isPromotion } from '../schema/promotion.ts'
 import { allFields, childFields } from '../schema/schema-lookup.ts'
 import { classifyTypeChange } from '../schema/type-change.ts'
 import { type AliasesById, readAliases } from '../table-properties.ts'
-import type { Field } from '../value/type.ts'
+import type { Field, Schema } from '../value/type.ts'
 import { getSchema, type TableDefinition } from './table.ts'
 
 /**
@@ -17,36 +17,64 @@ export function schemaIdAfterRollback(definition: TableDefinition, schemaId: num
 
 /**
  * The dotted name of a column whose values were converted between this schema and the current one,
- * whichever is older.
+ * whichever is older: in files of this schema they have another id, or a type that is not read.
  */
 export function convertedSince(definition: TableDefinition, schemaId: number): string | undefined {
   const { currentSchemaId } = definition
   if (schemaId === currentSchemaId) return undefined
   const aliases = readAliases(definition.properties)
   const isOther: Compare = (old, field) => !isPromotion(old, field, definition.formatVersion)
-  const { fields: then } = getSchema(definition, schemaId)
-  const { fields: now } = getSchema(definition, currentSchemaId)
-  const converted = convertedIn(then, now, { aliases, isOther, kept: new Set() })
-  if (converted !== undefined) return converted
-  const [first, last] = [schemaId, currentSchemaId].sort((a, b) => a - b) as [number, number]
-  const between = definition.schemas
-    .filter((schema) => schema.schemaId >= first && schema.schemaId <= last)
-    .sort((a, b) => a.schemaId - b.schemaId)
+  const then = getSchema(definition, schemaId)
+  const now = getSchema(definition, currentSchemaId)
+  const [atOnce] = conversions(then.fields, now.fields, { aliases, isOther })
+  if (atOnce !== undefined) return atOnce.name
+  // By several conversions, or by one that was undone, the other way round.
+  const ids = new SameValues()
+  const schemas = definition.schemas.toSorted((a, b) => a.schemaId - b.schemaId)
   // A later schema need not follow from the one before it: it may undo that, or replace the table.
   const isRewritten: Compare = (old, field) => isOther(old, field) && isRewrite(old, field)
-  // What the schemas at both ends have in common was compared above: a conversion may be undone.
-  const ids = idsOf(definition, currentSchemaId)
-  const kept = new Set([...idsOf(definition, schemaId)].filter((id) => ids.has(id)))
-  for (const [i, { fields }] of between.slice(1).entries()) {
-    const earlier = between[i]?.fields ?? []
-    const found = convertedIn(earlier, fields, { aliases, isOther: isRewritten, kept })
-    if (found !== undefined) return found
+  for (const [i, { fields }] of schemas.slice(1).entries()) {
+    const found = conversions(schemas[i]?.fields ?? [], fields, { aliases, isOther: isRewritten })
+    for (const { from, to } of found) ids.join(from.id, to.id)
+  }
+  return namedOtherwise(then, now, ids)
+}
+
+/** A column of now whose values have an id in files of then that now has not. */
+function namedOtherwise(then: Schema, now: Schema, ids: SameValues): string | undefined {
+  const kept = new Set(allFields(now).map(({ id }) => id))
+  const before = new Set(allFields(then).map(({ id }) => id))
+  const gone = new Set([...before].filter((id) => !kept.has(id)).map((id) => ids.of(id)))
+  const isOne = ({ id }: Field) => !before.has(id) && gone.has(ids.of(id))
+  return nameWhere(now.fields, isOne)
+}
+
+function nameWhere(fields: readonly Field[], isOne: (field: Field) => boolean): string | undefined {
+  for (const field of fields) {
+    if (isOne(field)) return field.name
+    const within = nameWhere(childFields(field.type), isOne)
+    if (within !== undefined) return `${field.name}.${within}`
   }
   return undefined
 }
 
-function idsOf(definition: TableDefinition, schemaId: number): ReadonlySet<number> {
-  return new Set(allFields(getSchema(definition, schemaId)).map(({ id }) => id))
+/** Ids that were given to one column, one after the other. */
+class SameValues {
+  readonly #next = new Map<number, number>()
+
+  join(id: number, other: number): void {
+    const [from, to] = [this.of(id), this.of(other)]
+    if (from !== to) this.#next.set(from, to)
+  }
+
+  /** One of them, the same for all. */
+  of(id: number): number {
+    let last = id
+    for (let next = this.#next.get(last); next !== undefined; next = this.#next.get(last)) {
+      last = next
+    }
+    return last
+  }
 }
 
 type Compare = (old: Field, field: Field) => boolean
@@ -55,8 +83,13 @@ interface Rules {
   readonly aliases: AliasesById
   /** Whether a field of the same id cannot be read from files of then. */
   readonly isOther: Compare
-  /** Ids whose fields are not looked at, but for those within. */
-  readonly kept: ReadonlySet<number>
+}
+
+interface Conversion {
+  readonly from: Field
+  readonly to: Field
+  /** The dotted name of `to`. */
+  readonly name: string
 }
 
 const isRewrite: Compare = (old, field) => classifyTypeChange(old.type, field.type) === 'rewrite'
@@ -65,11 +98,11 @@ const isRewrite: Compare = (old, field) => classifyTypeChange(old.type, field.ty
  * A converted column usually has a new id, but its former name, or that among its aliases if it was
  * renamed at once. Elements, keys and values have names, too.
  */
-function convertedIn(
+function* conversions(
   earlier: readonly Field[],
   later: readonly Field[],
   rules: Rules,
-): string | undefined {
+): Generator<Conversion> {
   const before = new Map(earlier.map((field) => [field.id, field]))
   const kept = new Set(later.map(({ id }) => id))
   const gone = new Map(
@@ -81,10 +114,10 @@ function convertedIn(
     const olds = same === undefined ? names.flatMap((name) => gone.get(name) ?? []) : [same]
     const isConverted = same === undefined ? isRewrite : rules.isOther
     for (const old of olds) {
-      if (!rules.kept.has(old.id) && isConverted(old, field)) return field.name
-      const within = convertedIn(childFields(old.type), childFields(field.type), rules)
-      if (within !== undefined) return `${field.name}.${within}`
+      if (isConverted(old, field)) yield { from: old, to: field, name: field.name }
+      for (const each of conversions(childFields(old.type), childFields(field.type), rules)) {
+        yield { ...each, name: `${field.name}.${each.name}` }
+      }
     }
   }
-  return undefined
 }

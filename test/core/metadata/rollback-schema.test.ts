@@ -1,5 +1,9 @@
 import { LAST_ADDED, type TableUpdate } from '../../../src/core/metadata/table-update.ts'
 import type { PartitionSpec } from '../../../src/core/partition/partition-spec.ts'
+import {
+  convertedSince,
+  schemaIdAfterRollback,
+} from '../../../src/core/table/schema-of-rollback.ts'
 import { changeAliases } from '../../../src/core/table-properties.ts'
 import type { Field, PlainPrimitiveName, Schema, Type } from '../../../src/core/value/type.ts'
 import { addSnapshot, field, schemaOf, setRef, TableModel, tableOf } from './metadata-samples.ts'
@@ -95,6 +99,73 @@ test.each<[string, boolean, Field, Field]>([
   ['of an int in a list', true, at(list(4, 'int')), at(list(4, 'long'))],
 ])('a rollback past a change %s leaves the schema: %s', (_, isLeft, before, after) => {
   expect(staysPast([before], [after])).toBe(isLeft)
+})
+
+interface History {
+  /** The columns of each schema, in the order of their ids. */
+  readonly schemas: readonly (readonly Field[])[]
+  readonly old: number
+  readonly current: number
+}
+
+const OTHER = field(20, 'other', 'string')
+const longs = at(LONG)
+const doubles = at(DOUBLE, 'at', 4)
+
+test.each<[string, string | undefined, History]>([
+  [
+    'that came and went in between',
+    undefined,
+    { schemas: [[], [longs], [doubles], [], [OTHER]], old: 0, current: 4 },
+  ],
+  ['that came in between', undefined, { schemas: [[], [longs], [doubles]], old: 0, current: 2 }],
+  ['that was dropped since', undefined, { schemas: [[longs], [doubles], []], old: 0, current: 2 }],
+  [
+    'that got its new name later',
+    'was',
+    { schemas: [[longs], [doubles], [at(DOUBLE, 'was', 4)]], old: 0, current: 2 },
+  ],
+  [
+    'whose conversion was undone',
+    undefined,
+    { schemas: [[longs], [doubles], [longs, OTHER]], old: 0, current: 2 },
+  ],
+  [
+    'of files of a conversion that was undone',
+    'at',
+    { schemas: [[longs], [doubles], [longs, OTHER]], old: 1, current: 2 },
+  ],
+  [
+    'that was converted twice',
+    'at',
+    {
+      ...{ old: 0, current: 3 },
+      schemas: [
+        [at({ kind: 'boolean' }, 'at', 5)],
+        [at({ kind: 'int' }, 'at', 6)],
+        [at({ kind: 'long' }, 'at', 6)],
+        [at(DOUBLE, 'at', 7)],
+      ],
+    },
+  ],
+  [
+    'in a struct, that got its new name later',
+    'at.y',
+    {
+      ...{ old: 0, current: 2 },
+      schemas: [
+        [at(struct(field(5, 'x')))],
+        [at(struct(field(6, 'x', NUMBER)))],
+        [at(struct(field(6, 'y', NUMBER)))],
+      ],
+    },
+  ],
+])('of a column %s the conversion since is that of: %s', (_, name, { schemas, old, current }) => {
+  const { definition } = new TableModel().state
+  const all = schemas.map((fields, schemaId) => ({ ...schemaOf(ID, ...fields), schemaId }))
+  const changed = { ...definition, schemas: all, currentSchemaId: current }
+  expect(convertedSince(changed, old)).toBe(name)
+  expect(schemaIdAfterRollback(changed, old)).toBe(name === undefined ? current : old)
 })
 
 test('a column that took over the name of one renamed was not converted', () => {

@@ -123,6 +123,29 @@ test('a conversion that was undone refuses nothing', async () => {
   expect((await append('undone', { schemas })).status).toBe(200)
 })
 
+test('files of a conversion that was undone are refused', async () => {
+  await changed('undone_since', CONVERTED)
+  const { schemas, snapshots } = await load('undone_since')
+  const back = { snapshot_id: String(snapshots[0]['snapshot-id']) }
+  await done(post(service, '/v1/tables/undone_since/rollback', back))
+  const more = [{ op: 'add', column: { name: 'x', type: 'string' } }]
+  await done(post(service, '/v1/tables/undone_since/schemas', { changes: more }))
+  const { status, body } = await append('undone_since', { schemas: [schemas.at(-1)] })
+  expect([status, body.error.type]).toEqual([409, 'CommitFailedException'])
+})
+
+test('a column that came, was converted and went again refuses nothing', async () => {
+  const { schemas } = await changed('passing', [{ op: 'add', column: { name: 'x', type: 'long' } }])
+  for (const changes of [
+    [{ op: 'type', name: 'x', type: 'double' }],
+    [{ op: 'drop', name: 'x' }],
+    [{ op: 'add', column: { name: 'y', type: 'string' } }],
+  ]) {
+    await done(post(service, '/v1/tables/passing/schemas', { changes }))
+  }
+  expect((await append('passing', { schemas })).status).toBe(200)
+})
+
 /** A snapshot of one new file that was written by the schema, and the commit that appends it. */
 async function written(metadata: Json, schemaId: number) {
   const snapshotId = ++snapshotIds
