@@ -53,8 +53,11 @@ export interface EventStore {
    * instant, or a later one. Returns whether it was.
    */
   raiseOnce(event: StateEvent): Promise<boolean>
-  /** Forgets events older than the instant, up to the first that is not; returns how many. */
-  forget(beforeMs: number): Promise<number>
+  /**
+   * Forgets events older than the instant, up to the first that is not; returns how many. One that
+   * a clock ahead has dated holds up none.
+   */
+  forget(age: { readonly beforeMs: number; readonly nowMs: number }): Promise<number>
   /** How far a consumer with this name has come; `undefined` before its first `saveCursor`. */
   findCursor(name: string): Promise<bigint | undefined>
   /** `fenced` when someone with a greater token has written it: then nothing changes. */
@@ -87,6 +90,8 @@ export interface StateEvent extends OutsideEvent {
   /** Unique to the state and the thing. */
   readonly onceName: string
   readonly sinceMs: number
+  /** Instants that are well ahead of it were noted by a clock that was ahead. */
+  readonly nowMs: number
 }
 
 /**

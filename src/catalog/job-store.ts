@@ -7,8 +7,10 @@ export interface JobStore {
   /** One job of a kind and key has not ended at a time: who asks for it again joins it. */
   submit(job: NewJob): Promise<SubmittedJob>
   find(jobId: string): Promise<JobRecord | undefined>
-  /** The newest with this key, ended or not. */
-  findByKey(key: Pick<JobRecord, 'kind' | 'key'>): Promise<JobRecord | undefined>
+  /** The one with this key that has not ended; else the newest that no clock ahead has made. */
+  findByKey(
+    key: Pick<JobRecord, 'kind' | 'key'> & { readonly nowMs: number },
+  ): Promise<JobRecord | undefined>
   /** Newest first. */
   list(query: JobQuery): Promise<readonly JobRecord[]>
   /**
@@ -37,7 +39,14 @@ export interface JobStore {
    * Whether this tick of the schedule with this name is the caller's: of all who ask for it, one is
    * told so.
    */
-  claimTick(tick: { readonly name: string; readonly tickMs: number }): Promise<boolean>
+  claimTick(tick: Tick): Promise<boolean>
+}
+
+export interface Tick {
+  readonly name: string
+  readonly tickMs: number
+  /** Claimed ticks that are well ahead of it hold up none: the clock was ahead. */
+  readonly nowMs: number
 }
 
 export type JobState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'cancelled'

@@ -11,10 +11,12 @@ export const TRANSACTION_RETENTION_MS = 7 * 24 * 3600 * 1000
 /** How long an expired lease is kept, in which it can be renewed; clocks may differ by as much. */
 export const LEASE_RETENTION_MS = 24 * 3600 * 1000
 /**
- * No lease is taken for longer, and no tick comes before its time: what is further ahead is of a
- * clock that was ahead and has been put right since. It would hold everybody up until that time.
+ * No lease is taken, and no job waits, for longer: what is further ahead is of a clock that was
+ * ahead and has been put right since. It would hold everybody up until that time.
  */
 export const AHEAD_MS_MAX = 3_600_000
+/** The same of instants that had come when they were noted: clocks differ by no more. */
+export const PASSED_AHEAD_MS_MAX = 60_000
 /** Number of lost races after which a commit of Iceberg REST is a `commit-conflict`. */
 export const COMMIT_ATTEMPTS_MAX = 20
 /** How long a change is attempted again when those of other processes come first. */

@@ -11,6 +11,7 @@ export function describeEvents(catalog: () => Catalog): void {
    * Types of tables' events; in PostgreSQL events of one transaction have no order among subjects.
    */
   const ofTables = { types: EVENT_TYPES.filter((type) => type.startsWith('moraine.table.')) }
+  const forget = (beforeMs: number) => catalog().events.forget({ beforeMs, nowMs: Date.now() })
   const only = async (query: Partial<EventQuery> = {}): Promise<CatalogEvent> => {
     const { events } = await list(query)
     if (events.length !== 1 || events[0] === undefined) throw new Error(`${events.length} events`)
@@ -168,9 +169,9 @@ export function describeEvents(catalog: () => Catalog): void {
       await create(catalog(), 'planets')
       const before = await catalog().events.findRange()
       expect(before.forgotten).toBe(0n)
-      const events = catalog().events
-      expect(await events.forget(0)).toBe(0)
-      expect(await events.forget(Date.now() + 60_000)).toBe(Number(before.last))
+      const { events } = catalog()
+      expect(await forget(0)).toBe(0)
+      expect(await forget(Date.now() + 60_000)).toBe(Number(before.last))
       expect(await events.findRange()).toEqual({ forgotten: before.last, last: before.last })
       await create(catalog(), 'moons')
       const page = await list({ after: before.last })
@@ -180,9 +181,8 @@ export function describeEvents(catalog: () => Catalog): void {
 
     test('events that nobody has read are forgotten, too', async () => {
       await create(catalog(), 'planets')
-      const { events } = catalog()
-      expect(await events.forget(Date.now() + 60_000)).toBeGreaterThan(0)
-      expect(await events.forget(Date.now() + 60_000)).toBe(0)
+      expect(await forget(Date.now() + 60_000)).toBeGreaterThan(0)
+      expect(await forget(Date.now() + 60_000)).toBe(0)
     })
 
     test('what is asked for outside the catalog is an event, with who asked', async () => {
@@ -207,10 +207,10 @@ export function describeEvents(catalog: () => Catalog): void {
       const { events } = catalog()
       const { last } = await events.findRange()
       const data = { task: 'agency', due_at: '2026-01-01T00:00:00.000Z' }
-      const raise = (sinceMs: number, onceName = 'overdue agency') =>
+      const raise = (sinceMs: number, onceName = 'overdue agency', nowMs = sinceMs) =>
         events.raiseOnce({
           ...{ type: 'moraine.export.overdue.v1', subject: 'export:agency', name: 'agency' },
-          ...{ data, onceName, sinceMs },
+          ...{ data, onceName, sinceMs, nowMs },
         })
       const at5 = await Promise.all([raise(5_000), raise(5_000), raise(5_000), raise(5_000)])
       expect(at5.filter((isRaised) => isRaised)).toHaveLength(1)
@@ -222,7 +222,12 @@ export function describeEvents(catalog: () => Catalog): void {
       expect(await raise(4_999)).toBe(false)
       expect(await raise(5_001)).toBe(true)
       expect(await raise(4_000, 'overdue another')).toBe(true)
-      expect((await list({ after: last, subject: 'export:agency' })).events).toHaveLength(3)
+      // By a clock that was ahead; and of what is dated so, however often it is looked at.
+      expect(await raise(3_600_000)).toBe(true)
+      expect([await raise(5_002), await raise(5_002)]).toEqual([true, false])
+      const dated = () => raise(3_600_000, 'overdue agency', 5_003)
+      expect([await dated(), await dated()]).toEqual([true, false])
+      expect((await list({ after: last, subject: 'export:agency' })).events).toHaveLength(6)
     })
 
     test('a cursor is where its consumer left it, whoever consumed before', async () => {

@@ -32,6 +32,15 @@ export function describeHolds(catalog: () => Catalog): void {
       expect(await idsAt(5_100)).toEqual(['b'])
     })
 
+    test('what a clock held that was ahead is held no more once that is put right', async () => {
+      const hour = 3_600_000
+      await catalog().holds.keep([hold('a')], 24 * hour)
+      expect(await idsAt(23 * hour)).toEqual(['a'])
+      expect(await idsAt(hour)).toEqual([])
+      await catalog().holds.keep([hold('a')], hour + 100)
+      expect(await idsAt(hour)).toEqual(['a'])
+    })
+
     test('what ended without a word is forgotten', async () => {
       await catalog().holds.keep([hold('a')], 1_100)
       await catalog().holds.keep([hold('b')], 1_200)

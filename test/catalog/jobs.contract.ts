@@ -46,7 +46,9 @@ export function describeJobs(catalog: () => Catalog): void {
       const ended = await jobs().find(job.jobId)
       const end = { result: { rows: 7 }, progress: { pieces: 3 }, endedAtMs: 1_050 }
       expect(ended).toMatchObject({ ...end, state: 'succeeded', startedAtMs: 1_010 })
-      expect(await jobs().findByKey({ kind: 'dump', key: 'planets csv' })).toEqual(ended)
+      expect(await jobs().findByKey({ kind: 'dump', key: 'planets csv', nowMs: 1_050 })).toEqual(
+        ended,
+      )
       expect(await jobs().find(randomUUID())).toBeUndefined()
     })
 
@@ -58,8 +60,10 @@ export function describeJobs(catalog: () => Catalog): void {
       await jobs().end(await mustClaim(1_010), SUCCESS)
       const third = await submit({ key: 'k', nowMs: 1_060 })
       expect(third.isNew).toBe(true)
-      const newest = await jobs().findByKey({ kind: 'dump', key: 'k' })
-      expect(newest?.jobId).toBe(third.job.jobId)
+      const find = async () => await jobs().findByKey({ kind: 'dump', key: 'k', nowMs: 1_060 })
+      expect((await find())?.jobId).toBe(third.job.jobId)
+      await jobs().end(await mustClaim(1_070), SUCCESS)
+      expect((await find())?.jobId).toBe(third.job.jobId)
     })
 
     test('the job due the longest is claimed, of known kinds, none before its time', async () => {
@@ -253,7 +257,8 @@ export function describeJobs(catalog: () => Catalog): void {
     })
 
     test('a tick is one caller’s, and never comes again', async () => {
-      const tick = (tickMs: number, name = 'forget') => jobs().claimTick({ name, tickMs })
+      const tick = (tickMs: number, name = 'forget') =>
+        jobs().claimTick({ name, tickMs, nowMs: tickMs })
       const asked = await Promise.all(Array.from({ length: 5 }, () => tick(1_000)))
       expect(asked.filter(Boolean)).toHaveLength(1)
       expect(await tick(999)).toBe(false)
@@ -263,15 +268,45 @@ export function describeJobs(catalog: () => Catalog): void {
 
     test('what a clock asked for that was ahead is done once that is put right', async () => {
       const year = 365 * 86_400_000
-      const tick = (tickMs: number) => jobs().claimTick({ name: 'seal', tickMs })
+      const tick = (tickMs: number) => jobs().claimTick({ name: 'seal', tickMs, nowMs: tickMs })
       expect([await tick(year), await tick(year + 60_000)]).toEqual([true, true])
       expect([await tick(1_000), await tick(1_000), await tick(2_000)]).toEqual([true, false, true])
+      // A clock in local time.
+      expect([await tick(3_602_000), await tick(3_000)]).toEqual([true, true])
+      // One that is late has its time, and a tick of before does not come again.
+      const late = { name: 'seal', tickMs: 2_999, nowMs: 3_001 }
+      expect(await jobs().claimTick(late)).toBe(false)
 
       const { job } = await submit({ key: 'ahead', nowMs: year })
-      const claim = { kinds: ['dump'], owner: 'ada', nowMs: 2_000, durationMs: 100 }
-      expect(await jobs().claim(claim)).toBeUndefined()
       expect(await submit({ key: 'ahead', nowMs: 2_000 })).toMatchObject({ isNew: false })
-      expect(await jobs().claim(claim)).toMatchObject({ jobId: job.jobId })
+      expect(await mustClaim(2_000)).toMatchObject({ jobId: job.jobId })
+    })
+
+    test('what a clock that was ahead made wait is claimed, of dead processes, too', async () => {
+      const year = 365 * 86_400_000
+      const { job } = await submit({ nowMs: year })
+      expect(await mustClaim(year, 'lost')).toMatchObject({ jobId: job.jobId })
+      const again = await mustClaim(2_000)
+      expect(again).toMatchObject({ jobId: job.jobId, dueAtMs: 2_100 })
+      const ending = { outcome: 'again', notBeforeMs: year, problem: PROBLEM, nowMs: year } as const
+      expect(await jobs().end(again, ending)).toBe('ended')
+      await submit({ notBeforeMs: 3_000_000 })
+      await submit({ nowMs: 2_000 })
+      expect(await mustClaim(2_010)).toMatchObject({ jobId: job.jobId })
+      expect((await mustClaim(2_010)).jobId).not.toBe(job.jobId)
+      expect(await claim(2_010)).toBeUndefined()
+    })
+
+    test('a job that a clock ahead has made is the last only while it goes on', async () => {
+      const hour = 3_600_000
+      const find = async () =>
+        (await jobs().findByKey({ kind: 'dump', key: 'k', nowMs: 2_000 }))?.jobId
+      const before = await submit({ key: 'k' })
+      await jobs().end(await mustClaim(1_010), SUCCESS)
+      const { job } = await submit({ key: 'k', nowMs: hour })
+      expect(await find()).toBe(job.jobId)
+      await jobs().end(await mustClaim(hour), SUCCESS)
+      expect(await find()).toBe(before.job.jobId)
     })
   })
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { EventOrigin } from '../../core/event-origin.ts'
+import { PASSED_AHEAD_MS_MAX } from '../../core/limits.ts'
 import type {
   CatalogEvent,
   EventCursor,
@@ -80,20 +81,19 @@ export class SqlEvents implements EventStore {
     })
   }
 
-  async raiseOnce({ onceName: name, sinceMs: tickMs, ...event }: StateEvent): Promise<boolean> {
+  async raiseOnce(state: StateEvent): Promise<boolean> {
+    const { onceName: name, sinceMs: tickMs, nowMs, ...event } = state
     return mutate(this.#engine, {}, async (transaction, raised) => {
-      const isFirst = await claimTick(transaction, { name, tickMs })
+      const isFirst = await claimTick(transaction, { name, tickMs, nowMs })
       if (isFirst) raised.raise({ ...event, version: 0 })
       return isFirst
     })
   }
 
   /** Numbers them first: without a reader nobody else does. */
-  async forget(beforeMs: number): Promise<number> {
+  async forget(age: { readonly beforeMs: number; readonly nowMs: number }): Promise<number> {
     await this.#numberEvents()
-    return forgetInRounds(this.#engine, ROWS_AT_ONCE, (transaction) =>
-      forgetSome(transaction, beforeMs),
-    )
+    return forgetInRounds(this.#engine, ROWS_AT_ONCE, (transaction) => forgetSome(transaction, age))
   }
 
   async findCursor(name: string): Promise<bigint | undefined> {
@@ -210,7 +210,10 @@ function eventOf(row: EventRow): CatalogEvent {
 }
 
 /** From the oldest on, so that what is there is always whole from some position on. */
-async function forgetSome(transaction: SqlTransaction, beforeMs: number): Promise<number> {
+async function forgetSome(
+  transaction: SqlTransaction,
+  { beforeMs, nowMs }: { readonly beforeMs: number; readonly nowMs: number },
+): Promise<number> {
   const oldest = await transaction
     .selectFrom('events')
     .select(['position', 'time_ms'])
@@ -218,9 +221,11 @@ async function forgetSome(transaction: SqlTransaction, beforeMs: number): Promis
     .orderBy('position')
     .limit(ROWS_AT_ONCE)
     .execute()
-  const young = oldest.findIndex((row) => row.time_ms >= BigInt(Math.ceil(beforeMs)))
-  const last = oldest.at(young < 0 ? -1 : young - 1)?.position
-  if (young === 0 || last === undefined || last === null) return 0
+  const isOld = (row: { readonly time_ms: bigint }) => row.time_ms < BigInt(Math.ceil(beforeMs))
+  const ahead = BigInt(Math.ceil(nowMs + PASSED_AHEAD_MS_MAX))
+  const young = oldest.findIndex((row) => !isOld(row) && row.time_ms <= ahead)
+  const last = oldest.slice(0, young < 0 ? undefined : young).findLast(isOld)?.position
+  if (last === undefined || last === null) return 0
   await transaction
     .updateTable('event_horizon')
     .set({ forgotten: last })

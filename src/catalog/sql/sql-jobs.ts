@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { AHEAD_MS_MAX } from '../../core/limits.ts'
+import { AHEAD_MS_MAX, PASSED_AHEAD_MS_MAX } from '../../core/limits.ts'
 import type {
   CancelledJob,
   ClaimedJob,
@@ -15,6 +15,7 @@ import type {
   JobStore,
   NewJob,
   SubmittedJob,
+  Tick,
 } from '../job-store.ts'
 import {
   type Connection,
@@ -55,18 +56,10 @@ export class SqlJobs implements JobStore {
     return row === undefined ? undefined : jobOf(row)
   }
 
-  async findByKey({ kind, key }: Pick<JobRecord, 'kind' | 'key'>): Promise<JobRecord | undefined> {
-    const row = await read(this.#engine, (connection) =>
-      connection
-        .selectFrom('jobs')
-        .selectAll()
-        .where('kind', '=', kind)
-        .where('unique_key', '=', key)
-        .orderBy('created_at_ms', 'desc')
-        .orderBy('job_id', 'desc')
-        .limit(1)
-        .executeTakeFirst(),
-    )
+  async findByKey(
+    asked: Pick<JobRecord, 'kind' | 'key'> & { readonly nowMs: number },
+  ): Promise<JobRecord | undefined> {
+    const row = await read(this.#engine, (connection) => findRowByKey(connection, asked))
     return row === undefined ? undefined : jobOf(row)
   }
 
@@ -150,9 +143,8 @@ export class SqlJobs implements JobStore {
     )
   }
 
-  claimTick(tick: { readonly name: string; readonly tickMs: number }): Promise<boolean> {
-    const options = { ...tick, aheadMsMax: AHEAD_MS_MAX }
-    return write(this.#engine, (transaction) => claimTick(transaction, options))
+  claimTick(tick: Tick): Promise<boolean> {
+    return write(this.#engine, (transaction) => claimTick(transaction, tick))
   }
 }
 
@@ -206,17 +198,37 @@ async function findRow(connection: Connection, jobId: string): Promise<JobRow | 
   return connection.selectFrom('jobs').selectAll().where('job_id', '=', jobId).executeTakeFirst()
 }
 
+async function findRowByKey(
+  connection: Connection,
+  { kind, key, nowMs }: Pick<JobRecord, 'kind' | 'key'> & { readonly nowMs: number },
+): Promise<JobRow | undefined> {
+  const ofKey = connection
+    .selectFrom('jobs')
+    .selectAll()
+    .where('kind', '=', kind)
+    .where('unique_key', '=', key)
+  const open = await ofKey.where('ended_at_ms', 'is', null).executeTakeFirst()
+  if (open !== undefined) return open
+  return await ofKey
+    .where('created_at_ms', '<=', instant(nowMs + PASSED_AHEAD_MS_MAX))
+    .orderBy('created_at_ms', 'desc')
+    .orderBy('job_id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+}
+
 async function isAnyDue(connection: Connection, { kinds, nowMs }: JobClaim): Promise<boolean> {
-  const [due] = await connection
+  const open = connection
     .selectFrom('jobs')
     .select('job_id')
     .where('ended_at_ms', 'is', null)
     .where('state', 'in', ['running', 'waiting'])
-    .where('due_at_ms', '<=', instant(nowMs))
     .where('kind', 'in', kinds)
     .limit(1)
-    .execute()
-  return due !== undefined
+  const [due] = await open.where('due_at_ms', '<=', instant(nowMs)).execute()
+  if (due !== undefined) return true
+  const [ahead] = await open.where('due_at_ms', '>', instant(nowMs + AHEAD_MS_MAX)).execute()
+  return ahead !== undefined
 }
 
 /** One statement: of all who claim at once, each gets another job. */
@@ -226,18 +238,21 @@ async function claimRow(
   skipLocked: RawBuilder<unknown>,
 ): Promise<JobRow | undefined> {
   const now = instant(nowMs)
-  const due = (state: JobState) => sql`
+  const first = (state: JobState, isDue: RawBuilder<unknown>) => sql`
     select job_id from jobs
-    where ended_at_ms is null and state = ${state} and due_at_ms <= ${now}
-      and kind in (${sql.join(kinds)})
+    where ended_at_ms is null and state = ${state} and ${isDue} and kind in (${sql.join(kinds)})
     order by due_at_ms, job_id limit 1 ${skipLocked}`
-  // Those of dead processes first: however many wait, none of them is left for long.
+  const ahead = sql`due_at_ms > ${instant(nowMs + AHEAD_MS_MAX)}`
+  const due = sql`due_at_ms <= ${now}`
+  // Those of dead processes first: however many wait, none of them is left for long. Before them
+  // those that a clock ahead made wait, which are few, and put right by that.
   const { rows } = await sql<JobRow>`
     update jobs
     set state = 'running', owner = ${owner}, fencing_token = fencing_token + 1,
       attempts = attempts + 1, due_at_ms = ${instant(nowMs + durationMs)},
       started_at_ms = coalesce(started_at_ms, ${now})
-    where job_id = coalesce((${due('running')}), (${due('waiting')}))
+    where job_id = coalesce((${first('running', ahead)}), (${first('waiting', ahead)}),
+      (${first('running', due)}), (${first('waiting', due)}))
     returning *`.execute(transaction)
   return rows[0]
 }

@@ -69,7 +69,8 @@ export class JobRunner {
   async tellCancelled({ kind, key, jobId, input }: JobRecord): Promise<void> {
     const handler = this.#kinds.get(kind)
     try {
-      const newest = await this.#deps.catalog.jobs.findByKey({ kind, key })
+      const { ambient, catalog } = this.#deps
+      const newest = await catalog.jobs.findByKey({ kind, key, nowMs: ambient.nowMs() })
       if (newest !== undefined && newest.jobId !== jobId) return
       await handler?.cancelled?.(handler.input(input))
     } catch (err) {

@@ -73,7 +73,8 @@ export class Jobs {
   }
 
   findByKey(key: Pick<JobRecord, 'kind' | 'key'>): Promise<JobRecord | undefined> {
-    return this.#deps.catalog.jobs.findByKey(key)
+    const { catalog, ambient } = this.#deps
+    return catalog.jobs.findByKey({ ...key, nowMs: ambient.nowMs() })
   }
 
   list(query: JobQuery): Promise<readonly JobRecord[]> {

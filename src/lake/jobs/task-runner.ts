@@ -1,5 +1,4 @@
 import type { Catalog } from '../../catalog/catalog.ts'
-import { AHEAD_MS_MAX } from '../../core/limits.ts'
 import { pause } from './bell.ts'
 import { newClosing } from './closing.ts'
 import { Lease, type LeaseDependencies } from './lease.ts'
@@ -53,7 +52,7 @@ export class TaskRunner {
     while (tickMs !== undefined && !signal.aborted) {
       const nowMs = ambient.nowMs()
       // The clock was ahead: else nothing was done until that time has come.
-      if (nowMs < lookedAtMs - AHEAD_MS_MAX) tickMs = ticks.next(nowMs) ?? tickMs
+      if (nowMs < lookedAtMs) tickMs = ticks.next(nowMs) ?? tickMs
       lookedAtMs = nowMs
       const leftMs = tickMs - nowMs
       if (leftMs > 0) {
@@ -74,7 +73,8 @@ export class TaskRunner {
       const lease = await Lease.tryAcquire(this.#deps, { name: `task ${name}`, signal })
       if (lease === undefined) return // One replica still does the last tick.
       try {
-        const isOurs = await this.#deps.catalog.jobs.claimTick({ name, tickMs })
+        const nowMs = this.#deps.ambient.nowMs()
+        const isOurs = await this.#deps.catalog.jobs.claimTick({ name, tickMs, nowMs })
         if (isOurs) await task.run(lease.signal)
       } finally {
         await lease.release()

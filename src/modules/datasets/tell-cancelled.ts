@@ -39,7 +39,7 @@ async function tell({ catalog, ambient }: CancelledDependencies, job: JobRecord)
   const dataset = await catalog.datasets.find({ tableUuid })
   if (dataset === undefined || !isUnfinished(dataset)) return
   // Somebody may have asked for it again.
-  const newest = await catalog.jobs.findByKey({ kind, key })
+  const newest = await catalog.jobs.findByKey({ kind, key, nowMs: ambient.nowMs() })
   if (newest?.jobId !== jobId) return
   await endCancelled({ catalog, ambient }, tableUuid)
 }

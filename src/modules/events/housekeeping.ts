@@ -21,13 +21,18 @@ export interface HousekeepingPlatform {
 export function housekeepingTasks(platform: HousekeepingPlatform): readonly Task[] {
   const { catalog, ambient } = platform
   return [
-    hourly('forget events', () => catalog.events.forget(ambient.nowMs() - EVENTS_KEPT_MS)),
+    hourly('forget events', () => forgetEvents(platform)),
     hourly('forget jobs', () => catalog.jobs.forget(ambient.nowMs() - JOBS_KEPT_MS)),
     hourly('forget replays', () => catalog.replays.forget(ambient.nowMs())),
     hourly('forget transactions', () => forgetOldTransactions(platform)),
     hourly('forget leases', () => forgetOldLeases(platform)),
     hourly('forget holds', () => catalog.holds.forget(ambient.nowMs())),
   ]
+}
+
+function forgetEvents({ catalog, ambient }: HousekeepingPlatform): Promise<number> {
+  const nowMs = ambient.nowMs()
+  return catalog.events.forget({ beforeMs: nowMs - EVENTS_KEPT_MS, nowMs })
 }
 
 function hourly(name: string, forget: () => Promise<number>): Task {

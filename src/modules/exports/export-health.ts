@@ -107,7 +107,8 @@ async function tell(
   { ambient, catalog }: ExportJobDependencies & Stores<'events'>,
   { task, failing, overdueSinceMs: dueMs }: ExportHealth,
 ): Promise<void> {
-  const of = { subject: exportSecurable(task), name: task }
+  const nowMs = ambient.nowMs()
+  const of = { subject: exportSecurable(task), name: task, nowMs }
   if (failing !== undefined) {
     const { problem, runId, sinceMs } = failing
     await catalog.events.raiseOnce({
@@ -116,7 +117,7 @@ async function tell(
       data: { task, run_id: runId, problem: `/problems/${problem}` },
     })
   }
-  if (dueMs === undefined || ambient.nowMs() - dueMs < OVERDUE_MS) return
+  if (dueMs === undefined || nowMs - dueMs < OVERDUE_MS) return
   await catalog.events.raiseOnce({
     ...{ ...of, type: 'moraine.export.overdue.v1', sinceMs: dueMs },
     onceName: `export overdue ${task}`,

@@ -1,3 +1,4 @@
+import { isFresh } from '../../core/is-fresh.ts'
 import type { EngineSettings } from '../object-vending.ts'
 
 /** Folders whose credentials are kept: about a kilobyte each. */
@@ -14,8 +15,9 @@ export interface IssuedCredentials {
 
 interface Entry {
   readonly issued: Promise<IssuedCredentials>
-  /** From then on, newer ones are asked for. */
-  freshUntilMs: number
+  /** When they were asked for, and for how long no newer ones are. */
+  askedAtMs: number
+  freshMs: number
   expiresAtMs: number
 }
 
@@ -34,7 +36,8 @@ export class CredentialCache {
 
   async get(key: string, issue: () => Promise<IssuedCredentials>): Promise<IssuedCredentials> {
     const before = this.#entries.get(key)
-    if (before !== undefined && this.#nowMs() < before.freshUntilMs) return before.issued
+    const isKept = before !== undefined && isFresh(before.askedAtMs, before.freshMs, this.#nowMs())
+    if (isKept) return before.issued
     const entry = this.#ask(issue, before)
     this.#entries.delete(key)
     this.#entries.set(key, entry)
@@ -50,16 +53,14 @@ export class CredentialCache {
       if (isLasting) return before.issued
       throw error
     })
-    const entry = { issued, freshUntilMs: Number.POSITIVE_INFINITY, expiresAtMs: 0 }
+    const askedAtMs = this.#nowMs()
+    const entry = { issued, askedAtMs, freshMs: Number.POSITIVE_INFINITY, expiresAtMs: 0 }
+    const answered = (answer: { readonly expiresAtMs: number; readonly freshMs: number }) => {
+      Object.assign(entry, answer, { askedAtMs: this.#nowMs() })
+    }
     issued.then(
-      ({ expiresAtMs }) => {
-        const lifeMs = expiresAtMs - this.#nowMs()
-        entry.expiresAtMs = expiresAtMs
-        entry.freshUntilMs = this.#nowMs() + Math.max(0, lifeMs / 2)
-      },
-      () => {
-        entry.freshUntilMs = this.#nowMs() + REFUSED_MS
-      },
+      ({ expiresAtMs }) => answered({ expiresAtMs, freshMs: (expiresAtMs - this.#nowMs()) / 2 }),
+      () => answered({ expiresAtMs: 0, freshMs: REFUSED_MS }),
     )
     return entry
   }

@@ -104,6 +104,25 @@ describe('SQLite, a file', () => {
     await catalog.close()
   })
 
+  test('an event that a clock ahead has dated keeps none of before and after it', async () => {
+    const path = newPath()
+    const catalog = await openSqliteCatalog({ path })
+    await catalog.migrate()
+    for (const name of ['a', 'b', 'c', 'd']) await create(catalog, name)
+    const file = new Sqlite(path)
+    const at = file.prepare('update events set time_ms = ? where name = ?')
+    const hour = 3_600_000
+    file.exec(`update events set time_ms = ${hour}`)
+    for (const [name, ms] of Object.entries({ b: 9 * hour, d: 3 * hour })) at.run(ms, `sky.${name}`)
+    file.close()
+    const forget = (nowMs: number) => catalog.events.forget({ beforeMs: nowMs - hour, nowMs })
+    expect(await forget(2 * hour)).toBe(0)
+    expect(await forget(3 * hour)).toBeGreaterThan(2)
+    const { events } = await catalog.events.list({ after: 0n, limit: 9 })
+    expect(events.map(({ name }) => name)).toEqual(['sky.d'])
+    await catalog.close()
+  })
+
   test('a database of a newer version is refused', async () => {
     const path = newPath()
     const catalog = await openSqliteCatalog({ path })

@@ -99,7 +99,7 @@ test('parameters have limits, and a position that is none is refused', async () 
 test('events that were forgotten are a 410 that says where to begin again', async () => {
   await create()
   const after = await latest()
-  await service.deps.catalog.events.forget(Date.now() + 60_000)
+  await service.deps.catalog.events.forget({ beforeMs: Date.now() + 60_000, nowMs: Date.now() })
   await create()
   const { status, body } = await ask(service, '/v1/events?after=0')
   expect(status).toBe(410)

@@ -284,7 +284,8 @@ function partsOf(nowMs: () => number, changed: object = {}) {
   const { deps } = service
   const { catalog } = deps
   const jobs = {
-    findByKey: (key: Parameters<typeof catalog.jobs.findByKey>[0]) => catalog.jobs.findByKey(key),
+    findByKey: (of: { readonly kind: string; readonly key: string }) =>
+      catalog.jobs.findByKey({ ...of, nowMs: nowMs() }),
     ...changed,
   } as unknown as ExportJobDependencies['jobs']
   const { ambient } = deps

@@ -1,3 +1,4 @@
+import { AHEAD_MS_MAX } from '../../../core/limits.ts'
 import type { FileHold, HoldStore } from '../../hold/hold-store.ts'
 import { chunks, read, type SqlEngine, write } from '../engine/sql-engine.ts'
 import type { Database } from '../engine/sql-schema.ts'
@@ -34,6 +35,7 @@ export class SqlHolds implements HoldStore {
         .selectFrom('file_holds')
         .selectAll()
         .where('expires_at_ms', '>', BigInt(Math.floor(nowMs)))
+        .where('expires_at_ms', '<=', BigInt(Math.floor(nowMs + AHEAD_MS_MAX)))
         .orderBy('hold_id')
         .execute(),
     )

@@ -1,4 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { isFresh } from '../../../core/is-fresh.ts'
 import { listAllDumps } from '../dump-budget.ts'
 import type { DumpDependencies } from '../dump-dependencies.ts'
 
@@ -38,7 +39,7 @@ export class LinkedSpace {
   /** Throws where links take all; lists the dumps at most once a minute. */
   async requireRoom(): Promise<Count> {
     const nowMs = this.#deps.ambient.nowMs()
-    if (this.#count === undefined || nowMs - this.#countedAtMs >= COUNTED_MS) {
+    if (this.#count === undefined || !isFresh(this.#countedAtMs, COUNTED_MS, nowMs)) {
       this.#countedAtMs = nowMs
       const count = this.#counted()
       this.#count = count
