@@ -107,11 +107,10 @@ export const PolicyBody = z
   })
   .meta({ id: 'TablePolicy', example: EXAMPLE_POLICY })
 
-/** Also where a list is too long and its items, therefore, were not looked at: JSON has integers. */
+/** Also where a list is too long, and its items, which may be large integers, were not read. */
 function lengthOf(body: unknown): number {
-  return JSON.stringify(body, (_, value: unknown) =>
-    typeof value === 'bigint' ? `${value}` : value,
-  ).length
+  const asText = (_: string, value: unknown) => (typeof value === 'bigint' ? `${value}` : value)
+  return JSON.stringify(body, asText).length
 }
 
 export const PolicyAnswer = z
