@@ -27,6 +27,7 @@ import { EventFeed } from './lake/events/event-feed.ts'
 import { Jobs } from './lake/jobs/jobs.ts'
 import { Waiters } from './lake/jobs/waiters.ts'
 import type { LakeServices, Meter, ReadTableMetadata, ReadViewMetadata } from './lake/lake.ts'
+import { notedPolicies } from './lake/policies/noted-policies.ts'
 import { Publisher } from './lake/publish/publisher.ts'
 import { type DecodeManifest, ManifestCache } from './lake/scan/manifest-cache.ts'
 import { followedCatalog, NameChanges } from './lake/table/followed-names.ts'
@@ -181,8 +182,10 @@ async function openLake(
     oldLocation(each, config.relocations),
   )
   const notes = { catalog: plain, objects, warehouse, log }
+  const owned = own.guard(plain)
   const guarded = {
-    ...own.guard(plain),
+    ...owned,
+    ...notedPolicies(owned, notes),
     namespaces: notedNamespaces(plain.namespaces, (levels) => noteNamespace(notes, levels)),
   }
   const nameChanges = new NameChanges()

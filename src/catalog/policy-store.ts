@@ -19,6 +19,8 @@ export interface PolicyStore {
     change: PolicyChange & RequiredRoles,
     options?: MutationOptions,
   ): Promise<'changed' | 'not-found' | 'role-gone'>
+  /** Gives a table that may not be there yet a policy, unless it has one. */
+  bringBack(policy: KeptPolicy): Promise<'brought-back' | 'already-there'>
   /**
    * Notes which policies are on tables that are gone, and forgets those noted before `beforeMs`,
    * each with an event. Returns how many it forgot.

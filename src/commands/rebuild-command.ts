@@ -32,9 +32,10 @@ interface Rebuilt {
 /** Prints a line for each namespace, table and view. */
 async function rebuild({ readConfig, environment, print }: Shell): Promise<void> {
   const config = readConfig()
-  const [{ NOT_REBUILT, rebuildCatalog }, { rebuildNamespaces }] = await Promise.all([
+  const [{ NOT_REBUILT, rebuildCatalog }, { rebuildNamespaces }, policies] = await Promise.all([
     import('../modules/operations/rebuild.ts'),
     import('../modules/operations/rebuild-namespaces.ts'),
+    import('../modules/operations/rebuild-policies.ts'),
   ])
   const log = await openCommandLog(config)
   for (const warning of await startWarnings(config, environment)) log.warn(warning)
@@ -48,11 +49,13 @@ async function rebuild({ readConfig, environment, print }: Shell): Promise<void>
     for await (const each of rebuildNamespaces(platform)) {
       tell(`namespace ${each.namespace ?? ''}`, each)
     }
+    const noted = await policies.closeNotedTables(platform)
     for await (const each of rebuildCatalog(platform)) tell(each.table ?? '', each)
+    for await (const each of policies.tellClosed(platform, noted)) tell(each.table, each)
     const isLess = told.has('unreadable') || told.has('incomplete')
     if (isLess) process.exitCode = EXIT_UNREADABLE
     if (told.has('registered') || told.has('incomplete'))
-      for (const line of lastLines(config, NOT_REBUILT)) print(line)
+      for (const line of lastLines(config, NOT_REBUILT, told.has('closed'))) print(line)
     if (told.size > 0) return
     log.warn(`nothing in ${config.warehouse}: check MORAINE_HOME, MORAINE_WAREHOUSE`)
     process.exitCode = EXIT_NOTHING
@@ -62,17 +65,18 @@ async function rebuild({ readConfig, environment, print }: Shell): Promise<void>
 }
 
 /** What is lost, and what is to be done before anybody reads what came back. */
-function lastLines({ auth }: Config, lost: string): readonly string[] {
+function lastLines({ auth }: Config, lost: string, hasClosed: boolean): readonly string[] {
   const lines = [`not brought back, as no file has them: ${lost}`]
   if (auth === 'none') return lines
-  const policies = 'set the policies of tables again (PUT /v1/tables/<table>/policy)'
-  const next =
+  const first =
     auth === 'ckan'
-      ? 'CKAN lets its users read what came back, without the policies that it had: run ' +
-        `create-admin-key, serve with MORAINE_AUTH=keys, ${policies}, then serve with ckan`
-      : 'what came back has neither grants nor policies, so only administrators reach it: run ' +
-        `create-admin-key, and ${policies} before you grant select to anybody`
-  return [...lines, `next  ${next}`]
+      ? 'CKAN lets its users read what came back; all others have lost what was granted'
+      : 'what came back has no grants, so only administrators reach it'
+  const closed =
+    'nobody reads rows of what is closed until its policy is set again (PUT ' +
+    '/v1/tables/<table>/policy) or taken away (DELETE)'
+  const steps = [`${first}: run create-admin-key`, ...(hasClosed ? [closed] : [])]
+  return [...lines, `next  ${steps.join('; ')}`]
 }
 
 /** Opens the stores; a damaged SQLite catalog is set aside for a new one. */

@@ -22,6 +22,21 @@ export function describePolicies(catalog: () => Catalog): void {
       expect(await policies.listAll()).toEqual([])
     })
 
+    test('one comes back before its table does, unless the table has one', async () => {
+      const { definition } = stateOf('planets', { definition: definitionOf() })
+      const { tableUuid } = definition
+      const { policies, tables, events } = catalog()
+      const other = { ...POLICY, rowFilter: 'id > 2' }
+      expect(await policies.bringBack({ tableUuid, policy: POLICY })).toBe('brought-back')
+      expect(await policies.bringBack({ tableUuid, policy: other })).toBe('already-there')
+      await tables.create(newTable(stateOf('planets', { definition })))
+      expect(await policies.listOn([tableUuid])).toEqual([{ tableUuid, policy: POLICY }])
+      const { events: told } = await events.list({ after: 0n, types: [CHANGED], limit: 100 })
+      expect(told.map(({ subject, data }) => [subject, data['has_policy']])).toEqual([
+        [tableUuid, true],
+      ])
+    })
+
     test('they pass to a clone in the step that makes it, bound to its own columns', async () => {
       const { tableUuid: source } = (await create(catalog(), 'planets')).definition
       const { policies, tables, events } = catalog()

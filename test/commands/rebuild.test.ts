@@ -123,7 +123,7 @@ test('tables, views and namespaces come back as they were, and the rest is told'
     /^registered {2}Sky\.air\.a {2}/m,
     /^registered {2}Sky\.late {2}/m,
     /^registered {2}Sky\.air\.new {2}/m,
-    /^not brought back, .*: keys, roles, grants and policies .* datasets, open .* audit .* views/m,
+    /^not brought back, .*: keys, roles, grants and policies .* closed.*; datasets, open .* audit .* views/m,
   ]) {
     expect(stdout).toMatch(line)
   }
@@ -180,51 +180,103 @@ async function serveKeyed(environment: Record<string, string>) {
   return { url: service.url, headers, send }
 }
 
-test('a table with a policy comes back for administrators alone, which is told', async () => {
-  const environment = { MORAINE_HOME: home, MORAINE_AUTH: 'keys' }
-  const { url, headers, send } = await serveKeyed(environment)
-  expect(await send('/v1/tables', 'POST', { name: 'a', schema: { columns } })).toMatchObject({
-    status: 201,
-  })
+/** A table of two rows, and a caller who may read it. */
+async function fillKeyed({ url, headers, send }: Awaited<ReturnType<typeof serveKeyed>>) {
+  const made = await send('/v1/tables', 'POST', { name: 'a', schema: { columns } })
+  expect(made.status).toBe(201)
   const csv = { method: 'POST', headers: { ...headers, 'Content-Type': 'text/csv' } }
   const added = await fetch(`${url}/v1/tables/a/files`, { ...csv, body: 'n\n1\n2\n' })
   expect(added.status).toBe(201)
-  const reader = JSON.parse((await send('/v1/keys', 'POST', {})).text)
-  const grant = [
-    { principal: `key:${reader.key_id}`, privilege: 'select' },
-    { principal: 'everyone', privilege: 'select' },
-  ]
+}
+
+/** A new key that may read everything in the namespace, and what it gets of a table. */
+async function newReader({ url, send }: Awaited<ReturnType<typeof serveKeyed>>) {
+  const { key, key_id } = JSON.parse((await send('/v1/keys', 'POST', {})).text)
+  const grant = [{ principal: `key:${key_id}`, privilege: 'select' }]
   expect((await send('/v1/namespaces/default/permissions', 'POST', { grant })).status).toBe(200)
-  expect((await send('/v1/tables/a/policy', 'PUT', POLICY)).status).toBe(200)
+  return async (path: string) => {
+    const reply = await fetch(`${url}${path}`, { headers: { Authorization: `Bearer ${key}` } })
+    return { status: reply.status, text: await reply.text() }
+  }
+}
+
+const READS = ['rows', 'dump?format=csv', 'columns/n/statistics', ''].map((path) => `/${path}`)
+
+test('a table that had a policy comes back closed to everybody until one is set again', async () => {
+  const environment = { MORAINE_HOME: home, MORAINE_AUTH: 'keys' }
+  const first = await serveKeyed(environment)
+  await fillKeyed(first)
+  expect((await first.send('/v1/tables/a/policy', 'PUT', POLICY)).status).toBe(200)
+  const cloned = await first.send('/v1/tables/a/clone', 'POST', { name: 'b' })
+  expect(cloned.status).toBe(403)
+  const me = JSON.parse((await first.send('/v1/me')).text).principal
+  const excepting = { ...POLICY, except: [me] }
+  expect((await first.send('/v1/tables/a/policy', 'PUT', excepting)).status).toBe(200)
+  for (const name of ['b', 'lifted']) {
+    expect((await first.send('/v1/tables/a/clone', 'POST', { name })).status).toBe(201)
+  }
+  expect((await first.send('/v1/tables/lifted/policy', 'DELETE')).status).toBe(200)
   await loseCatalog()
 
-  const told = await runToEnd(['rebuild'], environment)
-  expect(told).toMatchObject({ code: 0, stderr: '' })
-  expect(told.stdout).toMatch(/\nnext {2}.*create-admin-key.*policy.* before you grant select.*\n$/)
-  const again = await serveKeyed(environment)
-  const authorized = { headers: { Authorization: `Bearer ${reader.key}` } }
-  expect((await fetch(`${again.url}/v1/tables/a/rows`, authorized)).status).toBe(401)
-  expect((await fetch(`${again.url}/v1/tables/a/rows`)).status).toBe(401)
-  const other = JSON.parse((await again.send('/v1/keys', 'POST', {})).text)
-  const asOther = { headers: { Authorization: `Bearer ${other.key}` } }
-  for (const path of ['/v1/tables/a/rows', '/v1/tables/a/dump?format=csv', '/v1/tables/a']) {
-    expect((await fetch(`${again.url}${path}`, asOther)).status).toBe(404)
+  const { code, stdout, stderr } = await runToEnd(['rebuild'], environment)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  for (const table of ['a', 'b']) {
+    const told = `closed  default.${table}  `
+    const [line = ''] = stdout.split('\n').filter((each) => each.startsWith(told))
+    expect(JSON.parse(line.slice(line.indexOf('{')))).toEqual({ ...excepting, trusted_engines: [] })
   }
+  expect(stdout).not.toContain('closed  default.lifted')
+  expect(stdout).toMatch(/\nnext {2}.*create-admin-key.*nobody reads rows of what is closed.*\n$/)
+  const again = await serveKeyed(environment)
+  const read = await newReader(again)
+  for (const table of ['a', 'b']) {
+    for (const path of READS) {
+      const asked = `/v1/tables/${table}${path}`.replace(/\/$/, '')
+      expect([asked, (await read(asked)).status]).toEqual([asked, 403])
+      expect([asked, (await again.send(asked)).status]).toEqual([asked, 403])
+    }
+  }
+  expect(await read('/v1/tables/lifted/dump?format=csv')).toEqual({
+    status: 200,
+    text: 'n\n1\n2\n',
+  })
   // It names the columns as before: nothing is to be done but to set it.
   expect((await again.send('/v1/tables/a/policy', 'PUT', POLICY)).status).toBe(200)
-  const { text } = await again.send('/v1/tables/a/dump?format=csv')
-  expect(text).toBe('n\n0\n')
-}, 60_000)
+  expect(await read('/v1/tables/a/dump?format=csv')).toEqual({ status: 200, text: 'n\n0\n' })
+  expect((await again.send('/v1/tables/b/policy', 'DELETE')).status).toBe(200)
+  expect(await read('/v1/tables/b/dump?format=csv')).toEqual({ status: 200, text: 'n\n1\n2\n' })
+  // What it was is told again when the next catalog is lost, and no more of the other.
+  await loseCatalog()
+  const third = await runToEnd(['rebuild'], environment)
+  expect(third.stdout.match(/^closed {2}\S+/gm)).toEqual(['closed  default.a'])
+}, 120_000)
 
-test('with CKAN, whose users read what comes back at once, the steps are told', async () => {
+test('what a rebuild closed stays so in the next one, with the policy that it had', async () => {
   const environment = { MORAINE_HOME: home, MORAINE_AUTH: 'keys' }
-  const { send } = await serveKeyed(environment)
-  await send('/v1/tables', 'POST', { name: 'a', schema: { columns } })
+  const first = await serveKeyed(environment)
+  await fillKeyed(first)
+  expect((await first.send('/v1/tables/a/policy', 'PUT', POLICY)).status).toBe(200)
+  for (let round = 0; round < 2; round++) {
+    await loseCatalog()
+    const { stdout } = await runToEnd(['rebuild'], environment)
+    expect(stdout).toMatch(/^closed {2}default\.a .*"row_filter":"n > 1"/m)
+    const { send } = await serveKeyed(environment)
+    expect((await send('/v1/tables/a/rows')).status).toBe(403)
+  }
+}, 120_000)
+
+test('with CKAN, whose users read what comes back at once, they read nothing of it', async () => {
+  const environment = { MORAINE_HOME: home, MORAINE_AUTH: 'keys' }
+  const first = await serveKeyed(environment)
+  await fillKeyed(first)
+  await first.send('/v1/tables/a/policy', 'PUT', POLICY)
   await loseCatalog()
   const ckan = { MORAINE_AUTH: 'ckan', MORAINE_CKAN_URL: 'https://data.example.org' }
   const { code, stdout } = await runToEnd(['rebuild'], { ...environment, ...ckan })
   expect([code, stdout]).toEqual([
     0,
-    expect.stringMatching(/\nnext {2}CKAN lets .*MORAINE_AUTH=keys, set the policies/),
+    expect.stringMatching(/\nnext {2}CKAN lets .*create-admin-key; nobody reads rows/),
   ])
+  const { send } = await serveKeyed(environment)
+  expect((await send('/v1/tables/a/rows')).status).toBe(403)
 }, 60_000)

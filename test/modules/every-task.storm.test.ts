@@ -21,6 +21,7 @@ const TASKS = [
   'key known paths',
   'look through folders of purged tables',
   'note namespaces',
+  'note policies',
   'schedule exports',
   'seal the audit',
   'tell cancelled datasets',

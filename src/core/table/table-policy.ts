@@ -43,3 +43,20 @@ export const COLUMN_ACTIONS = [
 ] as const
 
 export type ColumnAction = (typeof COLUMN_ACTIONS)[number]
+
+/** As the API has it. */
+export function toldPolicy({
+  rowFilter,
+  columns = [],
+  except,
+  trustedEngines = [],
+}: TablePolicy): ToldPolicy {
+  return { row_filter: rowFilter, columns, except, trusted_engines: trustedEngines }
+}
+
+export interface ToldPolicy {
+  readonly row_filter: string | null
+  readonly columns: readonly ColumnRule[]
+  readonly except: readonly string[]
+  readonly trusted_engines: readonly string[]
+}

@@ -2,7 +2,7 @@ import type { AnswerKeeper } from '../../core/replay.ts'
 import { refuseReserved } from '../../core/table/reserved-namespace.ts'
 import { bindRestriction } from '../../core/table/restriction.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
-import type { TablePolicy } from '../../core/table/table-policy.ts'
+import { type TablePolicy, toldPolicy } from '../../core/table/table-policy.ts'
 import { onTable } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
@@ -19,6 +19,7 @@ const COMMON = {
 } as const
 const PROBLEMS = ['access-off', 'table-not-found', 'name-invalid'] as const
 const CURL = '$MORAINE/v1/tables/aviation.flights/policy'
+const NO_POLICY: TablePolicy = { rowFilter: null, except: [] }
 
 export function policyRoutes(platform: AccessPlatform): readonly Route[] {
   return [getPolicy(platform), setPolicy(platform), dropPolicy(platform)]
@@ -108,8 +109,6 @@ async function change(
   return shown(policy)
 }
 
-function shown(policy: TablePolicy | undefined): Reply {
-  const { rowFilter = null, columns = [], except = [], trustedEngines = [] } = policy ?? {}
-  const told = { row_filter: rowFilter, columns, except, trusted_engines: trustedEngines }
-  return jsonReply(told)
+function shown(policy: TablePolicy = NO_POLICY): Reply {
+  return jsonReply({ ...toldPolicy(policy) })
 }

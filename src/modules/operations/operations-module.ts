@@ -1,5 +1,6 @@
 import type { Dialect } from '../../http/dialect.ts'
 import { constantGauge, type Meter } from '../../http/metrics.ts'
+import { noteEveryPolicy, type PolicyNoteDependencies } from '../../lake/policies/policy-note.ts'
 import { noteEveryNamespace } from '../../lake/table/every-namespace.ts'
 import type { NoteDependencies } from '../../lake/table/namespace-note.ts'
 import type { WatchedStore } from '../../objects/object-store-watch.ts'
@@ -9,7 +10,8 @@ import { Pages } from './pages.ts'
 import { StoreHealth } from './store-health.ts'
 
 export type OperationsPlatform = Omit<OperationsDependencies, 'pages' | 'health'> &
-  NoteDependencies & {
+  NoteDependencies &
+  PolicyNoteDependencies & {
     /** The buckets in use. */
     readonly watchedStores: readonly WatchedStore[]
     /** All protocols of the service; called when a page is requested. */
@@ -40,6 +42,11 @@ export function operationsModule(platform: OperationsPlatform): Module {
         name: 'note namespaces',
         everyMs: HOUR_MS,
         run: (signal) => noteEveryNamespace(platform, signal),
+      },
+      {
+        name: 'note policies',
+        everyMs: HOUR_MS,
+        run: (signal) => noteEveryPolicy(platform, signal),
       },
     ],
   }

@@ -39,10 +39,10 @@ type RebuildDependencies = Stores<'tables' | 'views' | 'locations'> &
  * What is in no file of the warehouse: for people, in the order of what they miss first.
  */
 export const NOT_REBUILT =
-  'keys, roles, grants and policies of rows and columns; datasets, open transactions and what ' +
-  'they staged, answers to committed ones (kept for a week) and to repeated requests (an hour), ' +
-  'events, jobs, the audit and usage, and when views were made and last changed (their versions ' +
-  'tell it about)'
+  'keys, roles, grants and policies of rows and columns (tables that had one are closed); ' +
+  'datasets, open transactions and what they staged, answers to committed ones (kept for a week) ' +
+  'and to repeated requests (an hour), events, jobs, the audit and usage, and when views were made ' +
+  'and last changed (their versions tell it about)'
 
 /**
  * Registers every table of the warehouse from its newest metadata file, and later commits from

@@ -1,5 +1,5 @@
 import { formatTableName } from '../../../core/table/table-name.ts'
-import type { TablePolicy } from '../../../core/table/table-policy.ts'
+import { type TablePolicy, toldPolicy } from '../../../core/table/table-policy.ts'
 import type { RequiredRoles } from '../../grant-store.ts'
 import type { KeptPolicy, PolicyChange, PolicyStore } from '../../policy-store.ts'
 import type { MutationOptions } from '../../replay-store.ts'
@@ -53,6 +53,10 @@ export class SqlPolicies implements PolicyStore {
     )
   }
 
+  bringBack(kept: KeptPolicy): Promise<'brought-back' | 'already-there'> {
+    return mutate(this.#engine, {}, (transaction, raised) => bringBack(transaction, kept, raised))
+  }
+
   /** In rounds, each of which raises its events. */
   async forgetOrphans(query: {
     readonly nowMs: number
@@ -66,6 +70,22 @@ export class SqlPolicies implements PolicyStore {
       if (count < FORGOTTEN_AT_ONCE) return forgotten
     }
   }
+}
+
+async function bringBack(
+  transaction: SqlTransaction,
+  { tableUuid, policy }: KeptPolicy,
+  raised: RaisedEvents,
+): Promise<'brought-back' | 'already-there'> {
+  const inserted = await transaction
+    .insertInto('table_policies')
+    .values({ table_uuid: tableUuid, policy: JSON.stringify(policy), orphaned_at_ms: null })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning('table_uuid')
+    .executeTakeFirst()
+  if (inserted === undefined) return 'already-there'
+  raised.raise(policyChanged({ tableUuid, name: '', policy, before: undefined }))
+  return 'brought-back'
 }
 
 /** What replaces a table takes over its policy. */
@@ -220,17 +240,14 @@ function policyChanged({
     granted: [],
     revoked: [],
     has_policy: policy !== undefined,
-    policy: toldPolicy(policy),
-    before: { policy: toldPolicy(before) },
+    policy: told(policy),
+    before: { policy: told(before) },
   }
   return { type: 'moraine.permissions.changed.v1', subject: tableUuid, name, version: 0, data }
 }
 
-/** As the API has it. */
-function toldPolicy(policy: TablePolicy | undefined) {
-  if (policy === undefined) return null
-  const { rowFilter, columns = [], except, trustedEngines = [] } = policy
-  return { row_filter: rowFilter, columns, except, trusted_engines: trustedEngines }
+function told(policy: TablePolicy | undefined) {
+  return policy === undefined ? null : toldPolicy(policy)
 }
 
 async function forgetOrphans(
