@@ -21,6 +21,11 @@ const STEWARD = 'moraine.steward'
 const DISPOSITION = 'moraine.disposition'
 const METADATA = 'moraine.metadata'
 const ALIASES = 'moraine.column-aliases'
+/**
+ * Lists of field ids under which one column had its values, before and after it was converted. The
+ * service alone writes it: masks and rollbacks follow it.
+ */
+export const RELATED_COLUMNS_PROPERTY = 'moraine.related-columns'
 
 export type Disposition = 'snapshot' | 'continuous'
 export type TableProperties = Readonly<Record<string, string>>
@@ -119,6 +124,25 @@ export function changeAliases(properties: TableProperties, aliases: AliasesById)
   const changed: Record<string, string> = { ...properties }
   const text = named.length === 0 ? null : JSON.stringify(Object.fromEntries(named))
   setOrRemove(changed, ALIASES, text)
+  return changed
+}
+
+export function readRelatedColumns(properties: TableProperties): readonly (readonly number[])[] {
+  if (properties[RELATED_COLUMNS_PROPERTY] === undefined) return []
+  const groups = readJson(properties, RELATED_COLUMNS_PROPERTY)
+  const isList = (ids: unknown) => Array.isArray(ids) && ids.every((id) => Number.isInteger(id))
+  if (Array.isArray(groups) && groups.every(isList)) return groups as number[][]
+  const rule = `the table property ${RELATED_COLUMNS_PROPERTY} is not a list of lists of field ids`
+  throw new CatalogError('metadata-corrupt', rule)
+}
+
+export function writeRelatedColumns(
+  properties: TableProperties,
+  groups: readonly (readonly number[])[],
+): TableProperties {
+  const changed: Record<string, string> = { ...properties }
+  const text = groups.length === 0 ? null : JSON.stringify(groups)
+  setOrRemove(changed, RELATED_COLUMNS_PROPERTY, text)
   return changed
 }
 

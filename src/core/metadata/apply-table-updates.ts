@@ -1,4 +1,5 @@
 import { UNSORTED } from '../partition/partition-spec.ts'
+import { keepColumnKin } from '../table/column-kin.ts'
 import { requireBoundedDefinition } from '../table/definition-size.ts'
 import type { SnapshotLogEntry } from '../table/snapshot.ts'
 import { loggedTimestampMs, nextTimestampMs } from '../table/snapshot-log.ts'
@@ -38,14 +39,15 @@ export function applyTableUpdates(
   const draft = new TableDraft(base, context)
   applyInTurn(updates, (update) => applyUpdate(draft, update))
   dropDangling(draft)
-  const definition = draft.finishDefinition()
-  if (definition !== base.definition) {
-    checkDefinition(definition, draft, base.definition)
-    const isRollback = draft.schemaIdOfRollback === definition.currentSchemaId
+  const updated = draft.finishDefinition()
+  if (updated !== base.definition) {
+    checkDefinition(updated, draft, base.definition)
+    const isRollback = draft.schemaIdOfRollback === updated.currentSchemaId
     // Files of then are as the schema of then says.
-    if (!isRollback) checkPromotions(base, definition, updates)
-    requireBoundedDefinition(definition, base.definition)
+    if (!isRollback) checkPromotions(base, updated, updates)
   }
+  const definition = keepColumnKin(base.definition, updated)
+  if (definition !== base.definition) requireBoundedDefinition(definition, base.definition)
   return changeOf(base, definition, { draft, context })
 }
 

@@ -6,15 +6,17 @@ import {
   CKAN_RESOURCE_PROPERTY,
   ckanResourceOf,
   NAME_MAPPING_PROPERTY,
+  RELATED_COLUMNS_PROPERTY,
   readAliases,
   readDescription,
+  readRelatedColumns,
 } from '../table-properties.ts'
 import type { TableDraft } from './table-draft.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'
 
 /**
  * Reserved in Iceberg's `TableProperties`: other members of the metadata hold these, so they are
- * never stored.
+ * never stored. What the service alone keeps is taken from no client either.
  */
 const RESERVED_PROPERTIES: ReadonlySet<string> = new Set([
   'format-version',
@@ -26,6 +28,7 @@ const RESERVED_PROPERTIES: ReadonlySet<string> = new Set([
   'current-schema',
   'default-partition-spec',
   'default-sort-order',
+  RELATED_COLUMNS_PROPERTY,
 ])
 const FORMAT_VERSION = 'format-version'
 const OWN_PREFIX = 'moraine.'
@@ -43,7 +46,9 @@ export function setProperties(draft: TableDraft, updates: Readonly<Record<string
 }
 
 export function removeProperties(draft: TableDraft, removals: readonly string[]): void {
-  for (const key of removals) draft.properties.delete(key)
+  for (const key of removals) {
+    if (key !== RELATED_COLUMNS_PROPERTY) draft.properties.delete(key)
+  }
 }
 
 export function upgradeFormatVersion(draft: TableDraft, givenVersion: number): void {
@@ -129,6 +134,7 @@ function checkOwn(properties: Readonly<Record<string, string>>): void {
     throw new Error(`${CKAN_RESOURCE_PROPERTY} has 1 to 100 letters, digits, _ and -`)
   }
   checkInlineMax(properties)
+  readRelatedColumns(properties)
   for (const [id, names] of readAliases(properties)) {
     const isList = Array.isArray(names) && names.every((name) => typeof name === 'string')
     if (!Number.isInteger(id) || !isList) {

@@ -2,9 +2,9 @@ import { CatalogError } from '../errors.ts'
 import { findColumn } from '../filter/bind/filter-column.ts'
 import { parseFilter } from '../filter/parse/filter-parser.ts'
 import { bindRowFilter, fieldsOfFilter, type RowFilter } from '../query/row-filter.ts'
-import { allFields, findPathToField, foldName, topFieldsOf } from '../schema/schema-lookup.ts'
-import { readAliases } from '../table-properties.ts'
+import { allFields, findPathToField, topFieldsOf } from '../schema/schema-lookup.ts'
 import { type Field, type Schema, type Type, typeName } from '../value/type.ts'
+import { isAkin } from './column-kin.ts'
 import { currentSchema, type TableDefinition } from './table.ts'
 import type { ColumnAction, ColumnRule, TablePolicy } from './table-policy.ts'
 
@@ -100,43 +100,14 @@ function actionsOn(
   return actions
 }
 
-/** A table may have many schemas, and every request asks. */
-const HEIRS = new WeakMap<TableDefinition, Map<number, readonly Field[]>>()
-
 /**
- * The column as the table has it now. Where it has no such id, those that may have its values:
- * converted to another type, a column gets a new id, and a rollback takes the old one along. Its
- * names tell, those of all schemas; rather one too many. None of a column that was dropped: of that
- * nothing is shown (`isCovered`).
+ * The column as the table has it now. Where it has no such id, those that may have its values
+ * (`isAkin`). None of a column that was dropped: of that nothing is shown (`isCovered`).
  */
 function nowOf(id: number, definition: TableDefinition): readonly Field[] {
   const { fields } = currentSchema(definition)
   const same = fields.find((each) => each.id === id)
-  if (same !== undefined) return [same]
-  const known = HEIRS.get(definition) ?? new Map<number, readonly Field[]>()
-  HEIRS.set(definition, known)
-  const heirs = known.get(id) ?? fields.filter(isAkin(id, definition))
-  known.set(id, heirs)
-  return heirs
-}
-
-/** Whether a column ever had a name that the one of this id had, or one that had such a name. */
-function isAkin(id: number, { schemas, properties }: TableDefinition): (field: Field) => boolean {
-  // A column that is renamed and converted at once has its former name among its aliases only.
-  const aliases = readAliases(properties)
-  const namesOf = ({ id: of, name }: Field) => [name, ...(aliases.get(of) ?? [])].map(foldName)
-  const ids = new Set([id])
-  const names = new Set<string>()
-  for (let before = -1; before < ids.size + names.size; ) {
-    before = ids.size + names.size
-    for (const field of schemas.flatMap(({ fields }) => fields)) {
-      const all = namesOf(field)
-      if (!ids.has(field.id) && !all.some((name) => names.has(name))) continue
-      ids.add(field.id)
-      for (const name of all) names.add(name)
-    }
-  }
-  return (field) => ids.has(field.id)
+  return same === undefined ? fields.filter(isAkin(id, definition)) : [same]
 }
 
 /**

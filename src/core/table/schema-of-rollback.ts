@@ -1,7 +1,7 @@
 import { isPromotion } from '../schema/promotion.ts'
 import { allFields, childFields } from '../schema/schema-lookup.ts'
 import { classifyTypeChange } from '../schema/type-change.ts'
-import { type AliasesById, readAliases } from '../table-properties.ts'
+import { type AliasesById, readAliases, readRelatedColumns } from '../table-properties.ts'
 import type { Field, Schema } from '../value/type.ts'
 import { getSchema, type TableDefinition } from './table.ts'
 
@@ -37,7 +37,24 @@ export function convertedSince(definition: TableDefinition, schemaId: number): s
     const found = conversions(schemas[i]?.fields ?? [], fields, { aliases, isOther: isRewritten })
     for (const { from, to } of found) ids.join(from.id, to.id)
   }
+  for (const { from, to } of writtenDown(definition)) {
+    if (isRewritten(from, to)) ids.join(from.id, to.id)
+  }
   return namedOtherwise(then, now, ids)
+}
+
+/** Columns that followed one another, where neither names nor aliases need tell it any more. */
+function* writtenDown({ schemas, properties }: TableDefinition): Generator<Omit<Conversion, 'name'>> {
+  const groups = readRelatedColumns(properties)
+  if (groups.length === 0) return
+  const fields = new Map(schemas.flatMap(allFields).map((field) => [field.id, field]))
+  for (const group of groups) {
+    const found = group.flatMap((id) => fields.get(id) ?? [])
+    for (const [i, to] of found.slice(1).entries()) {
+      const from = found[i]
+      if (from !== undefined) yield { from, to }
+    }
+  }
 }
 
 /** A column of now whose values have an id in files of then that now has not. */

@@ -7,6 +7,7 @@ import {
   type SchemaChange,
   sameSchema,
 } from '../../core/schema/schema-evolution.ts'
+import { keepColumnKin } from '../../core/table/column-kin.ts'
 import { shown } from '../../core/table/shown-name.ts'
 import { currentSchema, type TableDefinition, type TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
@@ -106,20 +107,24 @@ function evolve(definition: TableDefinition, request: EvolveRequest): EvolvedTab
     rewriting: definition.properties[NAME_MAPPING_PROPERTY] === undefined ? 'new' : 'kept',
   })
   refuseRevivedNames(definition, evolved)
-  const before = changeAliases(definition.properties, aliasesById)
-  const after = changeAliases(definition.properties, evolved.aliasesById)
+  const named = changeAliases(definition.properties, aliasesById)
+  const renamed = changeAliases(definition.properties, evolved.aliasesById)
   const isSame = sameSchema(schema, evolved.schema)
-  if (isSame && JSON.stringify(before) === JSON.stringify(after)) return undefined
+  if (isSame && JSON.stringify(named) === JSON.stringify(renamed)) return undefined
   const { schemas, currentSchemaId } = isSame
     ? definition
     : withSchema(definition.schemas, evolved.schema)
   const properties =
-    after[NAME_MAPPING_PROPERTY] === undefined ? after : withNameMapping(after, evolved)
+    renamed[NAME_MAPPING_PROPERTY] === undefined ? renamed : withNameMapping(renamed, evolved)
   const lastColumnId = Math.max(definition.lastColumnId, evolved.lastColumnId)
-  return {
-    definition: { ...definition, schemas, currentSchemaId, lastColumnId, properties },
-    rewrites: evolved.rewrites,
-  }
+  const after = { ...definition, schemas, currentSchemaId, lastColumnId, properties }
+  const { rewrites } = evolved
+  return { definition: keepColumnKin(definition, after, renumbered(rewrites)), rewrites }
+}
+
+/** Columns whose values are under another id from then on. */
+function renumbered(rewrites: EvolvedTable['rewrites']): readonly (readonly number[])[] {
+  return [...rewrites].filter(([id, source]) => id !== source)
 }
 
 function changesOf(

@@ -90,3 +90,88 @@ test('a mask stays on a column that is renamed and converted at once', async () 
   expect(await shownTo(admin, path)).toContain('4711')
   expect(await shownTo(reader, path)).not.toContain('4711')
 })
+
+const BOTH = [
+  { op: 'rename', name: 'salary', to: 'pay' },
+  { op: 'widen', name: 'pay', type: 'double' },
+]
+const NO_ALIASES = { op: 'aliases', name: 'pay', aliases: [] }
+
+/** What an engine commits; returns the metadata of the table then. */
+async function commit(path: string, updates: readonly object[]) {
+  const table = path.slice('/v1/tables/hr.'.length)
+  const at = `/iceberg/v1/namespaces/hr/tables/${table}`
+  const reply = await must(service.admin.send('post', at, { requirements: [], updates }))
+  return reply.metadata
+}
+
+test('nor does it go with the alias, in that change or a later one', async () => {
+  const { admin } = service
+  for (const [name, ...requests] of [
+    ['atOnce', [...BOTH, NO_ALIASES]],
+    ['later', BOTH, [NO_ALIASES]],
+  ] as const) {
+    const { path, reader } = await make(name)
+    await must(admin.send('put', `${path}/policy`, { ...MASK, except: [admin.principal] }))
+    for (const changes of requests) await must(admin.send('post', `${path}/schemas`, { changes }))
+    const { columns } = (await must(admin.send('get', path))).schema
+    expect(columns.map((each: { aliases: unknown }) => each.aliases)).toEqual([[], []])
+    expect(await shownTo(admin, path)).toContain('4711')
+    expect(await shownTo(reader, path)).not.toContain('4711')
+  }
+})
+
+test('nor where an engine takes the alias away, and what the service wrote down', async () => {
+  const { path, reader } = await make('engine')
+  const { admin } = service
+  await must(admin.send('put', `${path}/policy`, { ...MASK, except: [admin.principal] }))
+  await must(admin.send('post', `${path}/schemas`, { changes: BOTH }))
+  const written = 'moraine.related-columns'
+  const { properties } = await commit(path, [
+    { action: 'remove-properties', removals: ['moraine.column-aliases', written] },
+    { action: 'set-properties', updates: { [written]: '[]' } },
+  ])
+  expect(properties).not.toHaveProperty('moraine.column-aliases')
+  expect(properties[written]).toBe('[[2,3]]')
+  // Another column may have the name now, and is none of it.
+  const added = [{ op: 'add', column: { name: 'salary', type: 'string' } }]
+  await must(admin.send('post', `${path}/schemas`, { changes: added }))
+  expect(await shownTo(reader, path)).not.toContain('4711')
+})
+
+test('nor with a schema that an engine removes', async () => {
+  const { path, reader } = await make('expired')
+  const { admin, url } = service
+  await must(admin.send('put', `${path}/policy`, { ...MASK, except: [admin.principal] }))
+  await must(admin.send('post', `${path}/schemas`, widened('salary')))
+  const between = await must(admin.send('get', path))
+  const [id, salary] = (await commit(path, [])).schemas[1].fields
+  const fields = [id, { ...salary, name: 'pay' }]
+  await commit(path, [
+    { action: 'add-schema', schema: { type: 'struct', fields }, 'last-column-id': salary.id },
+    { action: 'set-current-schema', 'schema-id': -1 },
+  ])
+  const headers = { 'Content-Type': 'text/csv', Authorization: `Bearer ${admin.key}` }
+  const sent = { method: 'POST', headers, body: 'id,pay\n2,4712\n' }
+  expect((await fetch(`${url}${path}/files`, sent)).status).toBe(201)
+  const snapshots = [Number(between.snapshot.snapshot_id)]
+  const left = await commit(path, [
+    { action: 'remove-snapshots', 'snapshot-ids': snapshots },
+    { action: 'remove-schemas', 'schema-ids': [1] },
+  ])
+  expect(
+    left.schemas.map((schema: object) => 'schema-id' in schema && schema['schema-id']),
+  ).toEqual([0, 2])
+  expect(await shownTo(admin, path)).toContain('4712')
+  expect(await shownTo(reader, path)).not.toMatch(/471[12]/)
+})
+
+test('a rollback knows of the conversion when the alias has gone', async () => {
+  const { path } = await make('undone')
+  const { admin } = service
+  const { snapshot } = await must(admin.send('get', path))
+  await must(admin.send('post', `${path}/schemas`, { changes: [...BOTH, NO_ALIASES] }))
+  const { snapshot_id } = snapshot
+  await must(admin.send('post', `${path}/rollback`, { snapshot_id }))
+  expect(await shownTo(admin, path)).toContain('4711')
+})
