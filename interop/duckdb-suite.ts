@@ -1,3 +1,4 @@
+import { runPytestWithProvider } from './provider-suite.ts'
 import { runPytest } from './pyiceberg-suite.ts'
 import { findPythonObstacle, PythonEnvironment } from './python.ts'
 import type { Suite } from './suite.ts'
@@ -18,6 +19,9 @@ export function duckdbSuite(version: '1.4' | '1.5'): Suite {
       ...(await runPytest({
         ...{ ...place, folder: 'duckdb-keys', name: `duckdb-keys-${version}` },
         asksForKeys: true,
+      })),
+      ...(await runPytestWithProvider({
+        ...{ ...place, folder: 'duckdb-oidc', name: `duckdb-oidc-${version}` },
       })),
     ],
   }

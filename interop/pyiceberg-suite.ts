@@ -10,7 +10,7 @@ import type { Suite } from './suite.ts'
 
 const RUN_TIMEOUT_MS = 6 * 60 * 1000
 
-interface Place {
+export interface Place {
   /** Below this folder, with the tests. */
   readonly folder: string
   /** Part of the names of its logs and reports; the folder's when absent. */

@@ -11,6 +11,7 @@ import type { Outcome, TestResult } from './junit-report.ts'
 import { keycloakSuite } from './keycloak-suite.ts'
 import { nodeSuite } from './node-suite.ts'
 import { RESULTS, ROOT } from './places.ts'
+import { pyicebergProviderSuite } from './provider-suite.ts'
 import { pyicebergIntegrationSuite, pyicebergOwnSuite } from './pyiceberg-own-suite.ts'
 import { pyicebergKeysSuite, pyicebergSuite } from './pyiceberg-suite.ts'
 import { rckSuite } from './rck-suite.ts'
@@ -26,6 +27,7 @@ const SUITES: Readonly<Record<string, Suite>> = {
   ruff: ruffSuite,
   pyiceberg: pyicebergSuite,
   'pyiceberg-keys': pyicebergKeysSuite,
+  'pyiceberg-oidc': pyicebergProviderSuite,
   'pyiceberg-own': pyicebergOwnSuite,
   'pyiceberg-integration': pyicebergIntegrationSuite,
   'duckdb-1.4': duckdbSuite('1.4'),

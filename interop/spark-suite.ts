@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { findMavenObstacle, installJars } from './maven.ts'
 import { INTEROP } from './places.ts'
+import { runPytestWithProvider } from './provider-suite.ts'
 import { runPytest } from './pyiceberg-suite.ts'
 import { findPythonObstacle, PythonEnvironment } from './python.ts'
 import type { Suite } from './suite.ts'
@@ -34,5 +35,6 @@ export const sparkSuite: Suite = {
   run: async () => [
     ...(await runPytest({ ...PLACE, folder: 'spark' })),
     ...(await runPytest({ ...PLACE, folder: 'spark-keys', asksForKeys: true })),
+    ...(await runPytestWithProvider({ ...PLACE, folder: 'spark-oidc' })),
   ],
 }

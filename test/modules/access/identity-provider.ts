@@ -1,6 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { jest } from '@jest/globals'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
 
 /** The real `oidc-provider`, which has no types of its own: what is used of it. */
@@ -10,6 +9,11 @@ interface Provider {
 type NewProvider = new (issuer: string, configuration: object) => Provider
 
 const CLIENT = { client_id: 'loader', client_secret: 'of the loader' }
+/** These send their secret in the form, as engines of Iceberg do. */
+const ENGINES = ['engine', 'analyst'].map((name) => ({
+  ...{ client_id: name, client_secret: `${name}-secret` },
+  token_endpoint_auth_method: 'client_secret_post',
+}))
 const LIFETIME_SECONDS = 300
 
 export interface IdentityProvider {
@@ -41,9 +45,7 @@ export async function startIdentityProvider({
   lifetimeSeconds = LIFETIME_SECONDS,
 }: ProviderOptions = {}): Promise<IdentityProvider> {
   // It warns of what is for production only.
-  for (const level of ['warn', 'info'] as const) {
-    jest.spyOn(console, level).mockImplementation(() => undefined)
-  }
+  Object.assign(console, { warn: () => undefined, info: () => undefined })
   const name = 'oidc-provider'
   const { default: Provider } = (await import(name)) as { default: NewProvider }
   let listener: RequestListener = (_request, response) => response.writeHead(503).end()
@@ -64,7 +66,7 @@ export async function startIdentityProvider({
   const rotate = async () => {
     const { privateKey } = await generateKeyPair('RS256', { extractable: true })
     const key: JWK = { ...(await exportJWK(privateKey)), kid: `key-${++count}`, use: 'sig' }
-    const clients = [CLIENT, { ...CLIENT, client_id: 'reader' }].map((client) => ({
+    const clients = [CLIENT, { ...CLIENT, client_id: 'reader' }, ...ENGINES].map((client) => ({
       ...client,
       ...{ grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
     }))
@@ -75,6 +77,8 @@ export async function startIdentityProvider({
         clientCredentials: { enabled: true },
         resourceIndicators: {
           enabled: true,
+          // Engines name none.
+          defaultResource: () => 'urn:moraine',
           getResourceServerInfo: (_context: unknown, resource: string) => ({
             ...{ scope: '', audience: resource.replace('urn:', ''), accessTokenFormat: 'jwt' },
             accessTokenTTL: lifetimeSeconds,
