@@ -182,10 +182,8 @@ async function openLake(
     oldLocation(each, config.relocations),
   )
   const notes = { catalog: plain, objects, warehouse, log }
-  const owned = own.guard(plain)
   const guarded = {
-    ...owned,
-    ...notedPolicies(owned, notes),
+    ...notedPolicies(own.guard(plain), notes),
     namespaces: notedNamespaces(plain.namespaces, (levels) => noteNamespace(notes, levels)),
   }
   const nameChanges = new NameChanges()

@@ -1,5 +1,5 @@
 import { UNSORTED } from '../partition/partition-spec.ts'
-import { keepColumnKin } from '../table/column-kin.ts'
+import { keepColumnKin } from '../schema/column-kin.ts'
 import { requireBoundedDefinition } from '../table/definition-size.ts'
 import type { SnapshotLogEntry } from '../table/snapshot.ts'
 import { loggedTimestampMs, nextTimestampMs } from '../table/snapshot-log.ts'

@@ -7,11 +7,12 @@ import { notePolicy, notePolicyAhead, type PolicyNoteDependencies } from './poli
  * Stores that note in the warehouse which tables have a policy: before a table gets one, so that no
  * crash leaves one without a note, and again after each change.
  */
-export function notedPolicies(
-  { tables, policies }: Pick<Catalog, 'tables' | 'policies'>,
+export function notedPolicies<C extends Pick<Catalog, 'tables' | 'policies'>>(
+  catalog: C,
   deps: PolicyNoteDependencies,
-): Pick<Catalog, 'tables' | 'policies'> {
-  return { tables: notedTables(tables, deps), policies: notedStore(policies, deps) }
+): C {
+  const { tables, policies } = catalog
+  return { ...catalog, tables: notedTables(tables, deps), policies: notedStore(policies, deps) }
 }
 
 function notedStore(policies: PolicyStore, deps: PolicyNoteDependencies): PolicyStore {

@@ -21,7 +21,7 @@ type NotedPolicies = ReadonlyMap<string, readonly string[]>
 
 type Dependencies = Stores<'policies' | 'tables'> & Pick<LakeServices, 'objects' | 'warehouse'>
 
-/** Of no table, so that it shows nothing to anybody until another is set, or it is taken away. */
+/** Bound to no table, it shows nothing to anybody until another is set, or it is taken away. */
 const CLOSED: TablePolicy = { rowFilter: null, except: [] }
 
 /**

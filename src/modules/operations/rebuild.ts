@@ -41,8 +41,8 @@ type RebuildDependencies = Stores<'tables' | 'views' | 'locations'> &
 export const NOT_REBUILT =
   'keys, roles, grants and policies of rows and columns (tables that had one are closed); ' +
   'datasets, open transactions and what they staged, answers to committed ones (kept for a week) ' +
-  'and to repeated requests (an hour), events, jobs, the audit and usage, and when views were made ' +
-  'and last changed (their versions tell it about)'
+  'and to repeated requests (an hour), events, jobs, the audit and usage, and when views were ' +
+  'made and last changed (their versions tell it about)'
 
 /**
  * Registers every table of the warehouse from its newest metadata file, and later commits from

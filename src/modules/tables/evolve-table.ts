@@ -1,13 +1,13 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { Keep } from '../../core/replay.ts'
 import type { ColumnDefinition } from '../../core/schema/column-definition.ts'
+import { keepColumnKin } from '../../core/schema/column-kin.ts'
 import {
   evolveSchema,
   reconcileSchema,
   type SchemaChange,
   sameSchema,
 } from '../../core/schema/schema-evolution.ts'
-import { keepColumnKin } from '../../core/table/column-kin.ts'
 import { shown } from '../../core/table/shown-name.ts'
 import { currentSchema, type TableDefinition, type TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'

@@ -1,4 +1,4 @@
-import { isAkin, keepColumnKin } from '../../../src/core/table/column-kin.ts'
+import { isAkin, keepColumnKin } from '../../../src/core/schema/column-kin.ts'
 import type { TableDefinition } from '../../../src/core/table/table.ts'
 import type { Field, Schema } from '../../../src/core/value/type.ts'
 import { tableOf } from '../metadata/metadata-samples.ts'

@@ -1,7 +1,17 @@
-import { allFields, foldName } from '../schema/schema-lookup.ts'
-import { readAliases, readRelatedColumns, writeRelatedColumns } from '../table-properties.ts'
-import type { Field } from '../value/type.ts'
-import type { TableDefinition } from './table.ts'
+import {
+  readAliases,
+  readRelatedColumns,
+  type TableProperties,
+  writeRelatedColumns,
+} from '../table-properties.ts'
+import type { Field, Schema } from '../value/type.ts'
+import { allFields, foldName } from './schema-lookup.ts'
+
+/** What a table says of its columns. */
+interface Described {
+  readonly schemas: readonly Schema[]
+  readonly properties: TableProperties
+}
 
 /** Ids of columns that may have the same values, itself included, by each of them. */
 type ColumnKin = ReadonlyMap<number, ReadonlySet<number>>
@@ -10,19 +20,19 @@ type Group = readonly number[]
 type Key = number | string
 
 /** A table may have many schemas, and every request asks. */
-const KNOWN = new WeakMap<TableDefinition, ColumnKin>()
+const KNOWN = new WeakMap<Described, ColumnKin>()
 
 /**
  * Columns that may have the values of another one: converted to another type, a column gets a new
  * id, and a rollback takes the old one along. What was written down tells, and names do, those of
  * all schemas; rather one too many.
  */
-export function isAkin(id: number, definition: TableDefinition): (field: Field) => boolean {
+export function isAkin(id: number, definition: Described): (field: Field) => boolean {
   const kin = columnKin(definition).get(id)
   return (field) => kin?.has(field.id) === true
 }
 
-function columnKin(definition: TableDefinition): ColumnKin {
+function columnKin(definition: Described): ColumnKin {
   const known = KNOWN.get(definition)
   if (known !== undefined) return known
   const { schemas, properties } = definition
@@ -40,11 +50,11 @@ function columnKin(definition: TableDefinition): ColumnKin {
  * The definition after a change, with what it says no more of columns that have the values of
  * others written down: aliases and older schemas told it. `converted`: new ids, each with its old.
  */
-export function keepColumnKin(
-  before: TableDefinition,
-  after: TableDefinition,
+export function keepColumnKin<D extends Described>(
+  before: D,
+  after: D,
   converted: readonly Group[] = [],
-): TableDefinition {
+): D {
   if (before === after) return after
   const groups = [...lostGroups(before, after), ...converted]
   if (groups.length === 0) return after
@@ -54,7 +64,7 @@ export function keepColumnKin(
   return { ...after, properties: writeRelatedColumns(after.properties, kept) }
 }
 
-function lostGroups(before: TableDefinition, after: TableDefinition): readonly Group[] {
+function lostGroups(before: Described, after: Described): readonly Group[] {
   try {
     return losesNames(before, after) ? groupsOf(columnKin(before)) : []
   } catch {
@@ -63,7 +73,7 @@ function lostGroups(before: TableDefinition, after: TableDefinition): readonly G
   }
 }
 
-function losesNames(before: TableDefinition, after: TableDefinition): boolean {
+function losesNames(before: Described, after: Described): boolean {
   const kept = new Set(after.schemas)
   if (before.schemas.some((schema) => !kept.has(schema))) return true
   const left = readAliases(after.properties)
