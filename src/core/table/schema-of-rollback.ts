@@ -44,7 +44,10 @@ export function convertedSince(definition: TableDefinition, schemaId: number): s
 }
 
 /** Columns that followed one another, where neither names nor aliases need tell it any more. */
-function* writtenDown({ schemas, properties }: TableDefinition): Generator<Omit<Conversion, 'name'>> {
+function* writtenDown({
+  schemas,
+  properties,
+}: TableDefinition): Generator<Omit<Conversion, 'name'>> {
   const groups = readRelatedColumns(properties)
   if (groups.length === 0) return
   const fields = new Map(schemas.flatMap(allFields).map((field) => [field.id, field]))
