@@ -22,6 +22,15 @@ interface Place {
   require(): Promise<void>
 }
 
+export interface WarehouseChecks {
+  /** Throws `warehouse-unavailable` when the folder of all tables is not there. */
+  requireWarehouse(): Promise<void>
+  /** As `requireWarehouse`, asking the store of a bucket in any case. */
+  lookForWarehouse(): Promise<void>
+  /** As `requireWarehouse`, also for the writable locations outside of it. */
+  requireEveryPlace(): Promise<void>
+}
+
 /** A bucket is not mounted somewhere: it is not asked again for each change. */
 const BUCKET_KEPT_MS = 5_000
 
@@ -49,6 +58,12 @@ export class OwnWarehouse {
   readonly requireEveryPlace = async (): Promise<void> => {
     await this.#require()
     for (const place of this.#outside) await place.require()
+  }
+
+  readonly checks: WarehouseChecks = {
+    requireWarehouse: this.require,
+    lookForWarehouse: this.look,
+    requireEveryPlace: this.requireEveryPlace,
   }
 
   /** A catalog that changes nothing for folders that are not there. */

@@ -45,7 +45,7 @@ import { openObjects, watchedStores } from './open-objects.ts'
 import { openSources } from './open-sources.ts'
 import { openVending } from './open-vending.ts'
 import { type Opened, openAll } from './opened.ts'
-import { OwnWarehouse } from './own-warehouse.ts'
+import { OwnWarehouse, type WarehouseChecks } from './own-warehouse.ts'
 import { cannotListen, catalogUnusable, makeFolder } from './start-failure.ts'
 import { ManifestThreads } from './threads/manifest-threads.ts'
 import { MetadataThread } from './threads/metadata-thread.ts'
@@ -88,11 +88,8 @@ export interface Overrides extends EngineOverrides {
 
 /** The open stores and the lake on them, without a network. */
 export type Platform = ModulePlatform &
-  Lake & {
-    /** Throws `warehouse-unavailable` when the folder of all tables is not there. */
-    requireWarehouse(): Promise<void>
-    /** As `requireWarehouse`, asking the store of a bucket in any case. */
-    lookForWarehouse(): Promise<void>
+  Lake &
+  WarehouseChecks & {
     /** Finishes pending publications, then closes everything in reverse order of opening. */
     close(): Promise<void>
   }
@@ -157,10 +154,7 @@ async function openLake(
   config: Config,
   overrides: Overrides & { readonly meter: Meter },
   opened: Opened,
-): Promise<
-  Lake &
-    Pick<Platform, 'links' | 'requireWarehouse' | 'lookForWarehouse'> & { nameChanges: NameChanges }
-> {
+): Promise<Lake & Pick<Platform, 'links' | keyof WarehouseChecks> & { nameChanges: NameChanges }> {
   const { wrapCatalog, wrapObjects, inThreads = true, meter } = overrides
   const manifestThreads = opened.add(new ManifestThreads(MANIFEST_THREADS), (it) => it.close())
   const metadataThread = opened.add(new MetadataThread(), (it) => it.close())
@@ -214,7 +208,7 @@ async function openLake(
   )
   opened.add(lake.publisher, (it) => it.close())
   opened.add(lake.holds, (it) => it.close())
-  return { ...lake, links, nameChanges, requireWarehouse: own.require, lookForWarehouse: own.look }
+  return { ...lake, links, nameChanges, ...own.checks }
 }
 
 /** The ports that the lake is built on. */

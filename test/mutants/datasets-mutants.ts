@@ -133,6 +133,7 @@ export const DATASETS: readonly MutantGroup[] = [
       ['    requireSameReading(dataset, reads)\n', ''],
       ['  requireSameReading(dataset, [read])\n', ''],
       ['table: { ...made.table, rewritten } }', '}'],
+      ['const cause = await causeOf(deps, error)', 'const cause = error'],
     ],
   },
   {
@@ -227,7 +228,7 @@ export const DATASETS: readonly MutantGroup[] = [
     file: 'src/modules/datasets/prepare-formats.ts',
     tests: ['test/modules/datasets/prepared-formats.test.ts'],
     edits: [
-      ['if (signal.aborted || !isLasting(error)) throw error', 'throw error'],
+      ['if (signal.aborted || !isLasting(await causeOf(deps, error))) throw error', 'throw error'],
       ['!isMade', 'false'],
       ['prepare({ tableUuid, add: formats })', 'prepare({ tableUuid })'],
     ],

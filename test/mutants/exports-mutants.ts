@@ -183,6 +183,12 @@ export const EXPORTS: readonly MutantGroup[] = [
     edits: [['noted ?? (await findEnded(deps, input.task, { run, before }))', 'noted']],
   },
   {
+    file: 'src/modules/exports/run-job.ts',
+    tests: ['test/modules/exports/outside-runs.test.ts'],
+    named: 'is tried again while the folder is away',
+    edits: [['if (isAway(cause)) return new LastingError', 'if (false) return new LastingError']],
+  },
+  {
     file: 'src/modules/exports/export-run.ts',
     tests: ['test/modules/exports/repeated-attempts.test.ts'],
     named: 'withdrawn',

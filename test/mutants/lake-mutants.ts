@@ -11,6 +11,23 @@ export const LAKE: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/lake/jobs/lasting.ts',
+    tests: ['test/lake/jobs/jobs.test.ts'],
+    named: 'where a store is away',
+    edits: [
+      [`'storage-unavailable', 'warehouse`, `'warehouse`],
+      ['  if (error instanceof LastingError) return true\n', ''],
+      ['!isLasting(error) || error instanceof LastingError', '!isLasting(error)'],
+      ['    await requireEveryPlace?.()\n', ''],
+    ],
+  },
+  {
+    file: 'src/lake/jobs/job-runner.ts',
+    tests: ['test/lake/jobs/jobs.test.ts'],
+    named: 'where a store is away',
+    edits: [['isAway(error) ? AWAY_BACKOFF_MS : BACKOFF_MS', 'BACKOFF_MS']],
+  },
+  {
     file: 'src/lake/jobs/lease.ts',
     tests: ['test/lake/jobs/lease.test.ts'],
     edits: [

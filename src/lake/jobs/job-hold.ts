@@ -5,8 +5,9 @@ import { CatalogError } from '../../core/errors.ts'
 import { LinkedStop } from '../../core/linked-stop.ts'
 import type { Log } from '../../core/log.ts'
 import type { JobFence } from './job-kind.ts'
+import type { StoreChecks } from './lasting.ts'
 
-export interface JobDependencies {
+export interface JobDependencies extends StoreChecks {
   readonly catalog: Pick<Catalog, 'jobs'>
   readonly ambient: Ambient
   readonly log: Log

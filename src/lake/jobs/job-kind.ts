@@ -1,5 +1,3 @@
-import { CodedError } from '../../core/errors.ts'
-
 /** How jobs of one kind are done. */
 export interface JobKind<Input = unknown> {
   /** Unique among all modules, and stored with the job, so it is never changed. */
@@ -19,7 +17,7 @@ export interface JobKind<Input = unknown> {
   /**
    * Returns the result, a plain JSON value. It may run again, from the beginning, in another
    * process: what it has done before must be found or be safe to do twice. A `CatalogError` is the
-   * end, unless it passes (`isLasting`); any other failure is tried again later. `signal` ends when
+   * end, unless it passes (lasting.ts); any other failure is tried again later. `signal` ends when
    * the job is cancelled, its lease is lost or the service stops.
    */
   run(job: RunningJob<Input>, fence: JobFence, signal: AbortSignal): Promise<unknown>
@@ -72,13 +70,3 @@ export interface JobFence {
    */
   confirm(): Promise<void>
 }
-
-/**
- * Whether the job would fail again. After a commit whose answer was lost, the next attempt finds
- * what was done.
- */
-export function isLasting(error: unknown): error is CodedError<string> {
-  return error instanceof CodedError && !PASSING.has(error.code)
-}
-
-const PASSING: ReadonlySet<string> = new Set(['overloaded', 'commit-state-unknown'])

@@ -3,7 +3,8 @@ import { CatalogError, CodedError } from '../../core/errors.ts'
 import { Bell } from './bell.ts'
 import { newClosing } from './closing.ts'
 import { type JobDependencies, JobHold } from './job-hold.ts'
-import { isLasting, type JobKind, JobNotYet } from './job-kind.ts'
+import { type JobKind, JobNotYet } from './job-kind.ts'
+import { causeOf, isAway, isLasting } from './lasting.ts'
 import { LEASE_MS } from './lease.ts'
 
 /** Jobs that run at once in one process. */
@@ -11,6 +12,9 @@ const SLOTS = 8
 /** How long a job of another process may wait here before it is seen. */
 const POLL_MS = 1_000
 const ATTEMPTS_MAX = 10
+const BACKOFF_MS = 1_000
+/** A bucket or a disk that is away is so for longer. */
+const AWAY_BACKOFF_MS = 10_000
 const BACKOFF_MS_MAX = 60_000
 
 export interface JobRunnerOptions {
@@ -173,7 +177,8 @@ export class JobRunner {
       )
       return { outcome: 'succeeded', result, nowMs: ambient.nowMs() }
     } catch (error) {
-      return this.#endingOf(error, { job, hold, attemptsMax })
+      const cause = await causeOf(this.#deps, error)
+      return this.#endingOf(cause, { job, hold, attemptsMax })
     }
   }
 
@@ -193,7 +198,8 @@ export class JobRunner {
     const problem = problemOf(error)
     if (isLasting(error) || job.attempts >= attemptsMax)
       return { outcome: 'failed', problem, nowMs }
-    const backoffMs = Math.min(1_000 * 2 ** (job.attempts - 1), BACKOFF_MS_MAX)
+    const firstMs = isAway(error) ? AWAY_BACKOFF_MS : BACKOFF_MS
+    const backoffMs = Math.min(firstMs * 2 ** (job.attempts - 1), BACKOFF_MS_MAX)
     return { outcome: 'again', notBeforeMs: nowMs + backoffMs, problem, nowMs }
   }
 }

@@ -1,8 +1,8 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { type DatasetRecord, isUnfinished } from '../../catalog/dataset-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
-import { isLasting } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
+import { causeOf, isLasting, type StoreChecks } from '../../lake/jobs/lasting.ts'
 import { askForDump } from '../dumps/dump-job.ts'
 import type { DumpTarget } from '../dumps/dump-key.ts'
 import { getDumpTarget } from '../dumps/dump-target.ts'
@@ -11,10 +11,11 @@ import type { DumpService } from '../dumps/http/dump-resource.ts'
 import { CANCELLED } from './end-dataset.ts'
 import { ownSnapshotOf } from './find-dataset.ts'
 
-export type FormatDependencies = Stores<'datasets' | 'tables'> & {
-  /** Called when formats are made, and not before. */
-  dumpService(): DumpService
-}
+export type FormatDependencies = Stores<'datasets' | 'tables'> &
+  StoreChecks & {
+    /** Called when formats are made, and not before. */
+    dumpService(): DumpService
+  }
 
 interface Making {
   readonly signal: AbortSignal
@@ -52,7 +53,7 @@ async function makeFormat(
       signal,
     })
   } catch (error) {
-    if (signal.aborted || !isLasting(error)) throw error
+    if (signal.aborted || !isLasting(await causeOf(deps, error))) throw error
   }
 }
 

@@ -23,13 +23,13 @@ import {
 } from '../../lake/deletion/pending-uploads.ts'
 import { inspectPart } from '../../lake/file/inspect-file.ts'
 import {
-  isLasting,
   type JobFence,
   type JobKind,
   JobNotYet,
   type RunningJob,
 } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
+import { causeOf, isLasting, LastingError, type StoreChecks } from '../../lake/jobs/lasting.ts'
 import { writeSnapshot } from '../../lake/snapshot/snapshot-writer.ts'
 import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
@@ -73,6 +73,7 @@ export type QueryDatasetDependencies = RowsDependencies &
   CommitDependencies &
   NewTableDependencies &
   PendingUploadDependencies &
+  StoreChecks &
   Stores<'datasets'> & { readonly limits: QueryLimits }
 
 /** Who asked for rows, as `askerOf` has it, and what their estimate says that they read. */
@@ -170,18 +171,19 @@ async function finishRows(
     deps.publisher.schedule(tableUuid)
     return made.facts
   } catch (error) {
-    if (isLasting(error)) {
-      const { code, message: detail, facts } = error
+    const cause = await causeOf(deps, error)
+    if (isLasting(cause)) {
+      const { code, message: detail, facts } = cause
       const problem = { code, detail, facts }
       await datasets.finish({ tableUuid, problem, nowMs: deps.ambient.nowMs() })
     }
-    throw error
+    throw cause
   }
 }
 
-function gaveUp(): CatalogError {
+function gaveUp(): LastingError {
   const detail = `its rows could not be made in ${ATTEMPTS_MAX} attempts: ask for it again`
-  return new CatalogError('engine-failed', detail)
+  return new LastingError('engine-failed', detail)
 }
 
 /** A query, and the snapshot that it reads. */

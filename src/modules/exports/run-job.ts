@@ -3,6 +3,7 @@ import { CatalogError, CodedError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
 import type { JobKind } from '../../lake/jobs/job-kind.ts'
 import type { Jobs } from '../../lake/jobs/jobs.ts'
+import { causeOf, isAway, LastingError, type StoreChecks } from '../../lake/jobs/lasting.ts'
 import type { Task } from '../../lake/jobs/task.ts'
 import type { ExportFiles, StagedExport } from './export-files.ts'
 import { type ExportResult, exportOnce, type Run } from './export-run.ts'
@@ -26,7 +27,7 @@ const ABANDONED_MS = 3_600_000
 /** As long as what is half-written in the warehouse stays. */
 const UNFINISHED_MS = 24 * 3_600_000
 
-export interface ExportJobDependencies extends ExportDependencies {
+export interface ExportJobDependencies extends ExportDependencies, StoreChecks {
   readonly files: ExportFiles
   readonly folder: TaskFolder
   readonly jobs: Jobs
@@ -64,9 +65,9 @@ export function exportJob(deps: ExportJobDependencies): JobKind<ExportInput> {
   }
 }
 
-/** What the attempt has failed with: after so many, a source that is away is the end. */
+/** What the attempt has failed with: after so many, a source or a store that is away is the end. */
 async function failureOf(
-  { files }: ExportJobDependencies,
+  deps: ExportJobDependencies,
   error: unknown,
   {
     jobId,
@@ -74,10 +75,13 @@ async function failureOf(
     attempt,
   }: { readonly jobId: string; readonly task: string; readonly attempt: number },
 ): Promise<unknown> {
-  const isOpen = (await files.listNotes(task, jobId)).length > 0
-  if (attempt < BEGUN_MAX || isOpen || !(error instanceof CatalogError)) return error
-  if (error.code !== 'overloaded') return error
-  return new CatalogError('source-unavailable', error.message, { facts: error.facts })
+  const cause = await causeOf(deps, error)
+  if (attempt < BEGUN_MAX || !(cause instanceof CatalogError)) return cause
+  if ((await deps.files.listNotes(task, jobId)).length > 0) return cause
+  const { message, facts } = cause
+  if (isAway(cause)) return new LastingError(cause.code, message, { facts, cause })
+  if (cause.code !== 'overloaded') return cause
+  return new CatalogError('source-unavailable', message, { facts })
 }
 
 /** Ends what earlier attempts of the run left. Returns the last part of it that was committed. */

@@ -4,6 +4,7 @@ import { CatalogError } from '../../../src/core/errors.ts'
 import { type JobKind, JobNotYet } from '../../../src/lake/jobs/job-kind.ts'
 import type { JobRunnerOptions } from '../../../src/lake/jobs/job-runner.ts'
 import { Jobs } from '../../../src/lake/jobs/jobs.ts'
+import { LastingError } from '../../../src/lake/jobs/lasting.ts'
 import { Waiters } from '../../../src/lake/jobs/waiters.ts'
 import { realAmbient, until } from './background.ts'
 
@@ -95,6 +96,87 @@ test('a commit whose answer was lost is not the end: it is tried again', async (
   const jobs = open([run])
   const { job } = await jobs.submit({ kind: 'work', input: 1 })
   expect(await ended(jobs, job.jobId)).toMatchObject({ state: 'succeeded', result: 'found' })
+})
+
+describe('where a store is away', () => {
+  let aheadMs = 0
+  let isThere = true
+  beforeEach(() => {
+    aheadMs = 0
+    isThere = true
+  })
+  const ambient = { ...realAmbient, nowMs: () => Date.now() + aheadMs }
+  const requireEveryPlace = async () => {
+    if (!isThere) throw new CatalogError('warehouse-unavailable', 'it is not mounted')
+  }
+  function begin(run: JobKind<number>['run'], more: Partial<JobKind<number>> = {}): Jobs {
+    const jobs = new Jobs({ catalog, ambient, log, requireEveryPlace }, waiters)
+    jobs.start({ kinds: [kindOf(run, more)], pollMs: 10, leaseMs: 60_000 })
+    opened.push(jobs)
+    return jobs
+  }
+  /** Until the attempt has failed; returns how long the next one waits. */
+  async function pauseAfter(jobs: Jobs, jobId: string, attempts: number): Promise<number> {
+    const failed = async () => {
+      const job = await jobs.get(jobId)
+      return job.state === 'waiting' && job.attempts === attempts ? job : undefined
+    }
+    const beganMs = ambient.nowMs()
+    await until(async () => (await failed()) !== undefined)
+    for (;;) {
+      aheadMs += 5_000
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      if ((await failed()) === undefined) return ambient.nowMs() - beganMs
+    }
+  }
+
+  test('a job is tried again, with longer pauses, until it is back', async () => {
+    const jobs = begin(async ({ attempt }) => {
+      if (attempt < 4) throw new CatalogError('storage-unavailable', 'no answer')
+      return attempt
+    })
+    const { jobId } = (await jobs.submit({ kind: 'work', input: 1 })).job
+    const pauses = []
+    for (const attempts of [1, 2, 3]) pauses.push(await pauseAfter(jobs, jobId, attempts))
+    expect(await ended(jobs, jobId)).toMatchObject({ state: 'succeeded', result: 4 })
+    expect(pauses.map((ms) => ms >= 9_000)).toEqual([true, true, true])
+    expect(pauses.reduce((sum, ms) => sum + ms, 0)).toBeGreaterThan(60_000)
+  })
+
+  test('it has failed after its attempts, and says why', async () => {
+    const away = async () => {
+      throw new CatalogError('storage-unavailable', 'no answer')
+    }
+    const jobs = begin(away, { attemptsMax: 2 })
+    const { jobId } = (await jobs.submit({ kind: 'work', input: 1 })).job
+    await pauseAfter(jobs, jobId, 1)
+    const problem = { code: 'storage-unavailable', detail: 'no answer' }
+    expect(await ended(jobs, jobId)).toMatchObject({ state: 'failed', attempts: 2, problem })
+  })
+
+  test('what its files look like without their disk is not the end, either', async () => {
+    const jobs = begin(async () => {
+      throw new CatalogError('file-not-found', 'there is no file a')
+    })
+    isThere = false
+    const { jobId } = (await jobs.submit({ kind: 'work', input: 1 })).job
+    await until(async () => (await jobs.get(jobId)).problem !== undefined)
+    const waiting = { state: 'waiting', problem: { code: 'warehouse-unavailable' } }
+    expect(await jobs.get(jobId)).toMatchObject(waiting)
+    isThere = true
+    aheadMs += 60_000
+    const problem = { code: 'file-not-found' }
+    expect(await ended(jobs, jobId)).toMatchObject({ state: 'failed', attempts: 2, problem })
+  })
+
+  test('what has lasted too long is the end', async () => {
+    isThere = false
+    const jobs = begin(async () => {
+      throw new LastingError('storage-unavailable', 'for hours')
+    })
+    const { jobId } = (await jobs.submit({ kind: 'work', input: 1 })).job
+    expect(await ended(jobs, jobId)).toMatchObject({ state: 'failed', attempts: 1 })
+  })
 })
 
 test('one whose turn has not come waits, and has used up no attempt', async () => {

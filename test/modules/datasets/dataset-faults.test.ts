@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Catalog } from '../../../src/catalog/catalog.ts'
@@ -39,6 +39,13 @@ async function deletePlaced({ deletions }: Catalog, tableUuid: string): Promise<
   expect(placed).toHaveLength(1)
   for (const { path } of placed) await rm(path.replace('file://', ''))
   await deletions.update(placed, { state: 'unlinked', dueAtMs: Date.now() + 3_600_000 })
+}
+
+/** Waits until it is made, or has failed. */
+async function untilMade(service: TestService, name: string): Promise<void> {
+  const isMaking = async () =>
+    ['queued', 'building'].includes((await statusOf(service, name)).state)
+  await until(async () => !(await isMaking()), 60_000)
 }
 
 /** Folders of hidden tables. */
@@ -85,7 +92,7 @@ describe('while a dataset waits for its turn', () => {
   test('its source is dropped and purged: it has failed, and says why', async () => {
     await must(ask(service, '/v1/tables/gone?purge=now', { method: 'DELETE' }))
     await goOn()
-    await until(async () => (await statusOf(service, 'queued')).state !== 'queued', 60_000)
+    await untilMade(service, 'queued')
     expect(await statusOf(service, 'queued')).toMatchObject({
       ...{ state: 'failed', problem: { type: '/problems/table-not-found' } },
     })
@@ -104,9 +111,7 @@ describe('while a dataset waits for its turn', () => {
     await must(ask(service, path, { method: 'POST', json }))
     await goOn()
     for (const name of ['queued', 'text']) {
-      const isMaking = async () =>
-        ['queued', 'building'].includes((await statusOf(service, name)).state)
-      await until(async () => !(await isMaking()), 60_000)
+      await untilMade(service, name)
       expect(await statusOf(service, name)).toMatchObject({
         ...{ state: 'failed', problem: { type: '/problems/dataset-source-changed' } },
       })
@@ -115,6 +120,23 @@ describe('while a dataset waits for its turn', () => {
     const again = { method: 'POST', json: { name: 'queued', query } }
     const made = await must(ask(service, '/v1/datasets', again), 201)
     expect(made).toMatchObject({ state: 'ready', version: 2 })
+  })
+
+  test('its warehouse is away when its turn comes: it is made once that is back', async () => {
+    const warehouse = join(service.home, 'warehouse')
+    await rename(warehouse, `${warehouse}.away`)
+    await mkdir(warehouse)
+    await goOn()
+    const problemOf = async () =>
+      (await openJobs(service)).find(({ problem }) => problem !== undefined)?.problem?.code
+    await until(async () => (await problemOf()) !== undefined, 60_000)
+    expect(await problemOf()).toBe('warehouse-unavailable')
+    await rm(warehouse, { recursive: true })
+    await rename(`${warehouse}.away`, warehouse)
+    expect((await statusOf(service, 'queued')).state).toBe('queued')
+    clock.aheadMs = 20_000
+    await untilMade(service, 'queued')
+    expect(await statusOf(service, 'queued')).toMatchObject({ state: 'ready' })
   })
 
   test('its time is over: it has expired, and its job makes nothing', async () => {
@@ -136,7 +158,7 @@ describe('while a dataset waits for its turn', () => {
     const path = '/iceberg/v1/namespaces/default/tables/gone'
     await must(ask(service, path, { method: 'POST', raw, headers }))
     await goOn()
-    await until(async () => (await statusOf(service, 'queued')).state !== 'queued', 60_000)
+    await untilMade(service, 'queued')
     expect(await statusOf(service, 'queued')).toMatchObject({
       ...{ state: 'failed', problem: { type: '/problems/snapshot-not-found' } },
     })

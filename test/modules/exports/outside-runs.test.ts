@@ -1,9 +1,10 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { isLasting } from '../../../src/lake/jobs/lasting.ts'
 import { ArchivePlaces } from '../../../src/modules/exports/archive-places.ts'
 import { exportOnce } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
-import { recover } from '../../../src/modules/exports/run-job.ts'
+import { exportJob, recover } from '../../../src/modules/exports/run-job.ts'
 import { settle } from '../../../src/modules/exports/settle-run.ts'
 import { TaskFolder } from '../../../src/modules/exports/task-folder.ts'
 import type { ObjectStore } from '../../../src/objects/object-store.ts'
@@ -13,7 +14,7 @@ import { changedStore } from './changed-store.ts'
 import { dyingStore, Killed } from './dying-store.ts'
 import { linesOf } from './export-harness.ts'
 import { exportParts, runOf, SIGNAL } from './export-runs.ts'
-import { filesOf, OutsideShop, rowsLeft } from './outside-shop.ts'
+import { addRows, filesOf, OutsideShop, rowsLeft } from './outside-shop.ts'
 import { sendBytes } from './send-bytes.ts'
 
 let shop: OutsideShop
@@ -78,6 +79,28 @@ describe('a run', () => {
     await exportOnce(partsOf(), plain, runOf())
     expect(await rowsLeft(service)).toBe(0)
     expect(await filesOf(service)).toHaveLength(1)
+  })
+
+  test('is tried again while the folder is away, some times; then it has failed', async () => {
+    const jobs = { ...service.deps.jobs, get: async () => ({}) } as never
+    const folder = new TaskFolder(join(home(), 'exports'))
+    const log = { warn: () => undefined }
+    const kind = exportJob({ ...partsOf(), jobs, folder, log })
+    const outcomeOf = (attempt: number) => {
+      const { jobId, fence } = runOf()
+      const job = { jobId, input: { task: 't' }, attempt, report: () => undefined }
+      return kind.run(job, fence, SIGNAL).catch((error: unknown) => error)
+    }
+    expect(await outcomeOf(1)).toMatchObject({ outcome: 'exported', rows: 2 })
+    await addRows(service, '3')
+    await shop.unmount()
+    for (const attempt of [1, 9, 10]) {
+      const error = await outcomeOf(attempt)
+      expect(error).toMatchObject({ code: 'storage-unavailable' })
+      expect(isLasting(error)).toBe(attempt === 10)
+    }
+    await shop.mount()
+    expect(await outcomeOf(10)).toMatchObject({ outcome: 'exported', rows: 1 })
   })
 
   const dying =
