@@ -1,6 +1,7 @@
 import type { Catalog } from '../../src/catalog/catalog.ts'
 import type { FileDeletion, NewDeletion } from '../../src/catalog/deletion-store.ts'
 import type { TableCommit } from '../../src/catalog/table-store.ts'
+import type { TableState } from '../../src/core/table/table.ts'
 import { appendTo, create } from './catalog-samples.ts'
 
 const NOW_MS = 1_000_000
@@ -80,6 +81,36 @@ export function describeLargeCommits(catalog: () => Catalog): void {
       expect(await commit(appendTo(state, 2n, again))).toEqual({ outcome: 'committed' })
       expect(await catalog().tables.drop({ tableUuid, expectedVersion: 1 })).toBe('dropped')
       expect(await isKnown(tableUuid)).toBe(false)
+    })
+
+    test('footers come with the commit, and stay where it is refused', async () => {
+      const state = await create(catalog(), 'planets')
+      const { tableUuid } = state.definition
+      const [known, silent] = paths.slice(0, 2) as [string, string]
+      const footersOf = async () =>
+        [...(await catalog().paths.findFooters(tableUuid, paths.slice(0, 6_000)))].map(
+          ([path, footer]) => [path, footer.slice(0, 2)],
+        )
+      const many = paths.slice(0, 6_000)
+      const named = (of: TableState, id: bigint, footers: ReadonlyMap<string, string>) => ({
+        ...appendTo(of, id, many),
+        footers,
+      })
+      const before = new Map([known, silent].map((path) => [path, 'aa'.repeat(32)]))
+      const first = { ...appendTo(state, 1n, [known, silent]), footers: before }
+      expect(await commit(first)).toEqual({ outcome: 'committed' })
+
+      const after = new Map([known, paths[5_999] as string].map((path) => [path, 'bb'.repeat(32)]))
+      const doomed = await doom(paths[5_000] as string)
+      expect(await unlink([doomed])).toHaveLength(1)
+      await expect(commit(named(first.state, 2n, after))).rejects.toThrow('is being deleted')
+      expect(await footersOf()).toEqual([known, silent].map((path) => [path, 'aa']))
+
+      await catalog().deletions.update([{ ...doomed, state: 'unlinking' }], {
+        ...{ state: 'doomed', dueAtMs: NOW_MS },
+      })
+      expect(await commit(named(first.state, 2n, after))).toEqual({ outcome: 'committed' })
+      expect(await footersOf()).toEqual([...after.keys()].map((path) => [path, 'bb']))
     })
 
     test('a stale one makes nothing known', async () => {

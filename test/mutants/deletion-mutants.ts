@@ -366,4 +366,19 @@ export const DELETION: readonly MutantGroup[] = [
       [`        where('reason', '!=', 'purge'),\n`, ''],
     ],
   },
+  {
+    file: 'src/catalog/sql/paths-ahead.ts',
+    tests: PATHS,
+    named: 'SQLite, a file .*footers come with the commit',
+    edits: [['rows.map((row) => ({ ...row, footer: null }))', 'rows']],
+  },
+  {
+    file: 'src/catalog/sql/paths/path-rows.ts',
+    tests: PATHS,
+    named: 'SQLite, a file .*footers come with the commit',
+    edits: [
+      ['row.footer !== (known.get(row.path_hash) ?? null)', 'row.footer !== null'],
+      [`yield rowInsert(transaction, tableUuid, chunk, 'is-replaced')`, ''],
+    ],
+  },
 ]

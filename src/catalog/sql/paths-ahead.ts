@@ -4,7 +4,7 @@ import { chunks, read, type SqlEngine, type SqlTransaction } from './engine/sql-
 import {
   addReturning,
   addRows,
-  type KnownFooter,
+  changedFooters,
   type PathRow,
   type PathsOfTable,
   pathRows,
@@ -32,27 +32,35 @@ const HASH_BYTES = 8
 /** Then a creation whose claim others take all the time is done in one transaction. */
 const CREATION_ATTEMPTS_MAX = 3
 
-/** By the commits whose paths are known already: the hashes of all that they name, in order. */
-export type AheadPaths = ReadonlyMap<TableCommit, BigInt64Array>
+/** By the commits whose paths are known already. */
+export type AheadPaths = ReadonlyMap<TableCommit, NamedAhead>
+
+export interface NamedAhead {
+  /** Those of all that is named, in order. */
+  readonly hashes: BigInt64Array
+  /** What is left to write: a footer says what was committed, so it comes with the commit. */
+  readonly footers: readonly PathRow[]
+}
 
 export const NONE_AHEAD: AheadPaths = new Map()
 
 /**
  * Makes the paths of large commits known, some at a time, so that other tables' commits wait for
  * none of them long. A hash proves nothing but that a table may name a path: those left by a
- * commit that is refused do no harm, and go with the table. They are there when the commit's
- * transaction finds the version that it expects, since only a drop removes hashes, and versions
- * never come again.
+ * commit that is refused do no harm, and go with the table; footers stay as they are. The hashes
+ * are there when the commit's transaction finds the version that it expects, since only a drop
+ * removes hashes, and versions never come again.
  */
 export async function nameAhead(engine: SqlEngine, commit: CatalogCommit): Promise<AheadPaths> {
-  const ahead = new Map<TableCommit, BigInt64Array>()
+  const ahead = new Map<TableCommit, NamedAhead>()
   for (const table of commit.tables) {
     if (table.addedPaths.length <= PATHS_TOGETHER_MAX) continue
     const { addedPaths: paths, footers, pathsNamedAgain = [], expectedVersion } = table
     const named = { tableUuid: tableUuidOf(table), expectedVersion, paths, footers }
-    const added = await nameAt(engine, named, 'is-replaced')
+    const added = await nameAt(engine, named)
     if (added === undefined) return NONE_AHEAD
-    ahead.set(table, BigInt64Array.from([...added, ...pathsNamedAgain.map(pathHash)]))
+    const hashes = BigInt64Array.from([...added.hashes, ...pathsNamedAgain.map(pathHash)])
+    ahead.set(table, { ...added, hashes })
   }
   return ahead
 }
@@ -61,16 +69,20 @@ export async function nameAhead(engine: SqlEngine, commit: CatalogCommit): Promi
 async function nameAt(
   engine: SqlEngine,
   { tableUuid, expectedVersion, ...named }: PathsOfTable & Pick<ExpectedTable, 'expectedVersion'>,
-  known: KnownFooter,
-): Promise<BigInt64Array | undefined> {
-  const all = new BigInt64Array(named.paths.length)
-  for (const rows of rowSlices(named, all)) {
-    const isThere = await writeHeld(engine, { tableUuid, expectedVersion }, (transaction) =>
-      addRows(transaction, { tableUuid, rows }, known),
-    )
+): Promise<NamedAhead | undefined> {
+  const hashes = new BigInt64Array(named.paths.length)
+  const footers: PathRow[] = []
+  for (const rows of rowSlices(named, hashes)) {
+    let changed: readonly PathRow[] = []
+    const isThere = await writeHeld(engine, { tableUuid, expectedVersion }, async (transaction) => {
+      const unsaid = rows.map((row) => ({ ...row, footer: null }))
+      await addRows(transaction, { tableUuid, rows: unsaid }, 'stays')
+      changed = await changedFooters(transaction, { tableUuid, rows })
+    })
     if (!isThere) return undefined
+    footers.push(...changed)
   }
-  return all
+  return { hashes, footers }
 }
 
 /** Writes the hashes of the paths to `all`, in order, and returns the rows of some at a time. */
@@ -87,11 +99,9 @@ function* rowSlices(
 }
 
 /** What a large creation has made known before its own transaction. */
-export interface CreationAhead {
+export interface CreationAhead extends NamedAhead {
   /** Absent where the table is there until it is replaced by one of its UUID. */
   readonly claim?: string
-  /** Those of `addedPaths`, in order. */
-  readonly hashes: BigInt64Array
   readonly source?: CopiedSource
 }
 
@@ -178,9 +188,7 @@ async function createOnce<T>(
   const { tableUuid } = table.state.definition
   if (replacedUuid === tableUuid) {
     const { addedPaths: paths, footers } = table
-    const named = { tableUuid, expectedVersion, paths, footers }
-    const hashes = await nameAt(engine, named, 'is-replaced')
-    return create(hashes && { hashes })
+    return create(await nameAt(engine, { tableUuid, expectedVersion, paths, footers }))
   }
   const claim = await claimPaths(engine, tableUuid)
   // Without one the table is there, and `create` will be refused.
@@ -203,8 +211,10 @@ async function nameCreation(
     writeClaimed(engine, claimed, (transaction) => addReturning(transaction, { tableUuid, rows }))
   const hashes = new BigInt64Array(paths.length)
   for (const rows of rowSlices({ paths, footers }, hashes)) await add(rows)
-  if (from === undefined) return { claim, hashes }
-  return { claim, hashes, source: await copyRows(engine, from, add) }
+  // Nobody reads the footers of a table that is not there.
+  const named = { claim, hashes, footers: [] }
+  if (from === undefined) return named
+  return { ...named, source: await copyRows(engine, from, add) }
 }
 
 /** What the table comes to know in between, the clone does not name. */

@@ -53,8 +53,7 @@ export async function commitAll(
   for (const table of tables) await forgetSnapshots(transaction, table)
   // Each is made when it is its turn: those of ten thousands of paths take a while.
   const statements = (function* () {
-    const isNamed = (table: TableCommit) => ahead.has(table)
-    yield* historyInserts(transaction, tables, { firstPositions, isNamed })
+    yield* historyInserts(transaction, tables, { firstPositions, ahead })
     yield* raised.takeInserts(transaction)
   })()
   await runAndTake(transaction, { statements, commit, ahead }, context.engine)
@@ -80,7 +79,7 @@ async function runAndTake(
     await engine.runTogether(transaction, statements)
     const named = tables.map((table) => {
       const { addedPaths, pathsNamedAgain = [] } = table
-      return { paths: [...addedPaths, ...pathsNamedAgain], hashes: ahead.get(table) }
+      return { paths: [...addedPaths, ...pathsNamedAgain], hashes: ahead.get(table)?.hashes }
     })
     return takeAllFromDeletion(transaction, named, { rewritten })
   }

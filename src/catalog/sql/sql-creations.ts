@@ -102,6 +102,7 @@ async function namePaths(
   )
   if (ahead !== undefined) {
     await addPaths(transaction, { tableUuid, paths: metadata })
+    await addRows(transaction, { tableUuid, rows: ahead.footers }, 'is-replaced')
     await noPathInsert(transaction).execute()
     await copyMark(transaction, table, ahead)
     await takeTableFromDeletion(transaction, tableUuid)

@@ -12,7 +12,7 @@ import {
 } from './engine/sql-engine.ts'
 import { type Param, prepared, rowOf } from './engine/sql-prepared.ts'
 import type { SnapshotRow } from './engine/sql-schema.ts'
-import { noPathInsert, pathInserts } from './paths/path-rows.ts'
+import { noPathInsert, type PathRow, pathInserts } from './paths/path-rows.ts'
 import { logRows, SNAPSHOT_COLUMNS, snapshotOf, snapshotRow } from './rows/sql-rows.ts'
 
 export class SqlSnapshots implements SnapshotStore {
@@ -256,11 +256,10 @@ export function* historyInserts(
   tables: readonly TableCommit[],
   {
     firstPositions,
-    isNamed,
+    ahead,
   }: {
     readonly firstPositions: readonly bigint[]
-    /** Whether the table knows the paths already. */
-    isNamed(table: TableCommit): boolean
+    readonly ahead: ReadonlyMap<TableCommit, { readonly footers: readonly PathRow[] }>
   },
 ): Generator<Compilable> {
   const snapshots = tables.flatMap((table) =>
@@ -269,11 +268,11 @@ export function* historyInserts(
   const log = tables.flatMap((table, index) =>
     logRows(tableUuidOf(table), table.newLogEntries, firstPositions[index] ?? 0n),
   )
-  const paths = tables.map((table) => ({
-    tableUuid: tableUuidOf(table),
-    paths: isNamed(table) ? [] : table.addedPaths,
-    footers: table.footers,
-  }))
+  const paths = tables.map((table) => {
+    const [tableUuid, named] = [tableUuidOf(table), ahead.get(table)]
+    if (named !== undefined) return { tableUuid, paths: [], rows: named.footers }
+    return { tableUuid, paths: table.addedPaths, footers: table.footers }
+  })
   for (const rows of chunks(snapshots)) yield snapshotInsert(transaction, rows)
   for (const rows of chunks(log)) yield transaction.insertInto('snapshot_log').values(rows)
   yield* pathInserts(transaction, paths)

@@ -23,12 +23,18 @@ export interface PathRow {
 export type KnownFooter = 'stays' | 'is-replaced'
 
 /** The statements of a commit that add its paths, each made when it is asked for. */
-export function* pathInserts(transaction: SqlTransaction, tables: readonly PathsOfTable[]) {
-  for (const { tableUuid, paths, footers } of tables) {
+export function* pathInserts(transaction: SqlTransaction, tables: readonly PathsOfCommit[]) {
+  for (const { tableUuid, paths, footers, rows = [] } of tables) {
     for (const chunk of chunks(paths)) {
       yield rowInsert(transaction, tableUuid, pathRows(chunk, footers), 'is-replaced')
     }
+    for (const chunk of chunks(rows)) yield rowInsert(transaction, tableUuid, chunk, 'is-replaced')
   }
+}
+
+export interface PathsOfCommit extends PathsOfTable {
+  /** As `pathRows` makes them. */
+  readonly rows?: readonly PathRow[]
 }
 
 export function pathRows(paths: readonly string[], footers?: Footers): readonly PathRow[] {
@@ -44,6 +50,20 @@ export async function addRows(
   known: KnownFooter,
 ): Promise<void> {
   for (const chunk of chunks(rows)) await rowInsert(transaction, tableUuid, chunk, known).execute()
+}
+
+/** Those of the rows, all of them known to the table, whose footers are not the known ones. */
+export async function changedFooters(
+  transaction: SqlTransaction,
+  { tableUuid, rows }: { readonly tableUuid: string; readonly rows: readonly PathRow[] },
+): Promise<readonly PathRow[]> {
+  const changed: PathRow[] = []
+  for (const chunk of chunks(rows)) {
+    const hashes = chunk.map((row) => row.path_hash)
+    const known = await footersIn(transaction, 'known_paths', { tableUuid, hashes })
+    changed.push(...chunk.filter((row) => row.footer !== (known.get(row.path_hash) ?? null)))
+  }
+  return changed
 }
 
 function rowInsert(
@@ -72,7 +92,8 @@ export async function addReturning(
   { tableUuid, rows }: { readonly tableUuid: string; readonly rows: readonly PathRow[] },
 ): Promise<void> {
   for (const chunk of chunks(rows)) {
-    const dropped = await droppedFooters(transaction, { tableUuid, rows: chunk })
+    const hashes = chunk.map((row) => row.path_hash)
+    const dropped = await footersIn(transaction, 'dropped_paths', { tableUuid, hashes })
     const returning = chunk.map(({ path_hash, footer }) => ({
       path_hash,
       footer: footer ?? dropped.get(path_hash) ?? null,
@@ -81,13 +102,13 @@ export async function addReturning(
   }
 }
 
-async function droppedFooters(
+async function footersIn(
   transaction: SqlTransaction,
-  { tableUuid, rows }: { readonly tableUuid: string; readonly rows: readonly PathRow[] },
+  place: 'known_paths' | 'dropped_paths',
+  { tableUuid, hashes }: { readonly tableUuid: string; readonly hashes: readonly bigint[] },
 ): Promise<ReadonlyMap<bigint, string | null>> {
-  const hashes = rows.map((row) => row.path_hash)
   const found = await transaction
-    .selectFrom('dropped_paths')
+    .selectFrom(place)
     .select(['path_hash', 'footer'])
     .where('path_hash', 'in', hashes)
     .where('table_uuid', '=', tableUuid)
