@@ -42,6 +42,11 @@ export interface DeletionStore {
   listPurged(query: PurgedQuery): Promise<readonly PurgedTable[]>
   /** Lists the table again from this instant on, or, with `undefined`, no more. */
   settlePurged(tableUuid: string, dueAtMs: number | undefined): Promise<void>
+  /**
+   * Sets the setting `generation`, unless it is another than `from` by now (0: there is none):
+   * then it changes nothing, and returns false.
+   */
+  beginGeneration(request: GenerationRequest): Promise<boolean>
 }
 
 /** Why a file is deleted. */
@@ -87,6 +92,16 @@ export interface PurgedTable {
   readonly tableUuid: string
   /** Verbatim, in no order; none if all were given to others. */
   readonly locations: readonly string[]
+}
+
+export interface GenerationRequest {
+  readonly from: number
+  readonly to: number
+  /**
+   * Until then all files stay that are to be deleted; also those that were being deleted, which may
+   * be named again. Purged tables are not listed either.
+   */
+  readonly waitUntilMs?: number | undefined
 }
 
 export interface UnlinkRequest {

@@ -31,7 +31,7 @@ export const addRestore: AddCommand = (program, shell) => {
 async function restore({ readConfig, print }: Shell, folder: string): Promise<void> {
   const config = readConfig()
   await requireFolder(folder)
-  const [stores, { copyWarehouse, readReport }, { mayReceive }] = await Promise.all([
+  const [stores, { copyWarehouse, markRestored, readReport }, { mayReceive }] = await Promise.all([
     import('../backup-stores.ts'),
     import('../modules/operations/backup.ts'),
     import('../modules/operations/warehouse-ids.ts'),
@@ -64,6 +64,8 @@ async function restore({ readConfig, print }: Shell, folder: string): Promise<vo
   }
   const { markRestoredRuns } = await import('../modules/exports/copy-tasks.ts')
   await markRestoredRuns(from, place)
+  // What it was about to delete waits: others may name it since, here or outside.
+  await markRestored(place, report)
   const tasks = await restoreTasks(config, folder, stores.openFolder)
   // Last: until then a start says that the catalog is missing.
   await stores.restoreCatalog(config, folder)

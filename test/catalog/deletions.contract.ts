@@ -235,6 +235,39 @@ export function describeDeletions(catalog: () => Catalog): void {
       expect(await purged()).toEqual([])
     })
 
+    test('generations are counted once each, and what waits for one can be named', async () => {
+      const generation = () => catalog().settings.find('generation')
+      const begin = (from: number, to: number, waitUntilMs?: number) =>
+        catalog().deletions.beginGeneration({ from, to, waitUntilMs })
+      const listPurged = (dueAtMs: number) => catalog().deletions.listPurged({ dueAtMs, limit: 9 })
+      await inState('file:///unlinking', 'unlinking')
+      await inState('file:///unlinked', 'unlinked')
+      const upload = { reason: 'upload', dueAtMs: NOW_MS + 200 } as const
+      await catalog().deletions.add([doomed('file:///doomed'), doomed('file:///later', upload)])
+
+      expect(await begin(1, 2, NOW_MS + 100)).toBe(false)
+      expect(await begin(0, 5)).toBe(true)
+      expect(await begin(0, 6, NOW_MS + 100)).toBe(false)
+      expect(await begin(4, 6, NOW_MS + 100)).toBe(false)
+      expect(await generation()).toBe('5')
+      expect(await pathsDue(NOW_MS + 10)).toHaveLength(3)
+      expect(await listPurged(NOW_MS)).toHaveLength(1)
+
+      expect(await begin(5, 9, NOW_MS + 100)).toBe(true)
+      expect(await generation()).toBe('9')
+      expect(await pathsDue(NOW_MS + 99)).toEqual(['file:///unlinked'])
+      expect(await listPurged(NOW_MS + 99)).toEqual([])
+      expect(await listPurged(NOW_MS + 100)).toHaveLength(1)
+      expect(await due(NOW_MS + 200)).toMatchObject([
+        { path: 'file:///unlinked', state: 'unlinked', dueAtMs: NOW_MS + 10 },
+        ...['doomed', 'unlinking'].map(() => ({ state: 'doomed', dueAtMs: NOW_MS + 100 })),
+        { path: 'file:///later', state: 'doomed', dueAtMs: NOW_MS + 200 },
+      ])
+      expect(await commit(await create(catalog(), 'planets'), 'file:///unlinking')).toEqual({
+        outcome: 'committed',
+      })
+    })
+
     test('a drop without a purge lists no table', async () => {
       const state = await create(catalog(), 'planets')
       const { tableUuid } = state.definition

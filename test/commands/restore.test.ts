@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import {
   chmod,
   mkdir,
@@ -12,6 +13,9 @@ import {
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import pg from 'pg'
+import { readConfig } from '../../src/config.ts'
+import { unlinkDue } from '../../src/lake/deletion/unlinker.ts'
+import { openPlatform } from '../../src/service.ts'
 import {
   describeWithPostgres,
   type PostgresServer,
@@ -59,6 +63,72 @@ async function backedUp(environment: Record<string, string>, name: string): Prom
 async function rowsOf(url: string, table: string): Promise<string> {
   return await (await fetch(`${url}/v1/tables/${table}/dump?format=csv`)).text()
 }
+
+const DAY_MS = 86_400_000
+
+/** Works off the deletions that are due so many days from now; returns how many files are gone. */
+async function deletedIn(days: number, environment: Record<string, string>): Promise<number> {
+  const nowMs = () => Date.now() + days * DAY_MS
+  const platform = await openPlatform(readConfig(environment), { ambient: { nowMs } })
+  try {
+    return (await unlinkDue(platform)).deleted
+  } finally {
+    await platform.close()
+  }
+}
+
+/**
+ * After a backup in which the files of a table are doomed, another one names one of them. With the
+ * backup back, they stay for a full grace from then on, in which the other comes back.
+ */
+async function keepsNamedLater(environment: Record<string, string>, forget: () => Promise<void>) {
+  await serving(environment, async (url) => {
+    const headers = { 'Content-Type': 'application/json' }
+    for (const name of ['a', 'b']) {
+      const body = JSON.stringify({ name, schema: { columns: [{ name: 'n', type: 'long' }] } })
+      await fetch(`${url}/v1/tables`, { method: 'POST', headers, body })
+    }
+    const csv = { method: 'POST', headers: { 'Content-Type': 'text/csv' }, body: 'n\n7\n' }
+    expect((await fetch(`${url}/v1/tables/a/files`, csv)).status).toBe(201)
+  })
+  const fileOf = async (url: string, table: string): Promise<string> => {
+    const read = await (await fetch(`${url}/v1/tables/${table}`)).json()
+    return (read as { data_files: { path: string }[] }).data_files[0]?.path as string
+  }
+  const folder = join(base, 'backup')
+  let path = ''
+  await serving(environment, async (url) => {
+    path = await fileOf(url, 'a')
+    const purged = await fetch(`${url}/v1/tables/a?purge=true`, { method: 'DELETE' })
+    expect(purged.status).toBe(200)
+    expect(await runToEnd(['backup', folder], environment)).toMatchObject({ code: 0, stderr: '' })
+    const headers = { 'Content-Type': 'application/json' }
+    const body = JSON.stringify({ files: [{ path }] })
+    const added = await fetch(`${url}/v1/tables/b/files`, { method: 'POST', headers, body })
+    expect(added.status).toBe(200)
+  })
+  await forget()
+  expect(await runToEnd(['restore', folder], environment)).toMatchObject({ code: 0, stderr: '' })
+  const isThere = () => existsSync(path.replace('file://', ''))
+  expect([await deletedIn(8, environment), isThere()]).toEqual([0, true])
+  // Until then somebody may find what the backup did not have.
+  expect(await deletedIn(8 + 6, environment)).toBe(0)
+  await serving(environment, async (url) => {
+    const headers = { 'Content-Type': 'application/json' }
+    const body = JSON.stringify({ files: [{ path }] })
+    const added = await fetch(`${url}/v1/tables/b/files`, { method: 'POST', headers, body })
+    expect(added.status).toBe(200)
+  })
+  expect(await deletedIn(8 + 8, environment)).toBeGreaterThan(0)
+  expect(isThere()).toBe(true)
+  await serving(environment, async (url) => {
+    expect(await rowsOf(url, 'b')).toBe('n\n7\n')
+  })
+}
+
+test('files that a restored catalog was to delete stay for another grace', async () => {
+  await keepsNamedLater({ MORAINE_HOME: join(base, 'old') }, () => rm(join(base, 'old/catalog.db')))
+}, 120_000)
 
 async function query(url: string, sql: string): Promise<readonly Record<string, unknown>[]> {
   const client = new pg.Client({ connectionString: url })
@@ -152,6 +222,14 @@ describeWithPostgres('to PostgreSQL', () => {
     await rm(join(base, 'old'), { recursive: true })
     await serving({ ...to, MORAINE_RELOCATED: relocated }, async (url) => {
       expect(await rowsOf(url, 'a')).toBe('n\n1\n')
+    })
+  }, 120_000)
+
+  test('files that a restored catalog was to delete stay for another grace', async () => {
+    const from = await place('old')
+    await keepsNamedLater(from, async () => {
+      await query(from.MORAINE_CATALOG, 'drop schema public cascade')
+      await query(from.MORAINE_CATALOG, 'create schema public')
     })
   }, 120_000)
 

@@ -8,6 +8,7 @@ import { DELETION } from './deletion-mutants.ts'
 import { ENGINE } from './engine-mutants.ts'
 import { EXPORTS } from './exports-mutants.ts'
 import { FORMATS } from './formats-mutants.ts'
+import { OLDER_CATALOGS } from './generation-mutants.ts'
 import { HELD_FILES } from './holds-mutants.ts'
 import { LAKE } from './lake-mutants.ts'
 import type { MutantGroup } from './mutant.ts'
@@ -22,6 +23,7 @@ import { UPLOADS } from './uploads-mutants.ts'
 export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   catalog: CATALOG,
   deletion: DELETION,
+  'older-catalogs': OLDER_CATALOGS,
   engine: ENGINE,
   formats: FORMATS,
   lake: LAKE,

@@ -6,6 +6,7 @@ import {
   deletionId,
   type FileDeletion,
   FilesDeletedError,
+  type GenerationRequest,
   type NewDeletion,
   type PurgedQuery,
   type PurgedTable,
@@ -23,6 +24,7 @@ import {
 } from './engine/sql-engine.ts'
 import { type Param, prepared } from './engine/sql-prepared.ts'
 import type { DeletionRow } from './engine/sql-schema.ts'
+import { beginGeneration } from './paths/sql-generation.ts'
 import {
   counts,
   endPurge,
@@ -126,6 +128,12 @@ export class SqlDeletions implements DeletionStore {
 
   async settlePurged(tableUuid: string, dueAtMs: number | undefined): Promise<void> {
     await write(this.#engine, (transaction) => settlePurged(transaction, tableUuid, dueAtMs))
+  }
+
+  beginGeneration(request: GenerationRequest): Promise<boolean> {
+    const isLarge = request.waitUntilMs !== undefined
+    const begin = (transaction: SqlTransaction) => beginGeneration(transaction, request)
+    return write(this.#engine, begin, { isLarge })
   }
 
   async forget(deletions: readonly FileDeletion[]): Promise<void> {

@@ -54,5 +54,6 @@ export function guardedDeletions(
       if (dueAtMs === undefined) await requireEveryPlace()
       await deletions.settlePurged(tableUuid, dueAtMs)
     },
+    beginGeneration: (request) => deletions.beginGeneration(request),
   }
 }

@@ -18,8 +18,6 @@ export type PurgeDependencies = TableFilesDependencies &
   Stores<'deletions' | 'snapshots'> & {
     readonly ambient: Ambient
     readonly objects: Pick<ObjectStore, 'find'>
-    /** How long files stay after nothing names them any more. */
-    readonly deleteGraceMs: number
   }
 
 export interface PurgeReport {

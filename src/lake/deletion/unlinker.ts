@@ -8,8 +8,10 @@ import type { ObjectStore } from '../../objects/object-store.ts'
 import { areDeletionsHeld } from '../jobs/held-deletions.ts'
 import { findDeletable } from './deletable-files.ts'
 import { type FileUse, type FileUseDependencies, findUse } from './file-use.ts'
+import { beginGeneration, type GenerationDependencies } from './generation.ts'
 
 export type UnlinkDependencies = FileUseDependencies &
+  GenerationDependencies &
   Stores<'deletions' | 'leases'> & {
     readonly ambient: Ambient
     readonly objects: Pick<ObjectStore, 'delete'>
@@ -42,7 +44,7 @@ const LAST_NAME = /\/metadata\/dropped[^/]*\.json$/
 /**
  * Deletes the files that are due, each looked at once more: what is named again stays. Marks each
  * as being deleted before, so that nobody can name it from then on. Only those of one table when
- * it is given.
+ * it is given. Those of a catalog that was put back wait.
  */
 export async function unlinkDue(
   deps: UnlinkDependencies,
@@ -50,6 +52,7 @@ export async function unlinkDue(
 ): Promise<UnlinkReport> {
   let deleted = 0
   const uses: FileUse[] = []
+  await beginGeneration(deps)
   for (;;) {
     signal?.throwIfAborted()
     if (await areDeletionsHeld(deps)) break

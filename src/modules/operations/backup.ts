@@ -3,6 +3,12 @@ import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { isBelow } from '../../core/file/location-key.ts'
 import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
+import {
+  beginGeneration,
+  type GenerationDependencies,
+  markNewer,
+  type Place,
+} from '../../lake/deletion/generation.ts'
 import { holdDeletions } from '../../lake/jobs/held-deletions.ts'
 import { LEASE_MS, type Lease, type LeaseDependencies } from '../../lake/jobs/lease.ts'
 import type { LakeServices } from '../../lake/lake.ts'
@@ -26,6 +32,7 @@ const REGISTERED_NAME = 'registered-files.txt'
 const MISSING_NAME = 'missing-files.txt'
 
 export type BackupDependencies = LeaseDependencies &
+  Pick<GenerationDependencies, 'deleteGraceMs'> &
   Pick<LakeServices, 'objects' | 'manifests' | 'warehouse'> & {
     readonly catalog: Catalog
     /** Files outside of the warehouse, besides those of tables, which are looked up already. */
@@ -51,6 +58,8 @@ export interface BackupReport {
   readonly startedAt: string
   readonly warehouse: string
   readonly warehouseId: string
+  /** Later than that of the copied catalog (generation.ts). Old backups have none. */
+  readonly generation?: number
   readonly files: number
   readonly bytes: number
   /** Files outside the warehouse, which are listed and not copied. */
@@ -76,13 +85,15 @@ export async function backUp(
   try {
     const startedAt = new Date(target.nowMs()).toISOString()
     await target.copyCatalog()
+    // Wherever the copy is put back, it is older than its warehouse.
+    const generation = await beginGeneration(deps)
     const { copied, gone } = await copyFiles(deps, target, target.nowMs())
     const named = await completeFiles(deps, target, { copied, gone })
     if (hold.hasLapsed) {
       deps.log.warn({}, 'deletions were not held all the time; every named file was looked for')
     }
     const { warehouse } = deps
-    const report = { ...about, startedAt, warehouse, ...totalsOf(copied), ...named }
+    const report = { ...about, startedAt, warehouse, generation, ...totalsOf(copied), ...named }
     await put(target, REPORT_NAME, `${stringifyExactJson(report)}\n`)
     return report
   } finally {
@@ -151,6 +162,11 @@ export async function copyWarehouse(
     for (const n of await mapBounded(group, COPIES_AT_ONCE, copy)) written += n
   }
   return { written, present: infos.length - written, differing }
+}
+
+/** To be called before the catalog of the backup is put back, which is older than the warehouse. */
+export function markRestored(place: Place, { generation = 0 }: BackupReport): Promise<void> {
+  return markNewer(place, generation)
 }
 
 /** Sizes of what was copied, by location. */

@@ -1,0 +1,80 @@
+import type { Stores } from '../../catalog/catalog.ts'
+import type { Ambient } from '../../core/ambient.ts'
+import { CatalogError } from '../../core/errors.ts'
+import type { Log } from '../../core/log.ts'
+import type { ObjectStore } from '../../objects/object-store.ts'
+import type { Warehouse } from '../table/table-location.ts'
+
+/** Folder of a warehouse; no namespace or table can have this name. */
+const FOLDER = '.moraine-generation'
+const MARK = /\/([1-9][0-9]{0,14})\.json$/
+const ATTEMPTS_MAX = 10
+const TOLD =
+  'the catalog is older than its warehouse, as after a restore: what it was about to delete ' +
+  'stays for another grace'
+
+export type Place = Warehouse & {
+  readonly objects: Pick<ObjectStore, 'delete' | 'list' | 'putIfAbsent'>
+}
+
+export type GenerationDependencies = Stores<'deletions' | 'settings'> &
+  Place & {
+    readonly ambient: Pick<Ambient, 'nowMs'>
+    readonly log: Log
+    /** How long files stay after nothing names them any more. */
+    readonly deleteGraceMs: number
+  }
+
+/**
+ * Counts up a number that the catalog and its warehouse have, the catalog first: a catalog that has
+ * the smaller one was put back, by a restore or by the snapshot of a disk. What it was about to
+ * delete may have been named since by tables that it does not know, so all of that waits for a full
+ * grace. Called before anything is deleted. Returns the new number.
+ */
+export async function beginGeneration(deps: GenerationDependencies): Promise<number> {
+  const { deletions, settings } = deps.catalog
+  for (let attempts = 0; attempts < ATTEMPTS_MAX; attempts++) {
+    // Before the catalog's: what is found here the catalog had by then, unless it is an older one.
+    const marked = newest(await listMarks(deps))
+    const from = Number((await settings.find('generation')) ?? 0)
+    const isOlder = marked > from
+    const to = Math.max(marked, from) + 1
+    const waitUntilMs = isOlder ? deps.ambient.nowMs() + deps.deleteGraceMs : undefined
+    if (!(await deletions.beginGeneration({ from, to, waitUntilMs }))) continue
+    if (isOlder) deps.log.warn({ catalog: from, warehouse: marked }, TOLD)
+    await mark(deps, to)
+    for (const earlier of await listMarks(deps)) {
+      if (earlier.generation < to) await deps.objects.delete(earlier.location)
+    }
+    return to
+  }
+  throw new CatalogError('overloaded', 'others count up the generation of the catalog all the time')
+}
+
+/** Makes each catalog of this generation, or of an earlier one, an older one of the warehouse. */
+export async function markNewer(place: Place, generation: number): Promise<void> {
+  await mark(place, Math.max(newest(await listMarks(place)), generation) + 1)
+}
+
+async function mark({ objects, warehouse }: Place, generation: number): Promise<void> {
+  const json = new TextEncoder().encode(`{"generation":${generation}}\n`)
+  await objects.putIfAbsent(`${warehouse}/${FOLDER}/${generation}.json`, json)
+}
+
+interface Mark {
+  readonly location: string
+  readonly generation: number
+}
+
+async function listMarks({ objects, warehouse }: Place): Promise<readonly Mark[]> {
+  const marks: Mark[] = []
+  for await (const { location } of objects.list(`${warehouse}/${FOLDER}`)) {
+    const number = MARK.exec(location)?.[1]
+    if (number !== undefined) marks.push({ location, generation: Number(number) })
+  }
+  return marks
+}
+
+function newest(marks: readonly Mark[]): number {
+  return Math.max(0, ...marks.map(({ generation }) => generation))
+}
