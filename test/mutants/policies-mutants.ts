@@ -46,7 +46,10 @@ export const POLICIES: readonly MutantGroup[] = [
   {
     file: 'src/modules/rows/column-statistics.ts',
     tests: ROWS,
-    edits: [['fieldId, restrictionText(source)]', 'fieldId]']],
+    edits: [
+      ['fieldId, restrictionText(source)]', 'fieldId]'],
+      ["if (source.restriction !== 'unrestricted') return undefined", ''],
+    ],
   },
   {
     file: 'src/modules/rows/estimate.ts',

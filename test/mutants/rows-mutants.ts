@@ -4,6 +4,7 @@ const QUERY = ['test/modules/rows/query.test.ts']
 const DIFF = ['test/modules/rows/diff.test.ts']
 const LIMITS = ['test/modules/rows/limits.test.ts', 'test/modules/rows/query-turns.test.ts']
 const STATISTICS = ['test/modules/rows/statistics.test.ts']
+const MANIFESTS = ['test/modules/rows/manifest-statistics.test.ts']
 
 /** Bugs by which rows, estimates, differences and statistics would tell what is not so. */
 export const ROWS: readonly MutantGroup[] = [
@@ -193,6 +194,29 @@ export const ROWS: readonly MutantGroup[] = [
       ['CASE WHEN hi = lo THEN 0 ELSE ', 'CASE WHEN FALSE THEN 0 ELSE '],
       ['least(${BINS - 1}, ', 'least(${BINS}, '],
       ['(SELECT n FROM v WHERE isfinite(n))', '(SELECT n FROM v)'],
+    ],
+  },
+  {
+    file: 'src/lake/scan/column-facts.ts',
+    tests: MANIFESTS,
+    edits: [
+      ['if (liveRecords !== rows) return NOTHING', ''],
+      ['found?.names.length === 1 && ', ''],
+      ['found.names[0] === name', 'true'],
+      ['return !hasDefault && ', 'return '],
+      ['!isSaidByPartition && ', ''],
+      ["|| (then.kind === 'int' && now.kind === 'long')", ''],
+    ],
+  },
+  {
+    file: 'src/core/file/column-metrics-sum.ts',
+    tests: ['test/core/file/column-metrics-sum.test.ts'],
+    edits: [
+      ['if (file.valueCount(fieldId) !== file.recordCount) return undefined\n', ''],
+      [' && nulls <= file.recordCount ?', ' ?'],
+      ['|| compareValues(type, least, greatest) > 0', ''],
+      ['if (file.recordCount === 0 || this.#nulls', 'if (this.#nulls'],
+      ['long: [4, 8]', 'long: [8]'],
     ],
   },
 ]

@@ -1,6 +1,7 @@
 import { mapBounded } from '../../core/bounded.ts'
 import type { DataFile, ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
 import { liveFilesCount } from '../../core/file/data-file.ts'
+import type { FileColumns } from '../../core/file/file-columns.ts'
 import { bindFilter } from '../../core/filter/bind/bind-filter.ts'
 import type { FilterExpression } from '../../core/filter/parse/expression.ts'
 import { parseFilter } from '../../core/filter/parse/filter-parser.ts'
@@ -18,6 +19,8 @@ import { type CommitPlace, inCommitOrder, placesOf } from './ordered-files.ts'
 
 /** Manifests that one plan reads at once: a disk or a store serves several as fast as one. */
 const MANIFESTS_AT_ONCE = 4
+/** So many are judged one by one, instead of all of their manifest at once. */
+const FEW_FILES = 64
 
 /** One data file that may hold matching rows. */
 export interface PlannedFile {
@@ -52,6 +55,10 @@ export interface ScanPlan {
    * Without the metrics that are not asked for they cost less.
    */
   plannedFiles(metrics?: readonly MetricName[]): Iterable<PlannedFile>
+  /** Sums over those of them that the pruner keeps, too. */
+  narrowed(pruner: Pruner, turns: Turns): Promise<ScanTotals>
+  /** Statistics of the files of each manifest, and which of these are kept. */
+  columns(): Iterable<{ readonly files: FileColumns; readonly kept: Uint32Array }>
   /**
    * The same in the order of the table, those after a place: whoever takes the first few costs no
    * more. Without metrics.
@@ -111,6 +118,23 @@ export async function planScan(
   return assemble({ schema, live, candidates, kept, deletes, totals })
 }
 
+/** Sums over those files of a plan that another filter does not rule out either. */
+export async function narrowedTotals(
+  plan: Pick<ScanPlan, 'narrowed'>,
+  state: TableState,
+  {
+    schema,
+    filter,
+    signal,
+  }: {
+    readonly schema: Schema
+    readonly filter: FilterExpression
+    readonly signal: AbortSignal
+  },
+): Promise<ScanTotals> {
+  return await plan.narrowed(newPruner(state, schema, filter), new Turns(signal))
+}
+
 function newPruner(state: TableState, schema: Schema, filter: string | FilterExpression): Pruner {
   const specs = state.definition.partitionSpecs
   const expression = typeof filter === 'string' ? parseFilter(filter) : filter
@@ -157,11 +181,35 @@ function assemble({
     files: countsOf(filesTotal, totals.dataFiles),
     totals,
     plannedFiles: (metrics) => eachPlannedFile(kept, deletes, metrics),
+    narrowed: async (pruner, turns) => totalsOf(await narrow(kept, pruner, turns), deletes, turns),
+    columns: () => kept.map(({ manifest, kept: rows }) => ({ files: manifest.files, kept: rows })),
     inCommitOrder: ({ after, signal } = {}) =>
       eachInCommitOrder(kept, deletes, { after, turns: new Turns(signal) }),
     placesOf: (sequenceNumber, signal) =>
       eachPlace(kept, deletes, { of: sequenceNumber, turns: new Turns(signal) }),
   }
+}
+
+async function narrow(
+  kept: readonly KeptManifest[],
+  pruner: Pruner,
+  turns: Turns,
+): Promise<readonly KeptManifest[]> {
+  const left: KeptManifest[] = []
+  for (const { manifest, kept: rows } of kept) {
+    const turn = turns.take()
+    if (turn !== undefined) await turn
+    if (rows.length <= FEW_FILES) {
+      const few = rows.filter((row) => pruner.fileMayMatch(manifest.statistics(row)))
+      left.push({ manifest, kept: few })
+      continue
+    }
+    const isKept = new Uint8Array(manifest.entryCount)
+    for (const row of rows) isKept[row] = 1
+    const isInScan = (row: number) => isKept[row] === 1
+    left.push({ manifest, kept: await matchingRows(manifest, { pruner, isInScan, turns }) })
+  }
+  return left
 }
 
 async function totalsOf(

@@ -5,18 +5,29 @@ import { quotedName } from '../../core/quoted-name.ts'
 import { findPathToField } from '../../core/schema/schema-lookup.ts'
 import { SharedWork } from '../../core/shared-work.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
-import { type Field, isNested, type Type, typeName } from '../../core/value/type.ts'
+import { valueToJson } from '../../core/value/single-value.ts'
+import {
+  type Field,
+  isNested,
+  type PrimitiveType,
+  type Type,
+  typeName,
+} from '../../core/value/type.ts'
+import { compareValues } from '../../core/value/value.ts'
 import { parseExactJson } from '../../formats/json/exact-json.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
+import { columnFacts, type KnownColumn } from '../../lake/scan/column-facts.ts'
 import { reportOf } from './estimate.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import {
   findSource,
+  planSource,
   planSources,
   type QuerySource,
   type RowsDependencies,
   readHeld,
   readingOf,
+  requireAllAllowed,
   restrictionText,
   type TableReader,
 } from './query-source.ts'
@@ -34,28 +45,30 @@ const EXACT_ROWS_MAX = 100_000
 const COLUMNS_LISTED_MAX = 20
 const PART = { rowsMax: 1_000, bytesMax: 4 * 1024 * 1024 }
 
-/** What a column has at a snapshot. Values are as dumps write them. */
-export interface ColumnStatistics {
-  readonly rows: unknown
-  readonly nulls: unknown
-  /** For floating point only. */
-  readonly nans: unknown
-  /** At most the rows without nulls. */
-  readonly distinct: number
-  /** Off by a tenth, as a rule; where it is not, every value was counted. */
-  readonly isApproximate: boolean
-  readonly least: unknown
-  readonly greatest: unknown
-  /** Rows in bins of one width from the least to the greatest value. */
-  readonly histogram: readonly unknown[] | null
-  readonly topValues: readonly { readonly value: unknown; readonly rows: unknown }[] | null
-}
+/** In the order of the answer. */
+export const STATISTICS = [
+  'rows',
+  'nulls',
+  'nans',
+  'distinct',
+  'least',
+  'greatest',
+  'histogram',
+  'top_values',
+] as const
+
+export type StatisticName = (typeof STATISTICS)[number]
+
+/** What a column has at a snapshot, as the API shows it, as far as it is known. */
+export type ColumnStatistics = Readonly<Partial<Record<StatisticName, unknown>>>
 
 export interface DescribedColumn {
   readonly source: QuerySource
   readonly name: string
   readonly type: Type
   readonly statistics: ColumnStatistics
+  /** What they were found in. */
+  readonly from: 'manifests' | 'files'
 }
 
 /** What is asked; whoever asks first is told what is read. */
@@ -63,9 +76,14 @@ interface Described extends TableReader {
   readonly table: string
   readonly column: string
   readonly selector: SnapshotSelector
+  /** Which are wanted. */
+  readonly only: readonly StatisticName[]
   readonly onRead: OnRead
   readonly signal: AbortSignal
 }
+
+/** What is asked, where nothing is read for it. */
+type Unread = Omit<Described, 'onRead'>
 
 interface Reading extends Pick<Described, 'onRead' | 'signal'> {
   /** Hears how long the results are. */
@@ -82,12 +100,28 @@ export class StatisticsOfColumns {
   }
 
   /** What is known of the column already, and costs nothing. */
-  async findKnown(asked: Omit<Described, 'onRead'>): Promise<DescribedColumn | undefined> {
+  async findKnown(asked: Unread): Promise<DescribedColumn | undefined> {
     const { source, type, key } = await this.#find(asked)
     const known = this.#findKept(key)
     if (known?.isDone !== true) return undefined
     const statistics = await known.result(asked.signal)
-    return { source, name: asked.column, type, statistics }
+    return { source, name: asked.column, type, statistics, from: 'files' }
+  }
+
+  /** What is wanted, if manifests tell all of it. `location-not-allowed` as when files are read. */
+  async fromManifests(asked: Unread): Promise<DescribedColumn | undefined> {
+    const { source, fieldId, type } = await this.#find(asked)
+    const { signal, only, column: name } = asked
+    // How many rows and values are withheld is told to nobody.
+    if (source.restriction !== 'unrestricted') return undefined
+    const plan = await planSource(this.#deps, source, { signal })
+    await requireAllAllowed(this.#deps, { source, plan }, signal)
+    const { definition } = source.state
+    const { schema } = source
+    const known = await columnFacts(plan, { definition, schema, fieldId, signal })
+    const statistics = statisticsOf(known, type)
+    const isWhole = only.every((each) => statistics[each] !== undefined)
+    return isWhole ? { source, name, type, statistics, from: 'manifests' } : undefined
   }
 
   #findKept(key: string): SharedWork<ColumnStatistics> | undefined {
@@ -95,7 +129,7 @@ export class StatisticsOfColumns {
     return kept?.isLost === true ? undefined : kept
   }
 
-  async #find({ table, column, ...asked }: Omit<Described, 'onRead'>) {
+  async #find({ table, column, ...asked }: Omit<Unread, 'only'>) {
     const source = await findSource(this.#deps, table, asked)
     const { fieldId, type } = resolve(source, column)
     const key = [...readingOf(source), fieldId, restrictionText(source)].join()
@@ -117,7 +151,8 @@ export class StatisticsOfColumns {
     const shared = kept ?? new SharedWork(compute)
     if (kept === undefined) this.#kept.set(key, shared)
     try {
-      return { source, name: asked.column, type, statistics: await shared.result(asked.signal) }
+      const statistics = await shared.result(asked.signal)
+      return { source, name: asked.column, type, statistics, from: 'files' }
     } finally {
       // Its place and its charge are those of who began it, also when that client has left.
       if (kept === undefined) {
@@ -154,12 +189,11 @@ export class StatisticsOfColumns {
       rows: totals['rows'] ?? 0,
       nulls: totals['nulls'] ?? 0,
       nans: totals['nans'] ?? null,
-      distinct,
-      isApproximate: !isExact,
+      distinct: { count: distinct, is_approximate: !isExact },
       least: totals['least'] ?? null,
       greatest: totals['greatest'] ?? null,
-      histogram: isBinned ? countsOf(bins) : null,
-      topValues: isTop ? top.map((row) => ({ value: row['value'], rows: row['rows'] })) : null,
+      histogram: isBinned ? { counts: countsOf(bins) } : null,
+      top_values: isTop ? top.map((row) => ({ value: row['value'], rows: row['rows'] })) : null,
     }
   }
 
@@ -192,6 +226,26 @@ function resolve({ schema }: QuerySource, column: string) {
   if (!['variant', 'opaque', 'unknown'].includes(found.type.kind)) return found
   const detail = `column ${shown} of type ${typeName(found.type)} has no statistics`
   throw new CatalogError('query-invalid', detail, { facts: { column: shown } })
+}
+
+/** What follows from what manifests tell. A column of one value needs no other look. */
+function statisticsOf({ rows, nulls, ends }: KnownColumn, type: Type): ColumnStatistics {
+  const counts = { rows, nulls, nans: isFloating(type) ? undefined : null }
+  const [primitive, isPlain] = [type as PrimitiveType, !isNested(type) && !isFloating(type)]
+  if (rows === undefined || nulls === undefined || ends === undefined || !isPlain) return counts
+  if (ends === 'none') return { ...counts, ...NO_VALUES, least: null, greatest: null }
+  const [least, greatest] = [ends.least, ends.greatest].map((end) => valueToJson(primitive, end))
+  if (compareValues(primitive, ends.least, ends.greatest) !== 0)
+    return { ...counts, least, greatest }
+  const only = { value: least, rows: rows - nulls }
+  const distinct = { count: 1, is_approximate: false }
+  return { ...counts, distinct, least, greatest, histogram: null, top_values: [only] }
+}
+
+const NO_VALUES = {
+  distinct: { count: 0, is_approximate: false },
+  histogram: null,
+  top_values: null,
 }
 
 function totalsSql(value: string, type: Type, isExact: boolean): string {

@@ -8,7 +8,7 @@ import { Turns } from '../../core/turns.ts'
 import type { Field } from '../../core/value/type.ts'
 import { allowedTo } from '../../lake/convert/allowed-to.ts'
 import { FILES_PER_TURN } from '../../lake/scan/commit-order.ts'
-import { type PlannedFile, planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
+import { narrowedTotals, type PlannedFile, type ScanPlan } from '../../lake/scan/plan-files.ts'
 import type { OnRead } from './limits/query-limits.ts'
 import {
   type PlannedSource,
@@ -33,7 +33,7 @@ const FILE_COST_BYTES = 1024 * 1024
 
 /** Reads no data. `location-not-allowed` where a file is not to be read. */
 export async function estimateQuery(
-  deps: Pick<RowsDependencies, 'manifests' | 'objects'>,
+  deps: Pick<RowsDependencies, 'objects'>,
   source: QuerySource,
   asked: {
     readonly plan: ScanPlan
@@ -55,7 +55,7 @@ export async function estimateQuery(
     min:
       filter === undefined
         ? (plan.totals.liveRecords ?? 0)
-        : await surely(deps, source, { filter, signal }),
+        : await surely(source, { plan, filter, signal }),
     max: plan.totals.liveRecords ?? plan.totals.records,
   }
   const rows = resultRows(query, matching)
@@ -139,19 +139,21 @@ function idsBelow({ id, type }: Field): readonly number[] {
 }
 
 /**
- * Rows of the files in which every row matches: those that a filter for the other rows, for which
- * this one is FALSE or unknown, rules out.
+ * Rows of the files in which every row matches: those of the plan that a filter for the other rows,
+ * for which this one is FALSE or unknown, rules out.
  */
 async function surely(
-  deps: Pick<RowsDependencies, 'manifests'>,
-  { state, snapshot, schema }: QuerySource,
-  { filter, signal }: { readonly filter: string; readonly signal: AbortSignal },
+  { state, schema }: QuerySource,
+  {
+    plan,
+    filter,
+    signal,
+  }: { readonly plan: ScanPlan; readonly filter: string; readonly signal: AbortSignal },
 ): Promise<number> {
   const others = otherRows(parseFilter(filter))
   if (others === undefined) return 0
-  const all = await planScan(deps, state, { snapshot, schema, signal })
-  const kept = await planScan(deps, state, { snapshot, schema, filter: others, signal })
-  const [live, left] = [all.totals.liveRecords, kept.totals.liveRecords]
+  const left = (await narrowedTotals(plan, state, { schema, filter: others, signal })).liveRecords
+  const live = plan.totals.liveRecords
   return live === undefined || left === undefined ? 0 : live - left
 }
 

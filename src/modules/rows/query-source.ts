@@ -6,6 +6,7 @@ import type { Restriction } from '../../core/table/restriction.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { SnapshotSelector } from '../../core/table/snapshot-selector.ts'
 import type { TableState } from '../../core/table/table.ts'
+import { Turns } from '../../core/turns.ts'
 import type { Schema } from '../../core/value/type.ts'
 import { type AuthorizeFound, type PolicyOn, restrictionFor } from '../../http/permission.ts'
 import { allowedTo } from '../../lake/convert/allowed-to.ts'
@@ -14,7 +15,7 @@ import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import type { AllowedFiles } from '../../lake/file/allowed-files.ts'
 import { columnsDigest } from '../../lake/file/columns-digest.ts'
 import type { LakeServices } from '../../lake/lake.ts'
-import { toCommitOrder } from '../../lake/scan/commit-order.ts'
+import { FILES_PER_TURN, toCommitOrder } from '../../lake/scan/commit-order.ts'
 import { type PlannedFile, planScan, type ScanPlan } from '../../lake/scan/plan-files.ts'
 import { getSnapshot, getTable, schemaOfReading } from '../../lake/table/table-lookup.ts'
 import { ProblemError } from '../../problem/problems.ts'
@@ -123,6 +124,21 @@ function* eachAllowed(allowed: Allowed, files: Iterable<PlannedFile>): Iterable<
   for (const file of files) {
     requireAllowed(allowed, file)
     yield file
+  }
+}
+
+/** Throws `location-not-allowed` for a plan none of whose files is read. */
+export async function requireAllAllowed(
+  { objects }: Pick<RowsDependencies, 'objects'>,
+  { source, plan }: PlannedSource,
+  signal: AbortSignal,
+): Promise<void> {
+  const allowed = allowedTo(source.restriction, objects)
+  const turns = new Turns(signal)
+  let looks = 0
+  for (const file of plan.plannedFiles([])) {
+    if (looks++ % FILES_PER_TURN === 0) await turns.take()
+    requireAllowed(allowed, file)
   }
 }
 

@@ -14,7 +14,12 @@ import {
 import { onTable } from '../../http/permission.ts'
 import { JSON_MEDIA_TYPE, type Reply } from '../../http/reply.ts'
 import { defineRoute, type Route } from '../../http/route.ts'
-import type { DescribedColumn, StatisticsOfColumns } from './column-statistics.ts'
+import {
+  type DescribedColumn,
+  STATISTICS,
+  type StatisticName,
+  type StatisticsOfColumns,
+} from './column-statistics.ts'
 import type { QueryLimits } from './limits/query-limits.ts'
 import { snapshotIdOf } from './query-source.ts'
 import { READING_PROBLEMS, ROWS_TAG } from './rows-routes.ts'
@@ -26,6 +31,18 @@ const StatisticsQuery = z
     as_at: QueryMoment.optional(),
     snapshot_id: SnapshotIdInput.optional(),
     ref: RefInput.optional(),
+    only: z
+      .string()
+      .max(200)
+      .transform((text) => text.split(',').map((name) => name.trim()))
+      .pipe(z.array(z.enum(STATISTICS)))
+      .optional()
+      .meta({
+        description:
+          'The members that are wanted, separated by commas; all by default. `rows`, `nulls`, ' +
+          '`least` and `greatest` often need no file: their manifests tell.',
+        example: 'rows,nulls,least,greatest',
+      }),
   })
   .refine(...AT_MOST_ONE)
 
@@ -36,6 +53,7 @@ const EXAMPLE_STATISTICS = {
   table_uuid: EXAMPLE_UUID,
   snapshot_id: EXAMPLE_SNAPSHOT_ID,
   column: EXAMPLE_RESULT_COLUMN,
+  from: 'files',
   rows: 3,
   nulls: 1,
   nans: null,
@@ -54,21 +72,31 @@ const StatisticsAnswer = z
     table_uuid: z.string().meta({ example: EXAMPLE_UUID }),
     snapshot_id: LongText.nullable().meta({ example: EXAMPLE_SNAPSHOT_ID }),
     column: ResultColumn,
-    rows: Count,
-    nulls: Count,
-    nans: Count.nullable().meta({ description: 'Of floating point; no other value counts them.' }),
-    distinct: z.strictObject({ count: Count, is_approximate: z.boolean() }).meta({
-      description:
-        'Exact for snapshots whose files have at most 100,000 rows. Else approximate: off by ' +
-        'a tenth as a rule, at times by more than a third, but never more than the rows ' +
-        'without nulls.',
-      example: EXAMPLE_STATISTICS.distinct,
+    from: z.enum(['manifests', 'files']).meta({
+      description: 'Where they were found: in manifests alone, or in the values.',
+      example: 'files',
     }),
-    least: Value,
-    greatest: Value,
+    rows: Count.optional(),
+    nulls: Count.optional(),
+    nans: Count.nullable().optional().meta({
+      description: 'Of floating point; no other value counts them.',
+    }),
+    distinct: z
+      .strictObject({ count: Count, is_approximate: z.boolean() })
+      .optional()
+      .meta({
+        description:
+          'Exact for snapshots whose files have at most 100,000 rows. Else approximate: off by ' +
+          'a tenth as a rule, at times by more than a third, but never more than the rows ' +
+          'without nulls.',
+        example: EXAMPLE_STATISTICS.distinct,
+      }),
+    least: Value.optional(),
+    greatest: Value.optional(),
     histogram: z
       .strictObject({ counts: z.array(Count) })
       .nullable()
+      .optional()
       .meta({
         description:
           'Rows in 20 bins of one width from the least to the greatest value, of columns of ' +
@@ -78,6 +106,7 @@ const StatisticsAnswer = z
     top_values: z
       .array(z.strictObject({ value: Value, rows: Count }))
       .nullable()
+      .optional()
       .meta({
         description: 'The most frequent values, of columns with at most 10,000.',
         example: EXAMPLE_STATISTICS.top_values,
@@ -96,7 +125,8 @@ const columnStatistics = (columns: StatisticsOfColumns, { limits, streams }: Sta
       permission: onTable('select', 'filtered'),
       summary: 'Statistics of a column',
       description:
-        'Of a snapshot they never change: they are computed once, and kept in memory by its id.',
+        'Those that are asked for by `only` and that manifests tell exactly need no file. Others ' +
+        'never change for a snapshot: they are computed once, and kept in memory by its id.',
       query: StatisticsQuery,
       standingHeaders: limits.headers,
       answers: [{ status: 200, description: 'The statistics.', shape: StatisticsAnswer }],
@@ -111,17 +141,20 @@ const columnStatistics = (columns: StatisticsOfColumns, { limits, streams }: Sta
         table,
         column: param('column'),
         selector: selectorOf(query),
+        only: query.only ?? STATISTICS,
         authorizeFound,
         policyOn,
         signal: call.closed,
       }
       const reply = (found: DescribedColumn, headers: Reply['headers'] = {}) => {
-        const text = stringifyExactJson(statisticsJson(found))
+        const text = stringifyExactJson(statisticsJson(found, asked.only))
         streams.holdText(text, call.closed)
         return { status: 200, mediaType: JSON_MEDIA_TYPE, body: text, headers }
       }
       const known = await columns.findKnown(asked)
       if (known !== undefined) return reply(known)
+      const told = await limits.prepare(call, () => columns.fromManifests(asked))
+      if (told !== undefined) return reply(told)
       const { value: found, headers } = await limits.inTurn(call, 0, (onRead) =>
         columns.describe({ ...asked, onRead }),
       )
@@ -129,23 +162,19 @@ const columnStatistics = (columns: StatisticsOfColumns, { limits, streams }: Sta
     },
   )
 
-function statisticsJson({ source, name, type, statistics }: DescribedColumn) {
+function statisticsJson(
+  { source, name, type, statistics, from }: DescribedColumn,
+  only: readonly StatisticName[],
+) {
   const field = { id: 1, name, required: false, type }
   const [described] = describeColumns({ fields: [field] })
-  const { rows, nulls, nans, distinct, isApproximate, least, greatest, histogram, topValues } =
-    statistics
+  const wanted = STATISTICS.filter((each) => only.includes(each))
   return {
     table_uuid: source.state.definition.tableUuid,
     snapshot_id: snapshotIdOf(source),
     column: { name, type: described?.type },
-    rows,
-    nulls,
-    nans,
-    distinct: { count: distinct, is_approximate: isApproximate },
-    least,
-    greatest,
-    histogram: histogram === null ? null : { counts: histogram },
-    top_values: topValues,
+    from,
+    ...Object.fromEntries(wanted.map((each) => [each, statistics[each]])),
   }
 }
 

@@ -171,6 +171,10 @@ test('statistics of a column are those of what is shown, for each who sees the s
   await restrict({ ...HIDING, except: [staff.principal] })
   const of = (caller: Caller, column: string) =>
     must(caller.send('get', `${TABLE}/columns/${column}/statistics`))
+  const ends = 'id/statistics?only=rows,least,greatest'
+  const endsOf = (caller: Caller) => must(caller.send('get', `${TABLE}/columns/${ends}`))
+  expect(await endsOf(staff)).toMatchObject({ from: 'manifests', rows: ROWS, greatest: ROWS - 1 })
+  expect(await endsOf(reader)).toMatchObject({ from: 'files', rows: 30, greatest: 29 })
   for (let turn = 0; turn < 2; turn++) {
     expect(await of(staff, 'id')).toMatchObject({ rows: ROWS, least: 0, greatest: ROWS - 1 })
     expect(await of(reader, 'id')).toMatchObject({ rows: 30, least: 0, greatest: 29 })

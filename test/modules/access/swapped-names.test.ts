@@ -99,6 +99,7 @@ const query = { source: { table: 'air.open' } }
 const READS: readonly [what: string, nth: number, path: string, json?: object][] = [
   ['rows', 1, `${OPEN}/rows`],
   ['statistics', 2, `${OPEN}/columns/name/statistics`],
+  ['statistics of the files', 3, `${OPEN}/columns/name/statistics`],
   ['statistics that are known', 1, `${OPEN}/columns/name/statistics`],
   ['a diff', 1, `${OPEN}/diff?from=latest`],
   ['a diff with rows', 1, `${OPEN}/diff?from=latest&rows=true`],
