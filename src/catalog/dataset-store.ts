@@ -83,6 +83,8 @@ export interface DatasetFacts {
   readonly columns: readonly DatasetColumn[]
   /** Digest of all that decides what its sources are read to, until its rows are made. */
   readonly readingDigest?: string
+  /** The same of just the columns that its rows are read from. */
+  readonly columnsDigest?: string
   /** Formats that are still to be made before it counts as ready. */
   readonly preparing?: readonly string[]
 }

@@ -6,6 +6,7 @@ const NAMES = 'test/modules/datasets/dataset-names.test.ts'
 const QUERIES = 'test/modules/datasets/query-datasets.test.ts'
 const DOCUMENTS = 'test/modules/datasets/documents.test.ts'
 const STORE = 'test/catalog/sqlite/sqlite.test.ts'
+const QUEUED = 'test/modules/datasets/queued-datasets.test.ts'
 
 /** Bugs by which a dataset would change, be lost, be shown to others, or be made twice. */
 export const DATASETS: readonly MutantGroup[] = [
@@ -126,14 +127,22 @@ export const DATASETS: readonly MutantGroup[] = [
   },
   {
     file: 'src/modules/datasets/query-dataset.ts',
-    tests: ['test/modules/datasets/dataset-faults.test.ts'],
+    tests: [QUEUED, 'test/modules/datasets/dataset-faults.test.ts'],
     edits: [
       ["if (!isLiving(dataset, deps.ambient.nowMs())) return { state: 'expired' }", ''],
       ['if (ran === undefined) throw new JobNotYet(NOT_YET_MS)', 'if (ran === undefined) return'],
-      ['    requireSameReading(dataset, reads)\n', ''],
-      ['  requireSameReading(dataset, [read])\n', ''],
+      ['    requireSameReading(dataset, planned)\n', ''],
+      ['  requireSameReading(dataset, [{ source: read, readAs, files }])\n', ''],
       ['table: { ...made.table, rewritten } }', '}'],
       ['const cause = await causeOf(deps, error)', 'const cause = error'],
+    ],
+  },
+  {
+    file: 'src/modules/datasets/dataset-identity.ts',
+    tests: [QUEUED],
+    edits: [
+      ['facts.columnsDigest === now.columnsDigest', 'true'],
+      ['facts.columnsDigest === now.columnsDigest', 'false'],
     ],
   },
   {

@@ -1,4 +1,10 @@
 import { createHash } from 'node:crypto'
+import type { DatasetFacts, DatasetRecord } from '../../catalog/dataset-store.ts'
+import type { TableDefinition } from '../../core/table/table.ts'
+import type { Schema } from '../../core/value/type.ts'
+import { readColumnsDigest } from '../../lake/file/columns-digest.ts'
+import type { PlannedFile } from '../../lake/scan/plan-files.ts'
+import { ProblemError } from '../../problem/problems.ts'
 import { DIALECT_VERSION } from '../dumps/format/dialect-version.ts'
 import { readingOf } from '../rows/query-source.ts'
 
@@ -25,9 +31,60 @@ export function identityOfSql(canonical: string, sources: readonly Source[]): st
   return digestOf(['sql', canonical, sources.map(readingOf), WRITER])
 }
 
-/** How sources are read, for whoever reads them later: to other rows where it differs. */
-export function readingDigestOf(sources: readonly Source[]): string {
-  return digestOf(sources.map(readingOf))
+/** A source, the columns of it that are read, and the files if these are known. */
+export interface AskedReading {
+  readonly source: Source
+  readonly readAs: Schema
+  readonly files?: readonly Pick<PlannedFile, 'deleteFiles'>[]
+}
+
+/** How sources are read, for whoever reads them later: in all, and just what is read of them. */
+export function readingDigestsOf(
+  reads: readonly AskedReading[],
+): Required<Pick<DatasetFacts, 'readingDigest' | 'columnsDigest'>> {
+  return {
+    readingDigest: digestOf(reads.map(({ source }) => readingOf(source))),
+    columnsDigest: digestOf(
+      reads.map(({ source, readAs }) => {
+        const [tableUuid, snapshotId, manifestList, schemaId] = readingOf(source)
+        const columns = readColumnsDigest(source.state.definition, readAs)
+        return [tableUuid, snapshotId, manifestList, schemaId, columns]
+      }),
+    ),
+  }
+}
+
+/**
+ * Throws `dataset-source-changed` where the rows may be others than when they were asked for. An
+ * equality delete is of any column. Datasets of older releases do not say how they are read.
+ */
+export function requireSameReading(
+  { facts }: Pick<DatasetRecord, 'facts'>,
+  reads: readonly AskedReading[],
+): void {
+  if (facts.readingDigest === undefined) return
+  const now = readingDigestsOf(reads)
+  if (facts.readingDigest === now.readingDigest) return
+  const isOfAllColumns = reads.some(({ files = [] }) => files.some(hasEqualityDeletes))
+  if (facts.columnsDigest === now.columnsDigest && !isOfAllColumns) return
+  throw sourceChanged('a table is read to other rows since the dataset was asked for')
+}
+
+function hasEqualityDeletes({ deleteFiles }: Pick<PlannedFile, 'deleteFiles'>): boolean {
+  return deleteFiles.some(({ content }) => content === 'equality-deletes')
+}
+
+/** The schema that a dataset is read by. Throws `dataset-source-changed` if it was removed. */
+export function schemaAsAsked({ schemas }: TableDefinition, schemaId: number): Schema {
+  const schema = schemas.find((each) => each.schemaId === schemaId)
+  if (schema !== undefined) return schema
+  throw sourceChanged(
+    `the columns by which the dataset is read, schema ${schemaId} of its table, were removed`,
+  )
+}
+
+function sourceChanged(why: string): ProblemError {
+  return new ProblemError('dataset-source-changed', `${why}: ask for it again`)
 }
 
 function digestOf(parts: readonly unknown[]): string {

@@ -7,7 +7,7 @@ import {
   type NewDataset,
 } from '../../catalog/dataset-store.ts'
 import { CatalogError } from '../../core/errors.ts'
-import { bindQuery, canonicalQuery } from '../../core/query/bind-query.ts'
+import { bindQuery, canonicalQuery, fieldsOfQuery } from '../../core/query/bind-query.ts'
 import { requireTableNames } from '../../core/query/result-names.ts'
 import type { KeptWithEffect } from '../../core/replay.ts'
 import { DATASETS_NAMESPACE, hiddenUuidOf } from '../../core/table/reserved-namespace.ts'
@@ -22,7 +22,7 @@ import { requestOf } from '../rows/run-query.ts'
 import { newClone } from '../tables/clone-table.ts'
 import type { NewTableDependencies } from '../tables/tables.ts'
 import { factsAhead, factsOf } from './dataset-facts.ts'
-import { automaticName, identityOf, readingDigestOf } from './dataset-identity.ts'
+import { automaticName, identityOf, readingDigestsOf } from './dataset-identity.ts'
 import { type Asker, nameTaken, requireOwnName } from './dataset-names.ts'
 import { TTL_SECONDS_DEFAULT } from './dataset-shapes.ts'
 import { type EndDependencies, endDataset, isLiving } from './end-dataset.ts'
@@ -89,7 +89,12 @@ export async function makeDataset(
         ? factsOf(snapshot, schema)
         : {
             ...factsAhead(bound, { snapshotAtMs: snapshot.timestampMs, schemaId }),
-            readingDigest: readingDigestOf([{ state: source, snapshot, schema }]),
+            ...readingDigestsOf([
+              {
+                source: { state: source, snapshot, schema },
+                readAs: { ...schema, fields: fieldsOfQuery(bound, schema) },
+              },
+            ]),
           },
     table:
       bound === undefined

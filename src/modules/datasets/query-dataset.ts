@@ -33,7 +33,6 @@ import { causeOf, isLasting, LastingError, type StoreChecks } from '../../lake/j
 import { writeSnapshot } from '../../lake/snapshot/snapshot-writer.ts'
 import { defaultLocation, makeTableFolders } from '../../lake/table/table-location.ts'
 import { getSnapshot, getTable } from '../../lake/table/table-lookup.ts'
-import { ProblemError } from '../../problem/problems.ts'
 import type { OnRead, QueryLimits } from '../rows/limits/query-limits.ts'
 import type { StructuredQuery } from '../rows/query-shapes.ts'
 import {
@@ -45,7 +44,7 @@ import {
 import { requestOf } from '../rows/run-query.ts'
 import { type NewTableDependencies, newState } from '../tables/tables.ts'
 import { factsOf } from './dataset-facts.ts'
-import { identityOf, readingDigestOf } from './dataset-identity.ts'
+import { identityOf, requireSameReading, schemaAsAsked } from './dataset-identity.ts'
 import { isLiving } from './end-dataset.ts'
 import {
   endCancelled,
@@ -204,7 +203,7 @@ export async function queryOfDataset(
   const state = await getTable(deps.catalog, sourceUuid)
   const snapshot = await getSnapshot(deps, state, { snapshotIdentifier: String(snapshotId) })
   const { definition } = state
-  const schema = getSchema(definition, facts.schemaId)
+  const schema = schemaAsAsked(definition, facts.schemaId)
   const wanted = asked as DatasetQuery
   const restriction = 'unrestricted'
   const query = bindQuery(requestOf(wanted), schema)
@@ -259,8 +258,8 @@ async function writeRows(
   const output = { format: 'parquet', runsAs: 'conversion', ...reading } as const
   const text = sqlOf(dataset)
   if (text !== undefined) {
-    const { reads, asked } = await sqlQueryOfDataset(deps, text, reading)
-    requireSameReading(dataset, reads)
+    const { reads, asked, planned } = await sqlQueryOfDataset(deps, text, reading)
+    requireSameReading(dataset, planned)
     const location = `${folder}/data-00000-${deps.ambient.newUuid()}.parquet`
     return await deps.holds.during(reader, reads, (held) =>
       asCostly(() =>
@@ -276,7 +275,8 @@ async function writeRows(
     )
   }
   const { read, ...found } = await queryOfDataset(deps, dataset, reading)
-  requireSameReading(dataset, [read])
+  const { readAs, sources: files } = found
+  requireSameReading(dataset, [{ source: read, readAs, files }])
   const locations = await deps.holds.during(reader, [read], (held) =>
     writeShards(deps.objects, {
       ...{ query: found, folder, report, ambient: deps.ambient, signal: reading.signal },
@@ -288,18 +288,6 @@ async function writeRows(
     }),
   )
   return { schema: found.query.result, locations }
-}
-
-/** Throws `dataset-source-changed`. Datasets of older releases do not say how they are read. */
-function requireSameReading(
-  { facts: { readingDigest } }: DatasetRecord,
-  reads: Parameters<typeof readingDigestOf>[0],
-): void {
-  if (readingDigest === undefined || readingDigest === readingDigestOf(reads)) return
-  throw new ProblemError(
-    'dataset-source-changed',
-    'a table is read to other rows since the dataset was asked for: ask for it again',
-  )
 }
 
 function definitionOf({

@@ -3,7 +3,7 @@ import { hiddenUuidOf } from '../../core/table/reserved-namespace.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { QuerySource } from '../rows/query-source.ts'
 import type { PreparedSql } from '../rows/run-query.ts'
-import { identityOfSql, readingDigestOf } from './dataset-identity.ts'
+import { identityOfSql, readingDigestsOf } from './dataset-identity.ts'
 import {
   type DatasetWish,
   type KeptOf,
@@ -35,12 +35,13 @@ export async function makeSqlDataset(
   const name = given ?? (await unnamed(deps, identity, asker))
   const query: SqlQueryOfDataset = { sql: prepared.sql, sources: sources.map(({ json }) => json) }
   const { snapshotId, snapshotAtMs, schemaId, sourceUuid } = first
+  const whole = read.map((source) => ({ source, readAs: source.schema }))
   const none = { rows: null, files: null, bytes: null, columns: [] }
   const wished = {
     ...{ tableUuid: hiddenUuidOf(deps.ambient.newUuid()), name, identity, card, query },
     ...{ sourceUuid, snapshotId, sourceName: first.json.table },
     otherSources: others.map((each) => each.sourceUuid),
-    facts: { ...none, snapshotAtMs, schemaId, readingDigest: readingDigestOf(read) },
+    facts: { ...none, snapshotAtMs, schemaId, ...readingDigestsOf(whole) },
   }
   const isNamed = given !== undefined
   const more = { ttlMs, asked, asker, isNamed, formats }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { DatasetRecord } from '../../catalog/dataset-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
-import { CatalogError } from '../../core/errors.ts'
+import { CodedError } from '../../core/errors.ts'
 import { bindQuery } from '../../core/query/bind-query.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
 import type { TableQuery } from '../../lake/convert/converter.ts'
@@ -191,12 +191,13 @@ async function digestOf(
 }
 
 function unlessGone(error: unknown): undefined {
-  const isGone = error instanceof CatalogError && GONE.includes(error.code)
+  const isGone = error instanceof CodedError && GONE.includes(error.code)
   if (!isGone) throw error
   return undefined
 }
 
-const GONE: readonly string[] = ['table-not-found', 'snapshot-not-found']
+/** The last where the schema of the source is. */
+const GONE: readonly string[] = ['table-not-found', 'snapshot-not-found', 'dataset-source-changed']
 
 /** By path; `undefined` if the table has not the snapshot. */
 async function filesOf(

@@ -1,5 +1,8 @@
+import { readdir } from 'node:fs/promises'
 import { type Answer, ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
+import { until } from '../../lake/jobs/background.ts'
+import { querySql } from '../../parquet-files.ts'
 import { addFile, makeTable, rows } from '../dumps/http/dump-lab.ts'
 
 let service: TestService
@@ -108,6 +111,40 @@ describe('of a table that stays', () => {
     expect(verified).toMatchObject({ reproduced: true, files: 1 })
   })
 })
+
+test('questions of hundreds of small files become datasets where nobody waits', async () => {
+  const folder = `${service.dataFolder}/many`
+  const parts = '(FORMAT parquet, PARTITION_BY (part), WRITE_PARTITION_COLUMNS true)'
+  await querySql(
+    'COPY (SELECT i AS id, CAST(i % 300 AS INTEGER) AS part FROM range(900) t(i)) ' +
+      `TO '${folder}' ${parts}`,
+  )
+  const columns = [
+    { name: 'id', type: 'long' },
+    { name: 'part', type: 'int' },
+  ]
+  await must(post(service, '/v1/tables', { name: 'many', schema: { columns } }), 201)
+  const names = await readdir(folder, { recursive: true })
+  const files = names.filter((name) => name.endsWith('.parquet'))
+  expect(files).toHaveLength(300)
+  const paths = files.map((name) => ({ path: `${folder}/${name}` }))
+  await must(post(service, '/v1/tables/many/files', { files: paths }))
+  const sql = 'SELECT count(*) AS n, sum(id) AS ids, max(part) AS most FROM many'
+  const aggregates = [
+    { function: 'count', as: 'n' },
+    { function: 'sum', column: 'id', as: 'ids' },
+  ]
+  const most = { function: 'max', column: 'part', as: 'most' }
+  const query = { source: { table: 'many' }, aggregates: [...aggregates, most] }
+  for (const json of [{ sql }, query]) {
+    const headers = { Prefer: 'respond-async' }
+    const later = await ask(service, '/v1/query', { method: 'POST', json, headers })
+    expect([later.status, later.body.state]).toEqual([202, 'queued'])
+    const url = later.headers.get('content-location') ?? ''
+    await until(async () => (await must(ask(service, url))).state === 'ready', 120_000)
+    expect(await csv(url)).toBe('n,ids,most\n900,404550,299\n')
+  }
+}, 300_000)
 
 test('an older service’s addresses lead to datasets', async () => {
   await makeTable(service, 'old', [rows(6)])

@@ -1,8 +1,15 @@
 import { join } from 'node:path'
+import type { DatasetFacts } from '../../../src/catalog/dataset-store.ts'
+import type { DataFile } from '../../../src/core/file/data-file.ts'
 import type { Snapshot } from '../../../src/core/table/snapshot.ts'
 import type { TableState } from '../../../src/core/table/table.ts'
 import type { Schema } from '../../../src/core/value/type.ts'
-import { identityOf, identityOfSql } from '../../../src/modules/datasets/dataset-identity.ts'
+import {
+  identityOf,
+  identityOfSql,
+  readingDigestsOf,
+  requireSameReading,
+} from '../../../src/modules/datasets/dataset-identity.ts'
 import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { writeParquet } from '../../parquet-files.ts'
@@ -101,4 +108,29 @@ test('a snapshot whose id is given again is another', () => {
   const [first, again] = [of('file:///a.avro'), of('file:///b.avro')]
   expect(identityOf(first, undefined)).not.toBe(identityOf(again, undefined))
   expect(identityOfSql('SELECT 1', [first])).not.toBe(identityOfSql('SELECT 1', [again]))
+})
+
+test('a column that is not read counts where an equality delete may be of it', () => {
+  const field = (id: number, name: string) =>
+    ({ id, name, required: false, type: { kind: 'string' } }) as const
+  const schema: Schema = {
+    schemaId: 1,
+    fields: [field(1, 'a'), field(2, 'b')],
+    identifierFieldIds: [],
+  }
+  const snapshot = { snapshotId: 7n, manifestList: 'file:///a.avro' } as Snapshot
+  const reading = (name: string, deleteFiles: Partial<DataFile>[] = []) => {
+    const mapping = [1, 2].map((id) => ({ 'field-id': id, names: [id === 1 ? 'a' : name] }))
+    const properties = { 'schema.name-mapping.default': JSON.stringify(mapping) }
+    const state = { definition: { tableUuid: 'u', properties } } as unknown as TableState
+    const readAs = { ...schema, fields: schema.fields.slice(0, 1) }
+    const files = [{ deleteFiles: deleteFiles as DataFile[] }]
+    return [{ source: { state, snapshot, schema }, readAs, files }]
+  }
+  const dataset = { facts: readingDigestsOf(reading('b')) as DatasetFacts }
+  const equality = [{ content: 'equality-deletes' as const }]
+  for (const same of [reading('b'), reading('b', equality), reading('c')]) {
+    expect(() => requireSameReading(dataset, same)).not.toThrow()
+  }
+  expect(() => requireSameReading(dataset, reading('c', equality))).toThrow('other rows')
 })
