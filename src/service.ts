@@ -38,6 +38,7 @@ import { LakeMetrics } from './modules/operations/lake-metrics.ts'
 import type { ModulePlatform } from './modules.ts'
 import { openLocalFile, openScratchFile, writeLocalFile } from './objects/local/local-file.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
+import { removeLocalFile } from './objects/local/remove-local-file.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { oldLocation } from './objects/relocated-store.ts'
 import { accessServices, addressesOf, gateOf, openAccess } from './open-access.ts'
@@ -128,7 +129,7 @@ export function openPlatform(config: Config, overrides: Overrides = {}): Promise
         newUuid: lake.ambient.newUuid,
         ...{ writeLocalFile, openLocalFile, openScratchFile },
         readLocalFile: (path) => readFile(path),
-        removeLocalFile: (path) => rm(path, { force: true }),
+        removeLocalFile,
       }),
       ...(await openSources(config, lake.ambient)),
       vending: await openVending(config, lake.ambient.nowMs, opened),

@@ -19,6 +19,8 @@ export interface SourceFile {
   readonly path: string
   /** The columns of the output in order, one for each field of the schema. */
   readonly columns: readonly SourceColumn[]
+  /** Equal for files with the very same schema, which is then read from one of them. */
+  readonly shape?: string
   /** How nested fields of files without field ids are found; by default by their own names. */
   readonly names?: ColumnNames
   /** Values of columns that the file lacks; others have their initial default. */
@@ -184,6 +186,8 @@ export interface ResultPart {
   readonly offset?: number
   /** Rows up to this one are left out; for queries without groups and order. */
   readonly after?: RowPosition
+  /** Whether nobody asks where the last row is. */
+  readonly withoutLast?: true
 }
 
 /** A query of a table, written to a file. Floating sums are added in the order of the rows. */
@@ -198,7 +202,7 @@ export interface QueryJob {
 export interface QueryResult extends JobResult {
   /** Whether the query has rows after the part. */
   readonly hasMore: boolean
-  /** The last row of a part of a query without groups. */
+  /** The last row of a part of a query without groups, where it is asked for. */
   readonly last?: RowPosition
 }
 

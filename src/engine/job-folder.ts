@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { copyFile, link, mkdir, readdir, rm, stat, utimes } from 'node:fs/promises'
+import { copyFile, link, mkdir, readdir, rm, rmdir, stat, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CatalogError } from '../core/errors.ts'
+import { OUTPUT_NAME } from './protocol.ts'
 
 const PREFIX = 'engine-'
 const FOLDER_PATTERN = /^engine-(\d{1,10})-[0-9a-f-]{36}$/
@@ -68,6 +69,16 @@ export async function withJobFolder<T>(
   try {
     return await use(folder)
   } finally {
+    await removeJobFolder(folder)
+  }
+}
+
+/** What most jobs leave is their one output: `rm` would look at everything several times. */
+async function removeJobFolder(folder: string): Promise<void> {
+  try {
+    await unlink(join(folder, OUTPUT_NAME))
+    await rmdir(folder)
+  } catch {
     await rm(folder, { recursive: true, force: true })
   }
 }

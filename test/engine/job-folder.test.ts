@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { openEngineFolder, sweepEngineFolders } from '../../src/engine/job-folder.ts'
+import { openEngineFolder, sweepEngineFolders, withJobFolder } from '../../src/engine/job-folder.ts'
 
 const UUID = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff'
 const IDLE_MS = 60_000
@@ -49,3 +49,17 @@ test('after a day a number proves nothing: it may be that of another process by 
   await sweepEngineFolders(base, IDLE_MS)
   expect(await readdir(base)).toEqual([])
 })
+
+test.each([[[]], [['output']], [['output', 'output-0']], [['spill/a', 'output']]])(
+  'whatever a job leaves, nothing is left of its folder: %s',
+  async (names) => {
+    await withJobFolder(base, async (folder) => {
+      for (const name of names) {
+        await mkdir(dirname(join(folder, name)), { recursive: true })
+        await writeFile(join(folder, name), 'x')
+      }
+    })
+    await expect(withJobFolder(base, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(await readdir(base)).toEqual([])
+  },
+)

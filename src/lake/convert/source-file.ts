@@ -13,6 +13,7 @@ import { readDeletedRows } from '../../formats/deletes/deletion-vector.ts'
 import { withLocalMomentsSteps } from '../../formats/parquet/footer/early-moments.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
 import { namesInFile } from '../../formats/parquet/schema/names-in-file.ts'
+import { schemaShape } from '../../formats/parquet/schema/schema-shape.ts'
 import { requireSupportedPagesSteps } from '../../formats/parquet/statistics/supported-file.ts'
 import { hasUnsureBoundsSteps } from '../../formats/parquet/statistics/trusted-bounds.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
@@ -68,9 +69,13 @@ export async function describeSource(
       ),
     ),
   )
+  const end = await newEndOf(footer)
+  // With another end it has another schema, too.
+  const shape = end === undefined ? schemaShape(footer) : undefined
   const file = {
-    path: await pathOf(dataFile.path, { seen, end: await newEndOf(footer) }),
+    path: await pathOf(dataFile.path, { seen, end }),
     columns: schema.fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
+    ...(shape !== undefined && { shape }),
     ...known,
     ...((await overChunks(footer, hasUnsureBoundsSteps(footer, new Set(namesById.values())))) && {
       hasUnsureBounds: true,

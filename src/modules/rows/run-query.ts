@@ -264,7 +264,7 @@ async function readInline(
 ): Promise<QueryRows> {
   const { rows: rowsMax, bytes: bytesMax } = prepared.inlineMax
   const { converter } = deps
-  const part = { rowsMax, bytesMax }
+  const part = { rowsMax, bytesMax, withoutLast: true } as const
   const read: ReadTable[] = []
   for (const table of prepared.tables) {
     read.push({ source: table.source, files: await filesOfPlan(deps, table, signal) })

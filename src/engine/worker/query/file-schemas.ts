@@ -1,38 +1,94 @@
+import { open } from 'node:fs/promises'
 import type { DuckDBConnection } from '@duckdb/node-api'
+import { BoundedMap } from '../../../core/bounded-map.ts'
+import { FOOTER_TAIL_BYTES } from '../../../core/limits.ts'
+import { readParquetFooter } from '../../../formats/parquet/footer/footer.ts'
+import { schemaShape } from '../../../formats/parquet/schema/schema-shape.ts'
 import type { SchemaRow, TimeUnit } from '../sql/file-column.ts'
-import { IS_NULL_SQL, UNIT_SQL } from '../sql/parquet-file.ts'
+import { IS_NULL_SQL, type KnownSchema, typesOf, UNIT_SQL } from '../sql/parquet-file.ts'
 import { quoteConstant } from '../sql/sql-text.ts'
 
 /** The physical schema of a Parquet file; files with one key have the same. */
-export interface FileSchema {
-  readonly rows: readonly SchemaRow[]
+export interface FileSchema extends KnownSchema {
   readonly key: string
 }
 
 /** Files that one query looks at: its answer is held in memory. */
 const FILES_AT_ONCE = 200
+const KNOWN_MAX = 200
 const PARTS =
   'file_name, name, num_children, field_id, ' +
   `${UNIT_SQL} AS unit, ${IS_NULL_SQL} AS is_null, ` +
   `concat_ws(' ', type, type_length, repetition_type, converted_type, ` +
   'scale, precision, logical_type) AS rest'
 
-/** The schemas of files of the task's folder, in their order. */
+/** Schemas by shape, of whatever queries there were. */
+const known = new BoundedMap<string, FileSchema>(KNOWN_MAX)
+
+/** A file of the task's folder, and its shape if it is known. */
+export interface ShapedFile {
+  readonly name: string
+  readonly shape: string | undefined
+}
+
+/** The schemas of files, in their order. Of those of one shape a single one is looked at. */
 export async function readFileSchemas(
   connection: DuckDBConnection,
-  names: readonly string[],
+  files: readonly ShapedFile[],
 ): Promise<readonly FileSchema[]> {
-  const known = new Map<string, FileSchema>()
-  const found: FileSchema[] = []
+  const found = new Map<string, FileSchema>()
+  const unknown = new Map<string, string>()
+  for (const { name, shape } of files) {
+    const schema = shape === undefined ? undefined : known.get(shape)
+    if (shape === undefined) continue
+    if (schema === undefined) unknown.set(shape, name)
+    else found.set(shape, schema)
+  }
+  const shapeless = files.filter(({ shape }) => shape === undefined).map(({ name }) => name)
+  const read = await readByName(connection, [...unknown.values(), ...shapeless])
+  for (const [shape, name] of unknown) {
+    const { rows } = read.get(name) as FileSchema
+    const schema = { key: shape, rows, types: await typesOf(connection, [name]) }
+    found.set(shape, schema)
+    // Looked at afterwards: a file that was replaced in between tells nothing of others.
+    if ((await shapeOfFile(name)) === shape) known.set(shape, schema)
+  }
+  return files.map(({ name, shape }) => {
+    return (shape === undefined ? read.get(name) : found.get(shape)) as FileSchema
+  })
+}
+
+async function shapeOfFile(name: string): Promise<string | undefined> {
+  const file = await open(name)
+  try {
+    const { size: sizeBytes } = await file.stat()
+    const readRange = async (offset: number, bytesMax: number) => {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(bytesMax), 0, bytesMax, offset)
+      return new Uint8Array(buffer.buffer, buffer.byteOffset, bytesRead)
+    }
+    const tailBytes = Math.min(sizeBytes, FOOTER_TAIL_BYTES)
+    const bytes = await readRange(sizeBytes - tailBytes, tailBytes)
+    return schemaShape(await readParquetFooter({ bytes, sizeBytes }, readRange))
+  } finally {
+    await file.close()
+  }
+}
+
+async function readByName(
+  connection: DuckDBConnection,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, FileSchema>> {
+  const byKey = new Map<string, FileSchema>()
+  const found = new Map<string, FileSchema>()
   for (let first = 0; first < names.length; first += FILES_AT_ONCE) {
     const slice = names.slice(first, first + FILES_AT_ONCE)
     const rowsOf = await rowsByFile(connection, slice)
     for (const name of slice) {
       const rows = rowsOf.get(name) ?? []
       const key = JSON.stringify(rows)
-      const schema = known.get(key) ?? { key: String(known.size), rows: rows.map(toSchemaRow) }
-      known.set(key, schema)
-      found.push(schema)
+      const schema = byKey.get(key) ?? { key: String(byKey.size), rows: rows.map(toSchemaRow) }
+      byKey.set(key, schema)
+      found.set(name, schema)
     }
   }
   return found

@@ -70,9 +70,17 @@ async function write(
   const options = { number: 0, after: part?.after, hasRepeatedKeys }
   const rows = await tableRows(connection, table, options)
   const sql = querySql(query, rows, { schema: table.schema, part })
-  const written = await writeResult(connection, { schema: query.result, target }, { sql, part })
-  if (part === undefined) return written
+  const isShown = table.restriction !== undefined
+  const key = isShown ? undefined : keyOf(query)
+  const result = { schema: query.result, target, key }
+  const written = await writeResult(connection, result, { sql, part })
+  if (part === undefined || part.withoutLast === true) return written
   return { ...written, ...(await lastOf(connection, query, written.rows)) }
+}
+
+/** Columns have the types of the table, and aggregates those of the result. */
+function keyOf({ outputs, result }: BoundQuery): string {
+  return JSON.stringify([outputs, result.fields])
 }
 
 async function lastOf(

@@ -1,4 +1,5 @@
 import { type DuckDBConnection, type DuckDBType, DuckDBTypeId } from '@duckdb/node-api'
+import { BoundedMap } from '../../../core/bounded-map.ts'
 import { childFields } from '../../../core/schema/schema-lookup.ts'
 import type { Field, Schema } from '../../../core/value/type.ts'
 import type { ExportFormat, SourceFile } from '../../engine.ts'
@@ -7,17 +8,29 @@ import { boundColumns } from '../sql/bound-columns.ts'
 import type { FileColumn } from '../sql/file-column.ts'
 import type { ParquetFile } from '../sql/parquet-file.ts'
 
-/** The result of a query as if it were a file with the columns `c0`, `c1`, ... */
+const KNOWN_MAX = 200
+const KEY_LENGTH_MAX = 4_000
+
+/** DuckDB's types of results, by what decides them. */
+const known = new BoundedMap<string, readonly DuckDBType[]>(KNOWN_MAX)
+
+/**
+ * The result of a query as if it were a file with the columns `c0`, `c1`, ... With a key, results
+ * with the same one have the same types.
+ */
 export async function describeResult(
   connection: DuckDBConnection,
   { fields }: Schema,
-  from: string,
+  { from, key }: { readonly from: string; readonly key: string | undefined },
 ): Promise<ParquetFile> {
   const columns = fields.map((_, i) => `o${i}`)
   const aliases = fields.map((_, i) => `c${i}`)
   const inner = `(SELECT ${columns.join(', ')} FROM ${from})`
   const scan = `${inner} AS t(${aliases.join(', ')})`
-  const types = (await boundColumns(connection, scan)).map(({ type }) => type)
+  const types =
+    (key !== undefined && known.get(key)) ||
+    (await boundColumns(connection, scan)).map(({ type }) => type)
+  if (key !== undefined && key.length <= KEY_LENGTH_MAX) known.set(key, types)
   return {
     scan,
     numberedScan: scan,

@@ -128,7 +128,8 @@ async function query(
   const { part, target } = job
   const all = resultSql(own.sql, schema)
   const limited = part === undefined ? all : `${all} LIMIT ${Math.trunc(part.rowsMax + 1)}`
-  const result = { schema, target }
+  // Each column is cast to the type of the schema.
+  const result = { schema, target, key: JSON.stringify(schema.fields) }
   const written = await blamingQuery(() => writeResult(connection, result, { sql: limited, part }))
   return { ...written, bytes: finishResult(result, part), schema }
 }

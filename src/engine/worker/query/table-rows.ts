@@ -108,7 +108,8 @@ async function groupsOf(
   { after }: RowsOptions,
 ): Promise<readonly Group[]> {
   const names = linked.map(({ source }) => source)
-  const schemas = await readFileSchemas(connection, names)
+  const shaped = sources.map(({ shape }, i) => ({ name: names[i] ?? '', shape }))
+  const schemas = await readFileSchemas(connection, shaped)
   const keys = sources.map((source, i) => {
     const isAlone = deleted[i] !== undefined || i === after?.source
     return isAlone ? undefined : groupKey(source, schema, schemas[i]?.key)
@@ -117,7 +118,11 @@ async function groupsOf(
   for (let first = 0; first < sources.length; ) {
     let end = first + 1
     while (keys[first] !== undefined && keys[end] === keys[first]) end++
-    const file = await openAlike(connection, names.slice(first, end), schemas[first]?.rows ?? [])
+    const file = await openAlike(
+      connection,
+      names.slice(first, end),
+      schemas[first] ?? { rows: [] },
+    )
     groups.push({ first, file, source: sources[first] as SourceFile })
     first = end
   }

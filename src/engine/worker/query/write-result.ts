@@ -17,6 +17,8 @@ export const RESULT = 'result'
 
 interface Result {
   readonly schema: Schema
+  /** As `describeResult` takes it. */
+  readonly key?: string | undefined
   readonly target: ExportJob['target']
 }
 
@@ -36,16 +38,17 @@ export async function writeResult(
   await connection.run(`CREATE OR REPLACE TEMP TABLE ${RESULT} AS ${sql}`)
   const kept = `(SELECT * FROM ${RESULT} LIMIT ${Math.trunc(part.rowsMax)})`
   const rows = await copyResult(connection, result, kept)
+  if (rows < part.rowsMax) return { rows, hasMore: false }
   const counted = await connection.runAndReadAll(`SELECT count(*) FROM ${RESULT}`)
   return { rows, hasMore: Number(counted.getRowsJS()[0]?.[0]) > rows }
 }
 
 async function copyResult(
   connection: DuckDBConnection,
-  { schema, target }: Result,
+  { schema, target, key }: Result,
   from: string,
 ): Promise<number> {
-  const file = await describeResult(connection, schema, from)
+  const file = await describeResult(connection, schema, { from, key })
   const values = resultValues(schema, file, target.format)
   const select = `SELECT ${selectedSql(schema.fields, values, target.format)} FROM ${file.scan}`
   // A dictionary would make one value of both zeros.

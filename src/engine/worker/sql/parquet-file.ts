@@ -1,4 +1,4 @@
-import type { DuckDBConnection } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBType } from '@duckdb/node-api'
 import { boundColumns } from './bound-columns.ts'
 import { columnOf, type FileColumn, type SchemaRow, type TimeUnit, treeOf } from './file-column.ts'
 import { quoteConstant } from './sql-text.ts'
@@ -25,23 +25,28 @@ export interface ParquetFile {
   readonly names: readonly string[]
 }
 
+/** The schema of a file as DuckDB tells it, and the types that it gives to its columns if known. */
+export interface KnownSchema {
+  readonly rows: readonly SchemaRow[]
+  readonly types?: readonly DuckDBType[]
+}
+
 export async function openParquetFile(
   connection: DuckDBConnection,
   fileName: string,
 ): Promise<ParquetFile> {
-  return await openAlike(connection, [fileName], await schemaRows(connection, fileName))
+  return await openAlike(connection, [fileName], { rows: await schemaRows(connection, fileName) })
 }
 
 /** Files of one schema, as one scan of all, one after the other. */
 export async function openAlike(
   connection: DuckDBConnection,
   fileNames: readonly string[],
-  schema: readonly SchemaRow[],
+  { rows, types: known }: KnownSchema,
 ): Promise<ParquetFile> {
-  const listed = `[${fileNames.map(quoteConstant).join(', ')}]`
-  const read = `read_parquet(${listed}, hive_partitioning = false`
-  const nodes = treeOf(schema) ?? []
-  const types = (await boundColumns(connection, `${read})`)).map(({ type }) => type)
+  const read = scanOf(fileNames)
+  const nodes = treeOf(rows) ?? []
+  const types = known ?? (await typesOf(connection, fileNames))
   if (nodes.length !== types.length) throw new Error('Invalid Input Error: no tree of columns')
   const aliases = types.map((_, i) => `c${i}`).join(', ')
   return {
@@ -53,6 +58,18 @@ export async function openAlike(
     }),
     names: nodes.map((node) => node.name),
   }
+}
+
+/** The types that DuckDB gives to the columns of files of one schema. */
+export async function typesOf(
+  connection: DuckDBConnection,
+  fileNames: readonly string[],
+): Promise<readonly DuckDBType[]> {
+  return (await boundColumns(connection, `${scanOf(fileNames)})`)).map(({ type }) => type)
+}
+
+function scanOf(fileNames: readonly string[]): string {
+  return `read_parquet([${fileNames.map(quoteConstant).join(', ')}], hive_partitioning = false`
 }
 
 async function schemaRows(
