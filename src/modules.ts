@@ -2,6 +2,7 @@ import type { Dialect } from './http/dialect.ts'
 import type { Route } from './http/route.ts'
 import { plainDialect } from './http/serve/plain-dialect.ts'
 import type { FileNamers } from './lake/deletion/file-namer.ts'
+import type { JobKind } from './lake/jobs/job-kind.ts'
 import { accessModule } from './modules/access/access-module.ts'
 import { auditModule } from './modules/audit/audit-module.ts'
 import { datasetsModule } from './modules/datasets/http/datasets-module.ts'
@@ -46,7 +47,10 @@ export type ModulePlatform = Omit<
   Both<Parameters<(typeof CAPABILITIES)[number]>[0]>,
   keyof ModuleSeams
 > &
-  QueryLimitsDependencies
+  QueryLimitsDependencies & {
+    /** Absolute path of the folder of tasks of exports. */
+    readonly exportsFolder: string
+  }
 
 /** What modules know of each other without importing each other. */
 interface ModuleSeams {
@@ -54,10 +58,11 @@ interface ModuleSeams {
   dialects(): readonly Dialect[]
   /** What names files besides tables; called only after every module was made. */
   readonly fileNamers: FileNamers
+  readonly taskFolder: TaskFolder
   /** Throws `export-not-found`. */
   requireExport(task: string): Promise<void>
-  /** Kinds of jobs that only administrators see; called only after every module was made. */
-  kindsOfAdmins(): readonly string[]
+  /** Those of all modules; called only after every module was made. */
+  jobKinds(): readonly JobKind[]
   /** What hands out the rows of any table; called only after every module was made. */
   dumpService(): DumpService
   /** Makes the result of a query a dataset. */
@@ -74,17 +79,16 @@ type Both<Union> = (Union extends unknown ? (each: Union) => void : never) exten
 
 /** Makes every module. Opens nothing, and calls nothing of the platform. */
 export function listModules(platform: ModulePlatform): readonly Module[] {
+  const taskFolder = new TaskFolder(platform.exportsFolder)
   const seams: ModuleSeams = {
+    taskFolder,
     dialects: () => dialectsOf(modules),
     fileNamers: () => modules.flatMap(({ fileNamers = [] }) => fileNamers),
     limits: new QueryLimits(platform),
     answerLater: (asked) => laterAnswer(whole)(asked),
     dumpService: () => dumps.service,
-    requireExport: (task) => new TaskFolder(platform.exportsFolder).require(task),
-    kindsOfAdmins: () =>
-      modules.flatMap(({ jobs = [] }) =>
-        jobs.filter(({ isOfAdmins }) => isOfAdmins).map(({ kind }) => kind),
-      ),
+    requireExport: (task) => taskFolder.require(task),
+    jobKinds: () => modules.flatMap(({ jobs = [] }) => jobs),
   }
   const whole = { ...platform, ...seams }
   const dumps = dumpsModule(whole)

@@ -5,7 +5,7 @@ import type { DeletionStore } from './deletion-store.ts'
 import type { EventStore } from './event-store.ts'
 import type { GrantStore } from './grant-store.ts'
 import type { HoldStore } from './hold/hold-store.ts'
-import type { JobStore } from './job-store.ts'
+import type { JobStore, ScheduleStore } from './job-store.ts'
 import type { KeyStore } from './key-store.ts'
 import type { LeaseStore } from './lease-store.ts'
 import type { LocationStore } from './location-store.ts'
@@ -41,6 +41,7 @@ export interface Catalog {
   readonly holds: HoldStore
   readonly events: EventStore
   readonly jobs: JobStore
+  readonly schedules: ScheduleStore
   readonly turns: TurnStore
   readonly settings: SettingStore
   readonly grants: GrantStore

@@ -49,6 +49,36 @@ export interface Tick {
   readonly nowMs: number
 }
 
+/**
+ * When schedules are due next, by name: each time is claimed by one caller, in one UPDATE. Its
+ * contract: test/catalog/schedules.contract.ts.
+ */
+export interface ScheduleStore {
+  list(): Promise<ReadonlyMap<string, NextRun>>
+  find(name: string): Promise<NextRun | undefined>
+  /** Notes what is next, if `before` still is; `undefined`: nothing is known yet. */
+  set(name: string, next: NextRun, before: NextRun | undefined): Promise<'set' | 'changed'>
+  /**
+   * Moves the time from `dueAtMs` to `nextAtMs` and asks for the job, both or neither. One that is
+   * open is joined, and then nothing moves. `undefined`: the time is another one since.
+   */
+  claim(due: DueRun, job: NewJob): Promise<SubmittedJob | undefined>
+  forget(name: string): Promise<void>
+}
+
+export interface NextRun {
+  /** What the schedule and its work were when the time was found: opaque. */
+  readonly digest: string
+  readonly nextAtMs: number
+}
+
+export interface DueRun {
+  readonly name: string
+  /** As it was noted. */
+  readonly dueAtMs: number
+  readonly nextAtMs: number
+}
+
 export type JobState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'cancelled'
 
 export interface NewJob {

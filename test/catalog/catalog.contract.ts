@@ -19,6 +19,7 @@ import { describePublications } from './publications.contract.ts'
 import { describeReplacements } from './replacement.contract.ts'
 import { describeReplays, describeReservations } from './replays.contract.ts'
 import { describeResources } from './resources.contract.ts'
+import { describeSchedules } from './schedules.contract.ts'
 import { describeSettings } from './settings.contract.ts'
 import { describeSharing } from './sharing.contract.ts'
 import { describeSnapshots } from './snapshots.contract.ts'
@@ -67,6 +68,7 @@ export function describeCatalog(
   describeHolds(catalog)
   describeEvents(catalog)
   describeJobs(catalog)
+  describeSchedules(catalog)
   describeSettings(catalog)
   describeGrants(catalog)
   describePolicies(catalog)

@@ -20,6 +20,7 @@ export const BEFORE_FOLDERS_OF_VIEWS = `
   drop table purged_tables; drop table dropped_paths;
   alter table job_askers drop column is_withdrawn;
   alter table known_paths drop column footer;
+  drop table schedules;
   drop index if exists known_paths_in_order;
   create index if not exists known_paths_by_table on known_paths (table_uuid);
   drop table audit_rows; drop table audit_seals; drop table usage_days;

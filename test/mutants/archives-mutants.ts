@@ -82,7 +82,7 @@ export const ARCHIVE_PLACES: readonly MutantGroup[] = [
     tests: PLACES,
     edits: [
       ['    await this.open(place)\n    return place\n', '    return place\n'],
-      ['if ((await this.#findId(place)) === undefined) await', 'await'],
+      ['if ((await this.#findId(place)) === undefined) {', 'if (true) {'],
       ['    if (id === (await this.#findId(place))) return\n', '    return\n'],
       ['    await putJson(this.#deps.objects, this.#record(place), { place, id })\n', ''],
       ['if (marker.place === place) return marker', 'return marker'],
@@ -117,12 +117,8 @@ export const PAUSES: readonly MutantGroup[] = [
     file: 'src/modules/exports/export-pauses.ts',
     tests: PAUSE,
     edits: [
-      ['    if (!paused.has(task)) return\n', ''],
-      ['    await this.#objects.delete(`${this.#folder}/${task}.json`)\n', ''],
-      [
-        'resumedAtMs.set(task, Math.max(Number(atMs), resumedAtMs.get(task) ?? 0))',
-        'resumedAtMs.set(task, 0)',
-      ],
+      ['    await this.#objects.delete(this.#locationOf(task))\n', ''],
+      ['if (name.endsWith(PAUSE_ENDING)) paused.add(', 'paused.add('],
     ],
   },
   {
@@ -130,7 +126,7 @@ export const PAUSES: readonly MutantGroup[] = [
     tests: PAUSE,
     edits: [
       ['if (isPaused) await files.pauses.begin(', 'if (!isPaused) await files.pauses.begin('],
-      ['files.pauses.end(task, ambient.nowMs())', 'files.pauses.end(task, 0)'],
+      ['resumeSchedule(service, task)', 'files.pauses.end(task)'],
       ['is_paused: isPaused }', 'is_paused: true }'],
     ],
   },
@@ -138,10 +134,10 @@ export const PAUSES: readonly MutantGroup[] = [
     file: 'src/modules/exports/export-schedule.ts',
     tests: PAUSE,
     edits: [
-      ['        if (pauses.paused.has(name)) continue\n', ''],
-      [`catchUp === 'none' && resumedAtMs`, 'resumedAtMs'],
-      ['tickMs <= resumedAtMs', 'tickMs <= 0'],
-      ['Math.max(tickMs, asked.resumedAtMs ?? tickMs)', 'tickMs'],
+      ['        if (paused.has(name)) continue\n', ''],
+      ['  if (!(await pauses.list()).has(name)) return\n', ''],
+      [`schedule.catchUp === 'one' && overdueSinceMs`, 'overdueSinceMs'],
+      ['isMadeUp ? nowMs :', 'isMadeUp ? nextAtMs :'],
     ],
   },
 ]

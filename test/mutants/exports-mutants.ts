@@ -25,10 +25,7 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
     file: 'src/modules/exports/export-health.ts',
     tests: ['test/modules/exports/export-pause.test.ts'],
     edits: [
-      [
-        'const isHeld = task === undefined || pauses.paused.has(name)',
-        'const isHeld = task === undefined',
-      ],
+      ['const isHeld = task === undefined || isPaused', 'const isHeld = task === undefined'],
       ['nowMs - dueMs < OVERDUE_MS', 'nowMs - dueMs < 0'],
       ['folder.look(name, (read) => sourceOf(deps, read))', 'folder.look(name, () => undefined)'],
       [`\${runId === null ? 'unusable' : 'failing'} \${task}`, 'unusable'],
@@ -95,7 +92,10 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
   {
     file: 'src/modules/exports/http/run-history-routes.ts',
     tests: GRANTS,
-    edits: [['isAdmin ? undefined : nameOfPrincipal(principal)', 'undefined']],
+    edits: [
+      ['isAdmin ? undefined : asker', 'undefined'],
+      ['[own, SCHEDULE]', '[own]'],
+    ],
   },
   {
     file: 'src/modules/exports/http/export-permission.ts',
@@ -111,8 +111,17 @@ const TOLD_AND_GRANTED: readonly MutantGroup[] = [
     file: 'src/modules/events/job-routes.ts',
     tests: GRANTS,
     edits: [
-      ['...(!isTold && { exceptKinds: platform.kindsOfAdmins() }),', ''],
+      ['...(!isTold && { exceptKinds: kindsOfAskers(platform) }),', ''],
       ['  if (isHidden) throw jobNotFound(job.jobId)\n', ''],
+      [
+        'asker !== undefined && (await may(privilege, target)) ? asker',
+        'asker !== undefined ? asker',
+      ],
+      ['      await ofAskers?.noteCancel(job, call.origin)\n', ''],
+      [
+        `const privilege = ofAskers === undefined ? 'modify' : 'admin'`,
+        `const privilege = 'modify'`,
+      ],
     ],
   },
 ]
@@ -225,10 +234,32 @@ export const EXPORTS: readonly MutantGroup[] = [
     file: 'src/modules/exports/export-schedule.ts',
     tests: ['test/modules/exports/export-schedule-replicas.test.ts'],
     edits: [
-      ['seenSince({ digest }, seen.get(name), nowMs) ?? Math.min(', 'Math.max('],
-      [' && seen.atMs < nowMs + AHEAD_MS_MAX', ''],
-      ['if (before !== undefined) await files.pauses.forgetSeen(name, before)', ''],
-      ['const isAhead = (newest?.createdAtMs ?? 0) >=', 'const isAhead = Number.NaN >='],
+      ['Math.min(changedAtMs, nowMs)', 'nowMs'],
+      [' && !isAhead(ticks, noted, nowMs)', ''],
+      ['if (noted !== undefined) await catalog.schedules.forget(name)', ''],
+      [
+        'const isOfClockAhead = (newest?.createdAtMs ?? 0) >=',
+        'const isOfClockAhead = Number.NaN >=',
+      ],
+    ],
+  },
+  {
+    file: 'src/modules/exports/export-schedule.ts',
+    tests: ['test/modules/exports/export-schedule.test.ts'],
+    edits: [
+      ['noted?.digest === digest && ', 'noted !== undefined && '],
+      [' && nextAtMs !== ticks.next(latestMs)', ''],
+      ['if (nextAtMs > nowMs) return nextAtMs\n', ''],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/jobs/sql-schedules.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'schedules',
+    edits: [
+      ['if (!submitted.isNew) await move(', 'if (false) await move('],
+      [`    .where('next_at_ms', '=', instant(from))\n`, ''],
+      [`              .where('digest', '=', before.digest)\n`, ''],
     ],
   },
   {

@@ -9,6 +9,7 @@ import { SqlUsage } from './audit/sql-usage.ts'
 import { migrate } from './engine/migrations.ts'
 import { read, type SqlEngine } from './engine/sql-engine.ts'
 import { SqlHolds } from './hold/sql-holds.ts'
+import { SqlSchedules } from './jobs/sql-schedules.ts'
 import { SqlReplays } from './mutation/sql-replays.ts'
 import { SqlPaths } from './paths/sql-paths.ts'
 import { keyStagedPaths } from './rows/staged-path-keys.ts'
@@ -60,6 +61,7 @@ export function sqlCatalog(
     holds: new SqlHolds(engine),
     events: new SqlEvents(engine),
     jobs: new SqlJobs(engine),
+    schedules: new SqlSchedules(engine),
     turns,
     settings: new SqlSettings(engine),
     grants: new SqlGrants(engine),

@@ -8,7 +8,7 @@ import type { JobFence } from './job-kind.ts'
 import type { StoreChecks } from './lasting.ts'
 
 export interface JobDependencies extends StoreChecks {
-  readonly catalog: Pick<Catalog, 'jobs'>
+  readonly catalog: Pick<Catalog, 'jobs' | 'schedules'>
   readonly ambient: Ambient
   readonly log: Log
 }

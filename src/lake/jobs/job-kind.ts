@@ -1,3 +1,7 @@
+import type { JobRecord } from '../../catalog/job-store.ts'
+import type { Privilege } from '../../core/access/privilege.ts'
+import type { EventOrigin } from '../../core/event-origin.ts'
+
 /** How jobs of one kind are done. */
 export interface JobKind<Input = unknown> {
   /** Unique among all modules, and stored with the job, so it is never changed. */
@@ -7,8 +11,8 @@ export interface JobKind<Input = unknown> {
    * 10 when absent.
    */
   readonly attemptsMax?: number
-  /** Whether, as a job, only administrators see and cancel it; its module shows it to others. */
-  readonly isOfAdmins?: true
+  /** If given, only who asked for a job sees and cancels it, and administrators. */
+  readonly ofAskers?: OfAskers
   /**
    * Makes the input of what was stored, maybe by an older release. Throws when it cannot: the job
    * has failed.
@@ -26,6 +30,19 @@ export interface JobKind<Input = unknown> {
    * process that dies then tells nobody, so that the kind looks for itself now and then.
    */
   cancelled?(input: Input): Promise<void>
+}
+
+export interface OfAskers {
+  /** Who asks for what nobody in particular wants: no principal has the name. */
+  readonly schedule: string
+  /** By which others see a job that the schedule asked for, and withdraw for it. */
+  permission(job: JobRecord): {
+    readonly privilege: Privilege
+    readonly on: 'export'
+    readonly name: string
+  }
+  /** Called before somebody withdraws, for the audit. */
+  noteCancel(job: JobRecord, origin: EventOrigin): Promise<void>
 }
 
 export interface RunningJob<Input> {

@@ -1,5 +1,6 @@
 import type {
   CancelledJob,
+  DueRun,
   JobQuery,
   JobRecord,
   NewJob,
@@ -50,6 +51,21 @@ export class Jobs {
     const submitted = await catalog.jobs.submit({
       ...{ ...wish, jobId, key: key ?? jobId, nowMs: ambient.nowMs() },
     })
+    this.#runner?.wake()
+    return submitted
+  }
+
+  /**
+   * As `submit`, for a time of a schedule, which is one caller's: `undefined` if it is not this
+   * one's.
+   */
+  async submitDue(
+    due: DueRun,
+    { key, ...wish }: JobWish & { readonly key: string },
+  ): Promise<SubmittedJob | undefined> {
+    const { catalog, ambient } = this.#deps
+    const job = { ...wish, key, jobId: ambient.newUuid(), nowMs: ambient.nowMs() }
+    const submitted = await catalog.schedules.claim(due, job)
     this.#runner?.wake()
     return submitted
   }

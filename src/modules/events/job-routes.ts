@@ -6,6 +6,7 @@ import { onCatalog } from '../../http/permission.ts'
 import { jsonReply, type Reply } from '../../http/reply.ts'
 import { type Call, defineRoute, type Route, type Tag } from '../../http/route.ts'
 import { askersOf } from '../../lake/jobs/asker-name.ts'
+import type { JobKind, OfAskers } from '../../lake/jobs/job-kind.ts'
 import { type Jobs, jobNotFound } from '../../lake/jobs/jobs.ts'
 import {
   CancelQuery,
@@ -20,7 +21,7 @@ import {
 
 export interface JobsPlatform {
   readonly jobs: Jobs
-  kindsOfAdmins(): readonly string[]
+  jobKinds(): readonly JobKind[]
 }
 
 const JOBS_TAG: Tag = { name: 'jobs', description: 'Long-running work in the background.' }
@@ -53,7 +54,7 @@ export function jobRoutes(platform: JobsPlatform): readonly Route[] {
       const isTold = await isAdmin(call)
       const found = await jobs.list({
         limit: page_size + 1,
-        ...(!isTold && { exceptKinds: platform.kindsOfAdmins() }),
+        ...(!isTold && { exceptKinds: kindsOfAskers(platform) }),
         ...(kind !== undefined && { kind }),
         ...(state !== undefined && { state }),
         ...(page_token !== undefined && { before: positionOf(page_token) }),
@@ -81,7 +82,9 @@ const getJob = (platform: JobsPlatform) =>
       summary: 'Get the progress or result of a job',
       description:
         'With `wait`, responds when the job has ended or the time is up. Whoever asked for the ' +
-        `job sees it, at its \`job_url\`; others need \`describe\` on the catalog. ${OUTLINE}`,
+        `job sees it, at its \`job_url\`; others need \`describe\` on the catalog. ${OUTLINE} ` +
+        'Runs of exports are seen by no others but administrators and, where the schedule asked, ' +
+        'whoever may export the task.',
       permission: 'in-use-case',
       query: JobQuery,
       answers: [{ status: 200, description: 'The job.', shape: Job }],
@@ -91,7 +94,7 @@ const getJob = (platform: JobsPlatform) =>
     async (call) => {
       const { query, closed } = call
       const asker = await authorizeOn(platform, call, 'describe')
-      const job = await seenJob(platform, call)
+      const { job } = await seenJob(platform, call, asker)
       const isTold = asker !== undefined || (await isAdmin(call))
       if (query.wait === 0) return jobReply(job, isTold)
       const wait = { waitMs: query.wait * 1000, signal: closed }
@@ -120,8 +123,11 @@ const cancelJob = (platform: JobsPlatform) =>
     },
     async (call) => {
       const asker = await authorizeOn(platform, call, 'modify')
-      const { jobId } = await seenJob(platform, call)
-      const mayAll = asker === undefined || (await call.may('modify', CATALOG))
+      const { job, ofAskers } = await seenJob(platform, call, asker)
+      const { jobId } = job
+      const privilege = ofAskers === undefined ? 'modify' : 'admin'
+      const mayAll = asker === undefined || (await call.may(privilege, CATALOG))
+      await ofAskers?.noteCancel(job, call.origin)
       const isTold = asker !== undefined || (await isAdmin(call))
       const withdrawn = mayAll ? call.query.asker : asker
       return jobReply(await platform.jobs.cancel(jobId, withdrawn), isTold)
@@ -129,7 +135,7 @@ const cancelJob = (platform: JobsPlatform) =>
   )
 type JobCall = Pick<
   Call<{ readonly asker?: string | undefined }, unknown, 'job_id'>,
-  'authorize' | 'may' | 'param' | 'principal' | 'query'
+  'authorize' | 'may' | 'origin' | 'param' | 'principal' | 'query'
 >
 
 function isAdmin({ may }: Pick<JobCall, 'may'>): Promise<boolean> {
@@ -141,24 +147,51 @@ function isAdmin({ may }: Pick<JobCall, 'may'>): Promise<boolean> {
  * the privilege on the catalog.
  */
 async function authorizeOn(
-  { jobs }: JobsPlatform,
-  { param, principal, query, authorize, may }: JobCall,
+  platform: JobsPlatform,
+  call: JobCall,
   privilege: Privilege,
 ): Promise<string | undefined> {
+  const { param, principal, query, authorize, may } = call
   const askers = askersOf(nameOfPrincipal(principal), query.asker)
-  const asker = await jobs.findAsker(param('job_id'), askers)
+  const own = await platform.jobs.findAsker(param('job_id'), askers)
+  const asker = own ?? (await asSchedule(platform, call))
   if (asker === undefined) await authorize(privilege, [CATALOG])
   else await may(privilege, CATALOG)
   return asker
 }
 
+/** The name of the schedule that has asked for the job, if the caller may do so for it. */
+async function asSchedule(
+  platform: JobsPlatform,
+  { may, param }: JobCall,
+): Promise<string | undefined> {
+  const job = await platform.jobs.find(param('job_id'))
+  const ofAskers = job && ofAskersOf(platform, job)
+  if (job === undefined || ofAskers === undefined) return undefined
+  const asker = await platform.jobs.findAsker(job.jobId, [ofAskers.schedule])
+  const { privilege, ...target } = ofAskers.permission(job)
+  return asker !== undefined && (await may(privilege, target)) ? asker : undefined
+}
+
+function ofAskersOf({ jobKinds }: JobsPlatform, job: JobRecord): OfAskers | undefined {
+  return jobKinds().find(({ kind }) => kind === job.kind)?.ofAskers
+}
+
+function kindsOfAskers({ jobKinds }: JobsPlatform): readonly string[] {
+  return jobKinds().flatMap(({ kind, ofAskers }) => (ofAskers === undefined ? [] : [kind]))
+}
+
 /** The job of the path. Throws `job-not-found`, also for a job that the caller may not see. */
-async function seenJob({ jobs, kindsOfAdmins }: JobsPlatform, call: JobCall): Promise<JobRecord> {
-  const job = await jobs.get(call.param('job_id'))
-  // Their askers have other addresses, where what they do is noted.
-  const isHidden = kindsOfAdmins().includes(job.kind) && !(await isAdmin(call))
+async function seenJob(
+  platform: JobsPlatform,
+  call: JobCall,
+  asker: string | undefined,
+): Promise<{ readonly job: JobRecord; readonly ofAskers: OfAskers | undefined }> {
+  const job = await platform.jobs.get(call.param('job_id'))
+  const ofAskers = ofAskersOf(platform, job)
+  const isHidden = ofAskers !== undefined && asker === undefined && !(await isAdmin(call))
   if (isHidden) throw jobNotFound(job.jobId)
-  return job
+  return { job, ofAskers }
 }
 
 function positionOf(token: string): Pick<JobRecord, 'createdAtMs' | 'jobId'> {

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Stores } from '../../catalog/catalog.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { PatientTurns } from '../../lake/jobs/patient-turns.ts'
 import { findWarehouseId } from '../../lake/table/warehouse-claim.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
 import { putJson, readJson } from './export-note.ts'
@@ -10,6 +11,8 @@ import { putJson, readJson } from './export-note.ts'
 const MARKER_NAME = '.moraine-exports.json'
 const RECORDED = '.places'
 const RETRY_AFTER_SECONDS = 10
+/** A disk that takes longer is away. */
+const PATIENCE_MS = 10_000
 const REMEDY = 'mount its disk, or bring the folder back'
 
 const Recorded = z.object({ place: z.string(), id: z.string() })
@@ -38,9 +41,12 @@ export class ArchivePlaces {
   readonly #stores = new Map<string, Promise<ObjectStore>>()
   /** Ids of folders that were taken into use. */
   readonly #ids = new Map<string, string>()
+  readonly #turns = new Map<string, PatientTurns>()
+  readonly #patienceMs: number
 
-  constructor(deps: PlaceDependencies) {
+  constructor(deps: PlaceDependencies, { patienceMs = PATIENCE_MS } = {}) {
     this.#deps = deps
+    this.#patienceMs = patienceMs
   }
 
   /**
@@ -50,16 +56,27 @@ export class ArchivePlaces {
   async forRuns(): Promise<string | undefined> {
     const { archiveTo: place } = this.#deps
     if (place === undefined) return undefined
-    if ((await this.#findId(place)) === undefined) await this.#take(place)
+    if ((await this.#findId(place)) === undefined) {
+      await this.#inTurn(place, () => this.#take(place))
+    }
     await this.open(place)
     return place
   }
 
   /** The store of a place that was taken into use. Throws `storage-unavailable`, as above. */
-  async open(place: string): Promise<ObjectStore> {
-    const objects = await this.#store(place)
-    await this.#requireMarker(place, objects)
-    return objects
+  open(place: string): Promise<ObjectStore> {
+    return this.#inTurn(place, async () => {
+      const objects = await this.#store(place)
+      await this.#requireMarker(place, objects)
+      return objects
+    })
+  }
+
+  /** One call at a time: of a place that is away, no more hang. */
+  #inTurn<T>(place: string, call: () => Promise<T>): Promise<T> {
+    const turns = this.#turns.get(place) ?? new PatientTurns(this.#patienceMs)
+    this.#turns.set(place, turns)
+    return turns.run(call, () => unavailable(place, `it does not answer: ${REMEDY}`))
   }
 
   /** Places that were ever taken into use, by any process. */

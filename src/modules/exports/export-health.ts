@@ -1,14 +1,13 @@
 import type { Stores } from '../../catalog/catalog.ts'
 import { exportSecurable } from '../../catalog/grant-store.ts'
-import type { JobRecord } from '../../catalog/job-store.ts'
+import type { JobRecord, NextRun } from '../../catalog/job-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CodedError } from '../../core/errors.ts'
 import { timeText } from '../../http/common-shapes.ts'
 import type { Task } from '../../lake/jobs/task.ts'
-import type { Pauses } from './export-pauses.ts'
-import { askedFor, overdueSinceMs } from './export-schedule.ts'
+import { findNext, overdueSinceMs, type ScheduleDependencies } from './export-schedule.ts'
 import type { ExportTask } from './export-task.ts'
-import { EXPORT_KIND, type ExportJobDependencies } from './run-job.ts'
+import { EXPORT_KIND } from './run-job.ts'
 import { sourceOf } from './settle-run.ts'
 import { isUnreadable } from './task-folder.ts'
 
@@ -32,26 +31,37 @@ export interface ExportHealth {
 
 /** The first so many tasks, each read once. Throws `exports-unreadable`. */
 export async function readHealth(
-  deps: ExportJobDependencies,
+  deps: ScheduleDependencies,
   tasksMax = Number.POSITIVE_INFINITY,
 ): Promise<readonly ExportHealth[]> {
-  const pauses = await deps.files.pauses.read()
+  const paused = await deps.files.pauses.list()
+  const noted = await deps.catalog.schedules.list()
   const hindrance = (await deps.files.problem()) === null ? null : 'storage-unavailable'
   const tasks = (await deps.folder.list()).slice(0, tasksMax)
   const found = await mapBounded(tasks, READS_AT_ONCE, (task) =>
-    healthOf(deps, task, { ...pauses, hindrance }).catch((error: unknown) => {
-      // Its files are gone since.
-      if (error instanceof CodedError && error.code === 'export-not-found') return undefined
-      throw error
-    }),
+    healthOf(deps, task, { noted: noted.get(task), isPaused: paused.has(task), hindrance }).catch(
+      (error: unknown) => {
+        // Its files are gone since.
+        if (error instanceof CodedError && error.code === 'export-not-found') return undefined
+        throw error
+      },
+    ),
   )
   return found.filter((health) => health !== undefined)
 }
 
 async function healthOf(
-  deps: ExportJobDependencies,
+  deps: ScheduleDependencies,
   name: string,
-  { hindrance, ...pauses }: Pauses & { readonly hindrance: string | null },
+  {
+    hindrance,
+    isPaused,
+    noted,
+  }: {
+    readonly hindrance: string | null
+    readonly isPaused: boolean
+    readonly noted: NextRun | undefined
+  },
 ): Promise<ExportHealth> {
   const { folder, jobs } = deps
   const { task, problem, changedAtMs } = await folder.look(name, (read) => sourceOf(deps, read))
@@ -59,8 +69,8 @@ async function healthOf(
   const unable = problem === null ? hindrance : 'export-task-unusable'
   const failing =
     unable === null ? failureOf(last) : { problem: unable, runId: null, sinceMs: changedAtMs }
-  const isHeld = task === undefined || pauses.paused.has(name)
-  const lateMs = isHeld ? undefined : await lateSince(deps, task, { ...pauses, newest: last })
+  const isHeld = task === undefined || isPaused
+  const lateMs = isHeld ? undefined : await lateSince(deps, task, { noted, newest: last })
   return {
     task: name,
     ...(failing !== undefined && { failing }),
@@ -69,14 +79,15 @@ async function healthOf(
 }
 
 async function lateSince(
-  deps: ExportJobDependencies,
+  deps: ScheduleDependencies,
   task: ExportTask,
-  known: Pauses & { readonly newest: JobRecord | undefined },
+  known: { readonly noted: NextRun | undefined; readonly newest: JobRecord | undefined },
 ): Promise<number | undefined> {
   const { schedule } = task
   if (schedule === undefined) return undefined
-  const times = { ...known, nowMs: deps.ambient.nowMs() }
-  return overdueSinceMs(schedule, await askedFor(deps, task, times))
+  const nowMs = deps.ambient.nowMs()
+  const nextAtMs = await findNext(deps, { ...task, schedule }, { ...known, nowMs })
+  return nextAtMs === undefined ? undefined : overdueSinceMs(schedule, { nextAtMs, nowMs })
 }
 
 function failureOf(last: JobRecord | undefined): ExportHealth['failing'] {
@@ -88,7 +99,7 @@ function failureOf(last: JobRecord | undefined): ExportHealth['failing'] {
 }
 
 /** Raises an event for each run that fails, each task that cannot be run, each time that passed. */
-export function healthTask(deps: ExportJobDependencies & Stores<'events'>): Task {
+export function healthTask(deps: ScheduleDependencies & Stores<'events'>): Task {
   return {
     name: 'tell of failing exports',
     everyMs: LOOK_MS,
@@ -104,7 +115,7 @@ export function healthTask(deps: ExportJobDependencies & Stores<'events'>): Task
 }
 
 async function tell(
-  { ambient, catalog }: ExportJobDependencies & Stores<'events'>,
+  { ambient, catalog }: ScheduleDependencies & Stores<'events'>,
   { task, failing, overdueSinceMs: dueMs }: ExportHealth,
 ): Promise<void> {
   const nowMs = ambient.nowMs()

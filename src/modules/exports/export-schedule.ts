@@ -1,13 +1,15 @@
-import type { JobRecord } from '../../catalog/job-store.ts'
+import type { Stores } from '../../catalog/catalog.ts'
+import type { DueRun, JobRecord, NextRun } from '../../catalog/job-store.ts'
 import { CodedError } from '../../core/errors.ts'
 import { AHEAD_MS_MAX } from '../../core/limits.ts'
 import { type Ticks, ticksOf } from '../../lake/jobs/schedule.ts'
 import type { Task } from '../../lake/jobs/task.ts'
-import type { Pauses, SeenFiles } from './export-pauses.ts'
 import { requireRunnable } from './export-run.ts'
 import type { ExportSchedule, ExportTask } from './export-task.ts'
-import { askForExport, EXPORT_KIND, type ExportJobDependencies, SCHEDULE } from './run-job.ts'
+import { EXPORT_KIND, type ExportJobDependencies, exportWish, SCHEDULE } from './run-job.ts'
 import { isUnreadable } from './task-folder.ts'
+
+export type ScheduleDependencies = ExportJobDependencies & Stores<'schedules'>
 
 /** No task has this name. */
 const ALL = ''
@@ -15,13 +17,13 @@ const LOOK_MS = 10_000
 const GONE_LOOKS = 60
 const MINUTE_MS = 60_000
 const DAY_MS = 1_440 * MINUTE_MS
-/** How late a run still begins: in time, or after the service was away. Jobs are kept a week. */
+/** How late a run still begins: in time, or after the service was away. */
 const LATE_MS = { none: 5 * MINUTE_MS, one: 6 * DAY_MS } as const
 /** Each is searched from its beginning, so that few instants of a frequent schedule are passed. */
 const SEARCHED_MS = [MINUTE_MS, 5 * MINUTE_MS, 60 * MINUTE_MS, 360 * MINUTE_MS, DAY_MS, 6 * DAY_MS]
 
-/** Asks for runs at their times. A run that is open is joined: none is doubled. */
-export function scheduleTask(deps: ExportJobDependencies): Task {
+/** Asks for runs at their times, each of which one process claims. A run that is open is joined. */
+export function scheduleTask(deps: ScheduleDependencies): Task {
   /** Why tasks could not be asked for when they were last looked at: each is logged once. */
   let told: ReadonlyMap<string, string> = new Map()
   const missedBy = newMissed()
@@ -36,12 +38,13 @@ export function scheduleTask(deps: ExportJobDependencies): Task {
         told = new Map([[ALL, problem]])
       })
       if (names === undefined) return
-      const pauses = await deps.files.pauses.read()
+      const paused = await deps.files.pauses.list()
+      const noted = await deps.catalog.schedules.list()
       const failed = new Map<string, string>()
       for (const name of names) {
         signal.throwIfAborted()
-        if (pauses.paused.has(name)) continue
-        await askIfDue(deps, name, pauses).catch((error: unknown) => {
+        if (paused.has(name)) continue
+        await askIfDue(deps, name, noted.get(name)).catch((error: unknown) => {
           const problem = error instanceof Error ? error.message : String(error)
           failed.set(name, problem)
           if (told.get(name) !== problem) warn(deps, name, error)
@@ -52,7 +55,7 @@ export function scheduleTask(deps: ExportJobDependencies): Task {
         const at = { problem, task: name }
         if (told.get(name) !== problem) deps.log.warn(at, 'an export could not be scheduled')
       }
-      await forgetGone(deps, missedBy(names, pauses))
+      for (const name of missedBy(names, noted)) await deps.catalog.schedules.forget(name)
       told = failed
     },
   }
@@ -64,18 +67,12 @@ export function scheduleTask(deps: ExportJobDependencies): Task {
  */
 function newMissed() {
   let looks = new Map<string, number>()
-  return (names: readonly string[], { seen }: Pauses): ReadonlyMap<string, SeenFiles> => {
-    const gone = [...seen].filter(([task]) => !names.includes(task))
-    looks = new Map(gone.map(([task]) => [task, (looks.get(task) ?? 0) + 1]))
-    return new Map(gone.filter(([task]) => (looks.get(task) ?? 0) >= GONE_LOOKS))
+  return (names: readonly string[], noted: ReadonlyMap<string, NextRun>): readonly string[] => {
+    const there = new Set(names)
+    const gone = [...noted.keys()].filter((task) => !there.has(task))
+    looks = new Map(gone.map((task) => [task, (looks.get(task) ?? 0) + 1]))
+    return gone.filter((task) => (looks.get(task) ?? 0) >= GONE_LOOKS)
   }
-}
-
-async function forgetGone(
-  { files }: ExportJobDependencies,
-  gone: ReadonlyMap<string, SeenFiles>,
-): Promise<void> {
-  for (const [task, found] of gone) await files.pauses.forgetSeen(task, found)
 }
 
 /** A line for what an operator can mend; else with the stack. */
@@ -85,104 +82,110 @@ function warn({ log }: ExportJobDependencies, task: string, err: unknown): void 
 }
 
 /** Throws why it cannot be run. */
-async function askIfDue(deps: ExportJobDependencies, name: string, pauses: Pauses): Promise<void> {
-  const { ambient, files, folder, jobs } = deps
+async function askIfDue(
+  deps: ScheduleDependencies,
+  name: string,
+  noted: NextRun | undefined,
+): Promise<void> {
+  const { ambient, catalog, folder, jobs } = deps
   const task = await folder.read(name)
   const { schedule, digest } = task
-  const before = pauses.seen.get(name)
   if (schedule === undefined) {
     // One that comes back begins anew.
-    if (before !== undefined) await files.pauses.forgetSeen(name, before)
+    if (noted !== undefined) await catalog.schedules.forget(name)
     return
   }
   await requireRunnable(deps, task)
   const newest = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
   const nowMs = ambient.nowMs()
-  const asked = await askedFor(deps, task, { ...pauses, newest, nowMs })
-  if (seenSince(task, before, nowMs) === undefined) {
-    await files.pauses.see(name, { digest, atMs: Math.floor(asked.changedAtMs) }, before)
+  const nextAtMs = await findNext(deps, { ...task, schedule }, { noted, newest, nowMs })
+  if (nextAtMs === undefined) return
+  if (noted?.digest !== digest || noted.nextAtMs !== nextAtMs) {
+    const next = { digest, nextAtMs }
+    // Another process has been quicker: the next look tells.
+    if ((await catalog.schedules.set(name, next, noted)) === 'changed') return
   }
-  if (isDue(schedule, asked)) await askForExport(jobs, { task: name, asker: SCHEDULE })
+  const due = dueRun(name, schedule, { nextAtMs, nowMs })
+  if (due !== undefined) await jobs.submitDue(due, exportWish({ task: name, asker: SCHEDULE }))
+}
+
+type ScheduledTask = Pick<ExportTask, 'name' | 'digest' | 'changedAtMs'> & {
+  readonly schedule: ExportSchedule
 }
 
 /**
- * What decides whether a task is due. A run that was asked for by a clock far ahead does not count:
- * else none would be until that time has come.
+ * The time that is to be run next: one that has passed if no run was asked for since. Where the
+ * catalog knows none, since the task is new, or another one since, or the catalog was rebuilt, the
+ * first since the task was changed. `undefined` if none ever comes.
  */
-export async function askedFor(
+export async function findNext(
   { jobs }: Pick<ExportJobDependencies, 'jobs'>,
-  { name, digest, changedAtMs }: Pick<ExportTask, 'name' | 'digest' | 'changedAtMs'>,
+  { name, schedule, digest, changedAtMs }: ScheduledTask,
   {
-    seen,
-    resumedAtMs,
+    noted,
     newest,
     nowMs,
-  }: Omit<Pauses, 'paused'> & {
+  }: {
+    readonly noted: NextRun | undefined
     /** The job of the task that was asked for last, by its own time. */
     readonly newest: JobRecord | undefined
     readonly nowMs: number
   },
-): Promise<Asked> {
+): Promise<number | undefined> {
+  const ticks = ticksOf(schedule)
+  const isKnown = noted?.digest === digest && !isAhead(ticks, noted, nowMs)
+  const nextAtMs = isKnown ? noted.nextAtMs : ticks.next(Math.min(changedAtMs, nowMs))
+  // A run that was asked for by a clock far ahead does not count.
   const before = { createdAtMs: nowMs + AHEAD_MS_MAX, jobId: '' }
-  const isAhead = (newest?.createdAtMs ?? 0) >= before.createdAtMs
-  const [last] = isAhead
+  const isOfClockAhead = (newest?.createdAtMs ?? 0) >= before.createdAtMs
+  const [last] = isOfClockAhead
     ? await jobs.list({ kind: EXPORT_KIND, key: name, before, limit: 1 })
     : [newest]
-  const resumed = resumedAtMs.get(name)
-  return {
-    changedAtMs: seenSince({ digest }, seen.get(name), nowMs) ?? Math.min(changedAtMs, nowMs),
-    lastAskedAtMs: last?.createdAtMs,
-    resumedAtMs: resumed !== undefined && resumed < nowMs + AHEAD_MS_MAX ? resumed : undefined,
-    nowMs,
-  }
+  const isRun = last !== undefined && nextAtMs !== undefined && last.createdAtMs >= nextAtMs
+  return isRun ? ticks.next(last.createdAtMs) : nextAtMs
 }
 
-/** Since when its files are as they are; `undefined` if that was not noted, or by a wrong clock. */
-function seenSince(
-  { digest }: Pick<ExportTask, 'digest'>,
-  seen: SeenFiles | undefined,
-  nowMs: number,
-): number | undefined {
-  const isKnown = seen?.digest === digest && seen.atMs < nowMs + AHEAD_MS_MAX
-  return isKnown ? seen.atMs : undefined
+/** Noted by a clock far ahead: none later than the next of the schedule would be noted now. */
+function isAhead(ticks: Ticks, { nextAtMs }: NextRun, nowMs: number): boolean {
+  const latestMs = nowMs + AHEAD_MS_MAX
+  return nextAtMs > latestMs && nextAtMs !== ticks.next(latestMs)
 }
 
-/** When a task was last changed, asked for, and resumed. */
-interface Asked {
-  readonly changedAtMs: number
-  readonly lastAskedAtMs: number | undefined
-  readonly resumedAtMs: number | undefined
+interface Times {
+  /** As `findNext` returns it. */
+  readonly nextAtMs: number
   readonly nowMs: number
 }
 
-/**
- * Whether the last instant of the schedule has come since the task was changed, without a run asked
- * for at it or after, and not too long ago. One that passed in a pause does not count without
- * `catch_up`.
- */
-export function isDue(schedule: ExportSchedule, asked: Asked): boolean {
-  return missedTick(schedule, asked, LATE_MS[schedule.catchUp]) !== undefined
+/** The time that has come, and not too long ago, with the one after it. */
+export function dueRun(name: string, schedule: ExportSchedule, times: Times): DueRun | undefined {
+  const isDue = missedTick(schedule, times, LATE_MS[schedule.catchUp]) !== undefined
+  const nextAtMs = isDue ? ticksOf(schedule).next(times.nowMs) : undefined
+  return nextAtMs === undefined ? undefined : { name, dueAtMs: times.nextAtMs, nextAtMs }
 }
 
-/**
- * The last instant of the schedule within six days, if it has passed without a run that was asked
- * for since; of one that passed in a pause, the end of it.
- */
-export function overdueSinceMs(schedule: ExportSchedule, asked: Asked): number | undefined {
-  const tickMs = missedTick(schedule, asked, LATE_MS.one)
-  return tickMs === undefined ? undefined : Math.max(tickMs, asked.resumedAtMs ?? tickMs)
+/** The last instant of the schedule within six days, if it has passed without a run. */
+export function overdueSinceMs(schedule: ExportSchedule, times: Times): number | undefined {
+  return missedTick(schedule, times, LATE_MS.one)
 }
 
+/** When it is run next, as far as its schedule tells; in the past for one that is due. */
+export function nextRunAtMs(schedule: ExportSchedule, times: Times): number | undefined {
+  const { nextAtMs, nowMs } = times
+  if (nextAtMs > nowMs) return nextAtMs
+  return missedTick(schedule, times, LATE_MS[schedule.catchUp]) ?? ticksOf(schedule).next(nowMs)
+}
+
+/** The time that `missedTick` finds may be none of the schedule: the end of a pause. */
 function missedTick(
-  { catchUp, ...schedule }: ExportSchedule,
-  { changedAtMs, lastAskedAtMs = Number.NEGATIVE_INFINITY, resumedAtMs, nowMs }: Asked,
+  schedule: ExportSchedule,
+  { nextAtMs, nowMs }: Times,
   lateMs: number,
 ): number | undefined {
+  if (nextAtMs > nowMs) return undefined
   const tickMs = lastTick(ticksOf(schedule), nowMs, lateMs)
-  if (tickMs === undefined) return undefined
-  const isLeftOut = catchUp === 'none' && resumedAtMs !== undefined && tickMs <= resumedAtMs
-  const isMissed = !isLeftOut && tickMs >= changedAtMs && tickMs > lastAskedAtMs
-  return isMissed ? tickMs : undefined
+  const sinceMs = Math.max(nextAtMs, tickMs ?? nextAtMs)
+  return sinceMs > nowMs - lateMs ? sinceMs : undefined
 }
 
 function lastTick(ticks: Ticks, nowMs: number, lateMs: number): number | undefined {
@@ -196,4 +199,35 @@ function lastTick(ticks: Ticks, nowMs: number, lateMs: number): number | undefin
     if (last !== undefined) return last
   }
   return undefined
+}
+
+/** Ends a pause. What has passed in it is left out, or, with `catch_up`, due from now on. */
+export async function resumeSchedule(deps: ScheduleDependencies, name: string): Promise<void> {
+  const { pauses } = deps.files
+  if (!(await pauses.list()).has(name)) return
+  // Before the pause ends: else the next look would run what has passed.
+  let outcome: 'set' | 'changed'
+  do outcome = await passOver(deps, name)
+  while (outcome === 'changed')
+  await pauses.end(name)
+}
+
+async function passOver(
+  { ambient, catalog, folder, jobs }: ScheduleDependencies,
+  name: string,
+): Promise<'set' | 'changed'> {
+  const { task } = await folder.look(name, () => undefined)
+  // One that cannot be used is another one as soon as it can.
+  if (task?.schedule === undefined) return 'set'
+  const { schedule, digest } = task
+  const noted = await catalog.schedules.find(name)
+  const newest = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
+  const nowMs = Math.ceil(ambient.nowMs())
+  const nextAtMs = await findNext({ jobs }, { ...task, schedule }, { noted, newest, nowMs })
+  if (nextAtMs === undefined || nextAtMs > nowMs) return 'set'
+  const isMadeUp =
+    schedule.catchUp === 'one' && overdueSinceMs(schedule, { nextAtMs, nowMs }) !== undefined
+  const afterMs = isMadeUp ? nowMs : ticksOf(schedule).next(nowMs)
+  if (afterMs === undefined) return 'set'
+  return catalog.schedules.set(name, { digest, nextAtMs: afterMs }, noted)
 }

@@ -42,7 +42,6 @@ interface ExportInput {
 export function exportJob(deps: ExportJobDependencies): JobKind<ExportInput> {
   return {
     kind: EXPORT_KIND,
-    isOfAdmins: true,
     attemptsMax: ATTEMPTS_MAX,
     input: inputOf,
     async run({ jobId, input, attempt, report }, fence, signal): Promise<ExportResult> {
@@ -128,9 +127,13 @@ export const SCHEDULE = 'schedule'
 /** Asks for a run. A task that runs already is joined: it never runs twice at a time. */
 export async function askForExport(
   jobs: Jobs,
-  { task, asker }: { readonly task: string; readonly asker: string },
+  wanted: { readonly task: string; readonly asker: string },
 ): Promise<JobRecord> {
-  return (await jobs.submit({ kind: EXPORT_KIND, key: task, input: { task }, asker })).job
+  return (await jobs.submit(exportWish(wanted))).job
+}
+
+export function exportWish({ task, asker }: { readonly task: string; readonly asker: string }) {
+  return { kind: EXPORT_KIND, key: task, input: { task }, asker }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { constants, lstat, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PatientTurns } from '../../lake/jobs/patient-turns.ts'
 import { ProblemError } from '../../problem/problems.ts'
 import { type ExportTask, parseTask, type TaskFiles, taskInvalid } from './export-task.ts'
 
@@ -7,6 +8,11 @@ import { type ExportTask, parseTask, type TaskFiles, taskInvalid } from './expor
 const TASK_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/
 const TASK_FILE_BYTES_MAX = 1024 * 1024
 const TASKS_MAX = 10_000
+/** A disk that takes longer is away. */
+const PATIENCE_MS = 10_000
+const AWAY =
+  'there are no export tasks: their folder does not answer; bring its disk back, or correct ' +
+  'MORAINE_EXPORTS'
 const MISNAMED =
   'the name of its folder may have letters, digits, - and _ only, at most 100, and begins with a ' +
   'letter or digit; rename it'
@@ -34,15 +40,31 @@ export interface ReadFile {
   readonly bytes: Uint8Array | string
 }
 
-/** The operator's tasks: one folder each, read anew whenever one is asked for. */
+interface FoundFile {
+  readonly bytes: Buffer
+  readonly changedAtMs: number
+}
+
+/**
+ * The operator's tasks: one folder each, read anew whenever one is asked for. All that ask share
+ * one of these: of a disk that is away, one call hangs.
+ */
 export class TaskFolder {
   readonly #folder: string
   readonly #isCopy: boolean
   readonly #flags: number
+  readonly #turns: PatientTurns
 
   /** Links are followed, as volumes of Kubernetes need it, unless the folder is a copy of one. */
-  constructor(folder: string, { isCopy = false }: { readonly isCopy?: boolean } = {}) {
+  constructor(
+    folder: string,
+    {
+      isCopy = false,
+      turns = new PatientTurns(PATIENCE_MS),
+    }: { readonly isCopy?: boolean; readonly turns?: PatientTurns } = {},
+  ) {
     this.#folder = folder
+    this.#turns = turns
     // A pipe is opened, and refused, without a wait for who writes to it.
     this.#flags = constants.O_RDONLY | constants.O_NONBLOCK | (isCopy ? constants.O_NOFOLLOW : 0)
     this.#isCopy = isCopy
@@ -74,18 +96,19 @@ export class TaskFolder {
   /** Why the folder of tasks cannot be read, and what to do; `null` if it can. */
   async problem(): Promise<string | null> {
     try {
-      await readdir(this.#folder)
+      await this.#inTurn(() => readdir(this.#folder))
       return null
     } catch (error) {
-      return unreadable(error)
+      return isUnreadable(error) ? error.message : unreadable(error)
     }
   }
 
   async #names(): Promise<readonly string[]> {
     try {
-      const names = await readdir(this.#folder)
+      const names = await this.#inTurn(() => readdir(this.#folder))
       return names.sort()
     } catch (error) {
+      if (isUnreadable(error)) throw error
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
       throw new ProblemError('exports-unreadable', unreadable(error))
     }
@@ -100,9 +123,11 @@ export class TaskFolder {
     for (const name of names.slice(0, TASKS_MAX)) {
       for (const file of TASK_FILES) {
         // Through links, as in volumes of Kubernetes.
-        const isSeen = await stat(join(this.#folder, name, file)).then(
-          () => true,
-          ({ code }) => isThere(code),
+        const isSeen = await this.#inTurn(() =>
+          stat(join(this.#folder, name, file)).then(
+            () => true,
+            ({ code }) => isThere(code),
+          ),
         )
         if (!isSeen) continue
         tasks.push(name)
@@ -173,10 +198,15 @@ export class TaskFolder {
     return read && { text: read.bytes.toString('utf8'), changedAtMs: read.changedAtMs }
   }
 
-  async #read(
-    task: string,
-    file: string,
-  ): Promise<{ readonly bytes: Buffer; readonly changedAtMs: number } | undefined> {
+  #inTurn<T>(call: () => Promise<T>): Promise<T> {
+    return this.#turns.run(call, () => new ProblemError('exports-unreadable', AWAY))
+  }
+
+  #read(task: string, file: string): Promise<FoundFile | undefined> {
+    return this.#inTurn(() => this.#readNow(task, file))
+  }
+
+  async #readNow(task: string, file: string): Promise<FoundFile | undefined> {
     const folder = join(this.#folder, task)
     if (this.#isCopy && (await lstat(folder)).isSymbolicLink()) {
       throw taskInvalid(task, 'its folder is a link')

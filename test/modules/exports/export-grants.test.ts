@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { must } from '../../http/client.ts'
+import { until } from '../../lake/jobs/background.ts'
 import { type Caller, type KeyedService, startKeyedService } from '../access/keyed-service.ts'
 import { untilAudited } from '../audit/until-audited.ts'
 import { writeTask } from './export-harness.ts'
@@ -67,22 +68,60 @@ test.each([
   expect((await must(service.admin.send('get', '/v1/exports/mine'))).is_paused).toBe(false)
 })
 
-test('a run is seen with the grant, and as a job only by administrators', async () => {
+test('as a job, a run is seen by its askers and administrators only', async () => {
+  const third = await service.newCaller({ '/v1/exports/both': ['export'], '/v1': ['modify'] })
   const asked = await must(exporter.send('post', '/v1/exports/both/runs', {}), 202)
   const joined = await must(other.send('post', '/v1/exports/both/runs', {}), 202)
   expect(joined.run_id).toBe(asked.run_id)
-  await must(exporter.send('get', asked.url))
-  await must(exporter.send('get', `${asked.url}/log`))
-  for (const caller of [exporter, reader]) {
+  const job = `/v1/jobs/${asked.run_id}`
+  for (const caller of [exporter, third]) {
+    await must(caller.send('get', asked.url))
+    await must(caller.send('get', `${asked.url}/log`))
+  }
+  for (const caller of [third, reader, service.nobody]) {
     for (const method of ['get', 'delete']) {
-      expect([403, 404]).toContain((await caller.send(method, `/v1/jobs/${asked.run_id}`)).status)
+      expect([401, 403, 404]).toContain((await caller.send(method, job)).status)
     }
   }
   const { jobs } = await must(reader.send('get', '/v1/jobs'))
   expect(jobs.filter(({ kind }: { kind: string }) => kind === 'export')).toEqual([])
   const seen = (await must(service.admin.send('get', '/v1/jobs?kind=export'))).jobs
   expect(seen.map(({ job_id }: { job_id: string }) => job_id)).toContain(asked.run_id)
-  await must(service.admin.send('get', `/v1/jobs/${asked.run_id}`))
+  await must(service.admin.send('get', job))
+  expect(await must(other.send('get', job))).toMatchObject({ kind: 'export', key: 'both' })
+  // As at the address of the run: one of two has withdrawn, and cannot do so for the other.
+  for (let time = 0; time < 2; time++) await must(exporter.send('delete', job))
+  expect((await must(other.send('get', job))).is_cancelled).toBe(false)
+  expect((await must(other.send('delete', job))).is_cancelled).toBe(true)
+  await untilAudited(service)
+  const path = '/v1/audit-logs?subject=export:both&action=export.asked&page_size=100'
+  const { audit_logs } = await must(service.admin.send('get', path))
+  expect(audit_logs.slice(0, 3).map((row: Row) => ({ ...row.after, by: row.principal }))).toEqual(
+    [other, exporter, exporter].map(({ principal }) => ({
+      ...{ task: 'both', asked_for: 'cancel', run_id: asked.run_id, by: principal },
+    })),
+  )
+})
+
+test('a run that a schedule asked for is withdrawn by whoever may export the task', async () => {
+  await writeTask(`${service.home}/exports`, 'nightly', TASK)
+  const caller = await service.newCaller({ '/v1/exports/nightly': ['export'] })
+  const submit = async () => {
+    const key = 'nightly'
+    const wish = { kind: 'export', key, input: { task: key }, asker: 'schedule' }
+    return (await service.deps.jobs.submit(wish)).job.jobId
+  }
+  const url = (id: string) => `/v1/exports/nightly/runs/${id}`
+  for (const address of [url, (id: string) => `/v1/jobs/${id}`]) {
+    const id = await submit()
+    for (const stranger of [exporter, reader]) {
+      expect([403, 404]).toContain((await stranger.send('get', address(id))).status)
+      expect([403, 404]).toContain((await stranger.send('delete', address(id))).status)
+    }
+    await must(caller.send('get', address(id)))
+    expect((await must(caller.send('delete', address(id)))).is_cancelled).toBe(true)
+    await until(async () => (await must(caller.send('get', url(id)))).state === 'cancelled')
+  }
 })
 
 test('one who withdraws ends the run for those only who asked for it', async () => {

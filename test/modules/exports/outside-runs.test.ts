@@ -44,18 +44,22 @@ describe('a run', () => {
     own = (store) => store,
     outside = (store) => store,
     archiveTo = `file://${archive}`,
+    patienceMs,
   }: {
     readonly own?: (store: ObjectStore) => ObjectStore
     readonly outside?: (store: ObjectStore) => ObjectStore
     readonly archiveTo?: string | undefined
+    readonly patienceMs?: number
   } = {}) {
     const { deps } = service
     const objects = own(deps.objects)
-    const archives = new ArchivePlaces({
+    const parts = {
       ...{ catalog: deps.catalog, objects, warehouse: deps.warehouse },
       ...(archiveTo !== '' && { archiveTo }),
-      openArchive: async (...given) => outside(await deps.openArchive(...given)),
-    })
+      openArchive: async (...given: Parameters<typeof deps.openArchive>) =>
+        outside(await deps.openArchive(...given)),
+    }
+    const archives = new ArchivePlaces(parts, { ...(patienceMs !== undefined && { patienceMs }) })
     const tables = { ...deps, objects }
     return exportParts({ objects, warehouse: deps.warehouse, tables, archives })
   }
@@ -101,6 +105,25 @@ describe('a run', () => {
     }
     await shop.mount()
     expect(await outcomeOf(10)).toMatchObject({ outcome: 'exported', rows: 1 })
+  })
+
+  test('of a folder that does not answer one call hangs, and runs are refused', async () => {
+    let reads = 0
+    const hanging = (store: ObjectStore) =>
+      changedStore(store, {
+        read: async () => {
+          reads++
+          return new Promise<never>(() => undefined)
+        },
+      })
+    await exportOnce(partsOf(), task, runOf())
+    const parts = partsOf({ outside: hanging, patienceMs: 50 })
+    const away = { code: 'storage-unavailable', message: expect.stringContaining('not answer') }
+    await Promise.all(
+      [1, 2, 3].map(() => expect(exportOnce(parts, task, runOf())).rejects.toMatchObject(away)),
+    )
+    expect(await parts.files.problem()).toMatch(/does not answer: mount its disk/)
+    expect(reads).toBe(1)
   })
 
   const dying =

@@ -71,7 +71,10 @@ describeWithPostgres('attempts of a run after one that did everything', () => {
       },
     })
     const log = { warn: () => undefined }
-    jobs = new Jobs({ catalog: { jobs: failing }, ambient: realAmbient, log }, new Waiters())
+    jobs = new Jobs(
+      { catalog: { ...catalog, jobs: failing }, ambient: realAmbient, log },
+      new Waiters(),
+    )
     const kind = exportJob({ ...deps, folder: new TaskFolder(folder), jobs, log })
     jobs.start({ kinds: [kind], leaseMs: 500, pollMs: 20 })
     const { jobId } = await askForExport(jobs, { task: 't', asker: 'x' })

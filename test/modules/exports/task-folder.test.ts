@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process'
 import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PatientTurns } from '../../../src/lake/jobs/patient-turns.ts'
 import { ExportFiles } from '../../../src/modules/exports/export-files.ts'
 import { healthTask } from '../../../src/modules/exports/export-health.ts'
 import { scheduleTask } from '../../../src/modules/exports/export-schedule.ts'
@@ -66,3 +68,40 @@ test('a folder with no name of a task, that nobody can look into, is none', asyn
     ['unreadable', expect.stringContaining('ELOOP')],
   ])
 })
+
+test('of a disk that is away one call hangs, and others are refused', async () => {
+  await newTask('a')
+  const turns = new PatientTurns(50)
+  const tasks = new TaskFolder(folder(), { turns })
+  let bring: () => void = () => undefined
+  const away = new Promise<void>((resolve) => {
+    bring = resolve
+  })
+  const hanging = turns.run(
+    () => away,
+    () => new Error('hangs'),
+  )
+  const asked = [tasks.list(), tasks.listMisnamed(), tasks.read('a'), tasks.require('a')]
+  const refused = { code: 'exports-unreadable', message: expect.stringContaining('not answer') }
+  await Promise.all([
+    ...asked.map((each) => expect(each).rejects.toMatchObject(refused)),
+    expect(hanging).rejects.toThrow('hangs'),
+  ])
+  expect(await tasks.problem()).toMatch(/does not answer; bring its disk back/)
+  bring()
+  await new Promise(setImmediate)
+  expect([await tasks.list(), await tasks.problem()]).toEqual([['a'], null])
+})
+
+test.each(['task.json', 'select.sql', 'delete.sql'])(
+  'nothing waits for who would write to a pipe: %s',
+  async (file) => {
+    await newTask('a')
+    await rm(join(folder(), 'a', file), { force: true })
+    execFileSync('mkfifo', [join(folder(), 'a', file)])
+    const { exports } = await must(ask(service, '/v1/exports'))
+    expect(exports).toMatchObject([{ task: 'a', problem: expect.stringMatching(/is not a file/) }])
+    const { status, body } = await post(service, '/exports/a', {})
+    expect([status, body.type]).toEqual([422, '/problems/export-task-unusable'])
+  },
+)

@@ -114,6 +114,7 @@ export interface Database {
   access_keys: AccessKeyRow
   signing_keys: SigningKeyRow
   task_ticks: { name: string; tick_ms: bigint }
+  schedules: { name: string; digest: string; next_at_ms: bigint }
   audit_rows: Omit<AuditRowColumns, 'position' | 'seal'> & {
     position: GeneratedAlways<bigint>
     seal: Nullable<bigint>

@@ -3,8 +3,9 @@ import { exportSecurable } from '../../../catalog/grant-store.ts'
 import type { JobRecord } from '../../../catalog/job-store.ts'
 import { nameOfPrincipal } from '../../../http/authorizer.ts'
 import type { Call } from '../../../http/route.ts'
+import type { OfAskers } from '../../../lake/jobs/job-kind.ts'
 import { requireRunnable } from '../export-run.ts'
-import { askForExport, type ExportJobDependencies } from '../run-job.ts'
+import { askForExport, type ExportJobDependencies, SCHEDULE } from '../run-job.ts'
 
 export type AskingCall = Pick<Call<unknown, unknown>, 'origin' | 'principal'>
 
@@ -23,10 +24,20 @@ export async function askForRun(
   return askForExport(service.jobs, { task, asker })
 }
 
+/** A run as a job: who may export the task sees, and withdraws, what its schedule asked for. */
+export function askersOfExports(service: Stores<'events'>): OfAskers {
+  return {
+    schedule: SCHEDULE,
+    permission: ({ key }) => ({ privilege: 'export', on: 'export', name: key }),
+    noteCancel: ({ jobId, key }, origin) =>
+      noteAsked(service, { origin }, { task: key, asked_for: 'cancel', run_id: jobId }),
+  }
+}
+
 /** For the audit, before it is done: runs and schedules are in no transaction of the catalog. */
 export async function noteAsked(
   { catalog }: Stores<'events'>,
-  { origin }: AskingCall,
+  { origin }: Pick<AskingCall, 'origin'>,
   data: {
     readonly task: string
     readonly asked_for: 'run' | 'cancel' | 'pause' | 'resume'

@@ -1,13 +1,13 @@
 import { askedGauge, gaugeOf, type Meter } from '../../../http/metrics.ts'
 import { type ExportHealth, readHealth } from '../export-health.ts'
-import type { ExportJobDependencies } from '../run-job.ts'
+import type { ScheduleDependencies } from '../export-schedule.ts'
 import { isUnreadable } from '../task-folder.ts'
 
 /** A scrape tells of the first so many; events tell of all. */
 const TASKS_MAX = 1_000
 
 /** What an operator wants to be woken for; a scrape reads each task once. */
-export function exportMeters(deps: ExportJobDependencies): readonly Meter[] {
+export function exportMeters(deps: ScheduleDependencies): readonly Meter[] {
   let reading: Promise<readonly ExportHealth[]> | undefined
   const read = () => {
     reading ??= readHealth(deps, TASKS_MAX).finally(() => {

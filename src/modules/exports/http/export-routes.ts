@@ -1,14 +1,17 @@
 import type { Stores } from '../../../catalog/catalog.ts'
-import type { JobRecord } from '../../../catalog/job-store.ts'
+import type { JobRecord, NextRun } from '../../../catalog/job-store.ts'
 import { mapBounded } from '../../../core/bounded.ts'
 import { CodedError } from '../../../core/errors.ts'
+import { timeOrNull } from '../../../http/common-shapes.ts'
 import { cutPage, parsePageToken } from '../../../http/page-token.ts'
 import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { type Call, defineRoute, type Route, type Tag } from '../../../http/route.ts'
 import type { DumpStreams } from '../../dumps/http/dump-streams.ts'
 import { countRows } from '../export-run.ts'
-import { EXPORT_KIND, type ExportJobDependencies } from '../run-job.ts'
+import { findNext, nextRunAtMs, type ScheduleDependencies } from '../export-schedule.ts'
+import type { ExportTask } from '../export-task.ts'
+import { EXPORT_KIND } from '../run-job.ts'
 import { sourceOf } from '../settle-run.ts'
 import { askForRun } from './asked-export.ts'
 import type { DryRuns } from './dry-runs.ts'
@@ -31,10 +34,11 @@ import {
 } from './export-shapes.ts'
 import { runWait, WAIT_DESCRIPTION } from './wait-for-run.ts'
 
-export interface ExportService extends ExportJobDependencies, Stores<'events'> {
-  readonly streams: DumpStreams
-  readonly dryRuns: DryRuns
-}
+export type ExportService = ScheduleDependencies &
+  Stores<'events'> & {
+    readonly streams: DumpStreams
+    readonly dryRuns: DryRuns
+  }
 
 export const EXPORTS_TAG: Tag = {
   name: 'exports',
@@ -70,9 +74,10 @@ function taskRoutes(service: ExportService): readonly Route[] {
       const problem = await service.folder.problem()
       if (problem !== null) return jsonReply({ exports: [], problem })
       const names = await permittedTasks(service, call)
-      const { paused } = await service.files.pauses.read()
+      const paused = await service.files.pauses.list()
+      const noted = await service.catalog.schedules.list()
       const hindrance = await service.files.problem()
-      const described = (name: string) => describe(service, name, { paused, hindrance })
+      const described = (name: string) => describe(service, name, { paused, noted, hindrance })
       const exports = await mapBounded(names, READS_AT_ONCE, described)
       const misnamed = await misnamedTasks(service, call)
       return jsonReply({ exports: [...exports, ...misnamed], problem })
@@ -126,7 +131,7 @@ function runRoute(service: ExportService): Route {
       ],
       problems: [
         ...['export-not-found', 'export-task-unusable', 'export-task-invalid'],
-        ...['source-refused', 'overloaded', 'table-not-found'],
+        ...['source-refused', 'overloaded', 'table-not-found', 'not-implemented'],
       ] as const,
       curl: `curl -X POST -H 'Prefer: wait=30' $MORAINE/v1/exports/agency/runs`,
     },
@@ -300,7 +305,7 @@ async function misnamedTasks(
   )
   return permitted.flat().map(({ name, problem }) => ({
     ...{ task: name, source: null, mode: null, schedule: null },
-    ...{ is_paused: false, problem, last_run: null },
+    ...{ next_run_at: null, is_paused: false, problem, last_run: null },
   }))
 }
 
@@ -309,21 +314,41 @@ async function describe(
   service: ExportService,
   name: string,
   /** The same for all tasks, if it was read. */
-  all: { readonly paused?: ReadonlySet<string>; readonly hindrance?: string | null } = {},
+  all: {
+    readonly paused?: ReadonlySet<string>
+    readonly noted?: ReadonlyMap<string, NextRun>
+    readonly hindrance?: string | null
+  } = {},
 ) {
   const { files, folder, jobs } = service
   const { task, problem } = await folder.look(name, (read) => sourceOf(service, read))
   const last = await jobs.findByKey({ kind: EXPORT_KIND, key: name })
   const { hindrance = await files.problem() } = all
+  const isPaused = (all.paused ?? (await files.pauses.list())).has(name)
+  const noted =
+    all.noted === undefined ? await service.catalog.schedules.find(name) : all.noted.get(name)
   return {
     task: name,
     source: task?.source ?? null,
     mode: task?.work.mode ?? null,
     schedule: task?.schedule?.cron ?? null,
-    is_paused: (all.paused ?? (await files.pauses.read()).paused).has(name),
+    next_run_at: isPaused ? null : await nextRun(service, task, { noted, newest: last }),
+    is_paused: isPaused,
     problem: problem ?? hindrance,
     last_run: last === undefined ? null : runToJson(last),
   }
+}
+
+async function nextRun(
+  service: ExportService,
+  task: ExportTask | undefined,
+  known: { readonly noted: NextRun | undefined; readonly newest: JobRecord | undefined },
+): Promise<string | null> {
+  if (task?.schedule === undefined) return null
+  const { schedule } = task
+  const nowMs = service.ambient.nowMs()
+  const nextAtMs = await findNext(service, { ...task, schedule }, { ...known, nowMs })
+  return timeOrNull(nextAtMs && nextRunAtMs(schedule, { nextAtMs, nowMs }))
 }
 
 function positionOf(token: string): Pick<JobRecord, 'createdAtMs' | 'jobId'> {

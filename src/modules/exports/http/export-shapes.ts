@@ -216,6 +216,10 @@ export const ExportTaskAnswer = z
       .string()
       .nullable()
       .meta({ description: 'As in task.json; null if there is none.' }),
+    next_run_at: Time.nullable().meta({
+      description:
+        'When its schedule runs it next; null while that is left out, or if it has none.',
+    }),
     is_paused: z.boolean().meta({ description: 'Whether its schedule is left out.' }),
     problem: z.string().nullable().meta({ description: 'Why it cannot be run; null if it can.' }),
     last_run: ExportRun.nullable(),
@@ -224,7 +228,7 @@ export const ExportTaskAnswer = z
     id: 'ExportTask',
     example: {
       ...{ task: 'agency', source: 'crm', mode: 'atomic', schedule: '0 3 * * *' },
-      ...{ is_paused: false, problem: null, last_run: null },
+      ...{ next_run_at: EXAMPLE_TIME, is_paused: false, problem: null, last_run: null },
     },
   })
 

@@ -10,7 +10,8 @@ import { healthTask } from '../export-health.ts'
 import { scheduleTask } from '../export-schedule.ts'
 import { exportJob, recoveryTask } from '../run-job.ts'
 import type { ExportDependencies } from '../settle-run.ts'
-import { TaskFolder } from '../task-folder.ts'
+import type { TaskFolder } from '../task-folder.ts'
+import { askersOfExports } from './asked-export.ts'
 import { DryRuns } from './dry-runs.ts'
 import { exportMeters } from './export-meters.ts'
 import { namingTasks } from './export-permission.ts'
@@ -23,11 +24,10 @@ export type ExportsPlatform = Omit<ExportDependencies, 'tables'> &
   ArchiveTableDependencies &
   ExportPlaces &
   PlaceDependencies &
-  Stores<'events'> & {
+  Stores<'events' | 'schedules'> & {
     readonly jobs: Jobs
     readonly log: Log
-    /** Absolute path of the folder of tasks. */
-    readonly exportsFolder: string
+    readonly taskFolder: TaskFolder
   }
 
 const UNCOUNTED: StreamMeter = {
@@ -42,7 +42,7 @@ export function exportsModule(platform: ExportsPlatform): Module {
     ...platform,
     tables: platform,
     files: exportFilesOf(platform),
-    folder: new TaskFolder(platform.exportsFolder),
+    folder: platform.taskFolder,
     streams: new DumpStreams(UNCOUNTED),
     dryRuns: new DryRuns(),
   }
@@ -63,7 +63,7 @@ export function exportsModule(platform: ExportsPlatform): Module {
       ...seedRoutes(service),
     ].map((route) => namingTasks(route, service)),
     meters: exportMeters(service),
-    jobs: [exportJob(service)],
+    jobs: [{ ...exportJob(service), ofAskers: askersOfExports(service) }],
     tasks: [recoveryTask(service), scheduleTask(service), healthTask(service)],
   }
 }

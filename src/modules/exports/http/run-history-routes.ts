@@ -5,7 +5,7 @@ import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { defineRoute, type Route } from '../../../http/route.ts'
 import { ProblemError } from '../../../problem/problems.ts'
-import { EXPORT_KIND } from '../run-job.ts'
+import { EXPORT_KIND, SCHEDULE } from '../run-job.ts'
 import { logOf } from '../run-log.ts'
 import { noteAsked } from './asked-export.ts'
 import { fileToJson, runToJson } from './export-answers.ts'
@@ -100,8 +100,10 @@ function cancelRoute(service: ExportService): Route {
       summary: 'Withdraw the request for a run',
       description:
         'It is cancelled, and rolled back, when nobody else has asked for it, nor a schedule; by ' +
-        'an administrator in any case. One that has ended, or may be committed, stays as it is. ' +
-        'Who has not asked for it is refused (403); who has withdrawn already is told the same.',
+        'an administrator in any case. Who has not asked withdraws what the schedule did. One ' +
+        'that has ended, or may be committed, stays as it is. ' +
+        'Of a run that others have asked for, who has not is refused (403); who has withdrawn ' +
+        'already is told the same.',
       answers: [{ status: 200, description: 'The run as it is now.', shape: ExportRun }],
       problems: ['export-run-not-found'],
       curl: EXAMPLE.replace('curl', 'curl -X DELETE'),
@@ -112,7 +114,10 @@ function cancelRoute(service: ExportService): Route {
       const { jobId } = await getRun(service, task, param('run'))
       await noteAsked(service, call, { task, asked_for: 'cancel', run_id: jobId })
       const isAdmin = await may('admin', { on: 'catalog', name: undefined })
-      const job = await service.jobs.cancel(jobId, isAdmin ? undefined : nameOfPrincipal(principal))
+      const own = nameOfPrincipal(principal)
+      // Who may export the task may withdraw what its schedule asked for.
+      const asker = (await service.jobs.findAsker(jobId, [own, SCHEDULE])) ?? own
+      const job = await service.jobs.cancel(jobId, isAdmin ? undefined : asker)
       if (!isAdmin && !job.hasWithdrawn && job.endedAtMs === undefined) throw notAsked(task, jobId)
       const value = runToJson(job)
       await keeper.withoutEffect({ status: 200, value })

@@ -3,6 +3,7 @@ import { timeText } from '../../../http/common-shapes.ts'
 import { onExport } from '../../../http/permission.ts'
 import { jsonReply } from '../../../http/reply.ts'
 import { defineRoute, type Route } from '../../../http/route.ts'
+import { resumeSchedule } from '../export-schedule.ts'
 import { type AskingCall, noteAsked } from './asked-export.ts'
 import { FOR_SOME_TASKS, namedTasks } from './export-permission.ts'
 import { EXPORTS_TAG, type ExportService, TASK_PARAMETER } from './export-routes.ts'
@@ -83,7 +84,7 @@ async function change(
   return mapBounded(tasks, WRITES_AT_ONCE, async (task) => {
     await noteAsked(service, call, { task, asked_for: isPaused ? 'pause' : 'resume' })
     if (isPaused) await files.pauses.begin(task, timeText(ambient.nowMs()))
-    else await files.pauses.end(task, ambient.nowMs())
+    else await resumeSchedule(service, task)
     return { task, is_paused: isPaused }
   })
 }

@@ -117,7 +117,7 @@ function seedRuns(service: ExportService): readonly Route[] {
 const OF_RUNS = [
   ...(['export-task-unusable', 'export-task-invalid', 'export-row-invalid'] as const),
   ...(['export-count-mismatch', 'export-outcome-unknown', 'export-run-cancelled'] as const),
-  ...(['source-refused', 'source-unavailable', 'table-not-found'] as const),
+  ...(['source-refused', 'source-unavailable', 'table-not-found', 'not-implemented'] as const),
   ...(['data-file-changed', 'file-corrupt', 'file-spans-partitions'] as const),
 ]
 const OK = { status: 'Ok' } as const

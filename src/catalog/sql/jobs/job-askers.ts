@@ -1,4 +1,4 @@
-import type { Connection, SqlTransaction } from './engine/sql-engine.ts'
+import type { Connection, SqlTransaction } from '../engine/sql-engine.ts'
 
 /** Whether somebody has asked for the job under the name, withdrawn or not. */
 export async function isAsker(
