@@ -16,6 +16,11 @@ const NAME_LENGTH_MAX = 1_000
 const SINCE_V3 = new Set(['timestamp_ns', 'timestamptz_ns', 'variant', 'unknown', 'opaque'])
 const KNOWN_OPAQUE = /^(?:geometry|geography)\b/
 
+/** Whether a table has a column of the type from format version 3 on. */
+export function isSinceV3({ kind }: Type): boolean {
+  return SINCE_V3.has(kind)
+}
+
 interface FieldAtPath {
   readonly path: string
   readonly field: Field
@@ -90,7 +95,7 @@ export function checkSchemaVersion(
   const presentOf = lookIn(present, fields)
   const problems = fields.flatMap(({ path, field }) => {
     const text = shortened(path)
-    if (SINCE_V3.has(field.type.kind)) {
+    if (isSinceV3(field.type)) {
       return [`Invalid type for ${text}: ${typeName(field.type)} is not supported until v3`]
     }
     if (field.initialDefault === undefined) return []

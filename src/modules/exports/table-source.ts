@@ -1,9 +1,11 @@
 import { CatalogError } from '../../core/errors.ts'
+import { refuseReserved } from '../../core/table/reserved-namespace.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
 import { transactionIdsOf } from '../../lake/commit/transaction-summary.ts'
 import { newTransaction } from '../../lake/commit/transactions.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { liveRows } from '../../lake/scan/live-rows.ts'
+import { getTable } from '../../lake/table/table-lookup.ts'
 import { getWritableTable } from '../../lake/table/writable-table.ts'
 import type { RowSource, RunMark, SourceSession, SourceWork } from '../../sources/row-source.ts'
 import { type MeantFile, meantFiles } from './meant-files.ts'
@@ -39,7 +41,7 @@ export class TableSource implements RowSource {
       outcomeOf: (mark) => outcomeOf(deps, mark),
       forget: async () => undefined,
       begin: async (work) => {
-        const state = await getWritableTable(deps.catalog, ownWork(work).table)
+        const state = await tableOf(deps, ownWork(work))
         await held?.release()
         held = await deps.holds.hold(readerOf(task), [{ state, snapshot: state.currentSnapshot }])
         return new TableTransaction(deps, { state, work: ownWork(work), held, signal })
@@ -51,7 +53,7 @@ export class TableSource implements RowSource {
   /** Reads files that the metadata tell too little of. */
   async count(task: string, work: SourceWork, signal: AbortSignal): Promise<number> {
     const deps = this.#deps
-    const state = await getWritableTable(deps.catalog, ownWork(work).table)
+    const state = await tableOf(deps, ownWork(work))
     const read = { state, snapshot: state.currentSnapshot }
     return await deps.holds.during(readerOf(task), [read], async (held) => {
       let rows = 0
@@ -62,6 +64,17 @@ export class TableSource implements RowSource {
       return rows
     })
   }
+}
+
+/** One whose rows stay may be of any version. */
+async function tableOf(
+  { catalog }: TableTransactionDependencies,
+  { mode, table }: TableWork,
+): Promise<TableState> {
+  if (mode !== 'keep') return getWritableTable(catalog, table)
+  const state = await getTable(catalog, table)
+  refuseReserved(state.namespace)
+  return state
 }
 
 function readerOf(name: string) {

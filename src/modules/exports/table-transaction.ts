@@ -1,6 +1,7 @@
 import { open, rename, rm } from 'node:fs/promises'
 import { CatalogError } from '../../core/errors.ts'
 import type { ManifestFile } from '../../core/file/data-file.ts'
+import { isSinceV3 } from '../../core/metadata/schema-check.ts'
 import type { RowSelection } from '../../core/table/restriction.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import { currentSchema, type TableState } from '../../core/table/table.ts'
@@ -77,7 +78,7 @@ export class TableTransaction implements SourceTransaction {
   async describe(): Promise<readonly SourceColumn[]> {
     return this.#schema().fields.map(({ name, type }) => ({
       name,
-      type: isNested(type) ? 'string' : typeName(type),
+      type: isNested(type) || isSinceV3(type) ? 'string' : typeName(type),
     }))
   }
 
