@@ -8,6 +8,7 @@ import { doHousekeeping } from '../crash/a-month-later.ts'
 import { buildService, endServices } from '../crash/killable-service.ts'
 import { ServiceGroup } from '../crash/service-group.ts'
 import { writeParquet } from '../parquet-files.ts'
+import { ExportedRows } from './exported-rows.ts'
 import { findLosses, neverDone, PURGED_TABLES, stormPurges } from './purge-storm.ts'
 
 /** Length of each storm; TEST_STORM_SECONDS makes it longer. */
@@ -81,6 +82,10 @@ async function expectNoLoss({ processes, kills = 0, catalog }: Setting): Promise
   const beganMs = performance.now()
   let endMs = beganMs + SECONDS * 1_000
   let isKilling = kills > 0
+  let isOver = false
+  const exported = new ExportedRows(group.urls)
+  await exported.prepare(environment.MORAINE_HOME)
+  const exporting = exported.run(() => isOver, group.ready)
   const storming = stormPurges({
     ...{
       bytes,
@@ -89,10 +94,11 @@ async function expectNoLoss({ processes, kills = 0, catalog }: Setting): Promise
       purgesAll,
       urls: group.urls,
       ready: group.ready,
+      others: { tables: ExportedRows.TABLES, paths: exported.paths },
     },
     // However slow the machine is, each kind of work was done.
     isOver: (counts) => {
-      const isDone = neverDone(SOME, counts).length === 0
+      const isDone = neverDone(SOME, counts).length === 0 && exported.counts.exported > 1
       const isLate = performance.now() > beganMs + PATIENCE_SECONDS * 1_000
       return !isKilling && performance.now() > endMs && (isDone || isLate)
     },
@@ -104,23 +110,30 @@ async function expectNoLoss({ processes, kills = 0, catalog }: Setting): Promise
   isKilling = false
   endMs = Math.max(endMs, performance.now() + 1_000)
   const { counts, surprises } = await storming
-  const { losses, files } = await findLosses(group.url)
+  isOver = true
+  await exporting
+  const faults = await exported.findFaults()
+  const { losses, files } = await findLosses(group.url, ExportedRows.TABLES)
   if (purgesAll) await purgeTables(group.url)
   const { complaints } = group
   const codes = await group.stop()
   const leaked = purgesAll ? await findLeaks(environment) : []
-  process.stdout.write(`${JSON.stringify({ processes, kills, files, counts })}\n`)
+  process.stdout.write(
+    `${JSON.stringify({ processes, kills, files, counts, ...exported.counts })}\n`,
+  )
   if (surprises.length > 0 || neverDone(SOME, counts).length > 0) {
     process.stdout.write(`${JSON.stringify({ surprises, complaints }, undefined, 1)}\n`)
   }
   expect({ losses, surprises }).toEqual({ losses: [], surprises: [] })
+  expect(faults).toEqual({ lost: [], doubled: [], misplaced: [], different: [] })
+  expect(exported.counts.exported).toBeGreaterThan(1)
   expect(leaked).toEqual([])
   expect(neverDone(SOME, counts)).toEqual([])
   expect(codes).toEqual(codes.map(() => 0))
 }
 
 async function purgeTables(url: string): Promise<void> {
-  for (const table of PURGED_TABLES) {
+  for (const table of [...PURGED_TABLES, ...ExportedRows.TABLES]) {
     const { status } = await fetch(`${url}/v1/tables/${table}?purge=now`, { method: 'DELETE' })
     expect([200, 404]).toContain(status)
   }
