@@ -19,10 +19,9 @@ let service: TestService
 beforeEach(async () => {
   service = await startTestService()
   // What the service's own look would claim is looked at here.
-  await service.deps.catalog.jobs.claimTick({
-    name: 'schedule exports',
-    tickMs: Date.now() + 600_000,
-  })
+  const nowMs = Date.now()
+  const tick = { name: 'schedule exports', tickMs: nowMs + 600_000, nowMs }
+  await service.deps.catalog.jobs.claimTick(tick)
 })
 afterEach(() => service.close())
 
