@@ -1,5 +1,6 @@
 import type { EventOrigin } from '../core/event-origin.ts'
 import type {
+  AskedNamespace,
   NewReplay,
   ReplayKey,
   ReplayRecord,
@@ -41,4 +42,9 @@ export interface MutationOptions {
   readonly replay?: NewReplay
   /** Who asked for it: kept with the events that the mutation raises. */
   readonly events?: EventOrigin
+  /**
+   * When one of these names leads to another namespace, or none, nothing is changed and
+   * `namespace-not-found` is thrown.
+   */
+  readonly namespaces?: readonly AskedNamespace[]
 }

@@ -36,6 +36,7 @@ export const CATALOG_ERROR_CODES = [
   'location-taken',
   'metadata-corrupt',
   'name-invalid',
+  'namespace-not-found',
   'not-implemented',
   'overloaded',
   'partitioning-invalid',

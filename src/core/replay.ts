@@ -67,11 +67,19 @@ export interface KeptAnswer {
   readonly isProvisional?: boolean
 }
 
+/** What the name of a namespace led to when somebody was allowed a change by it. */
+export interface AskedNamespace {
+  readonly levels: readonly string[]
+  readonly namespaceUuid: string
+}
+
 /** What a change stores in its own database transaction. */
 export interface KeptWithEffect {
   readonly replay?: NewReplay
   /** Who asked for it: kept with the events that it raises. */
   readonly events?: EventOrigin
+  /** Who asked for it was allowed it on these. */
+  readonly namespaces?: readonly AskedNamespace[]
 }
 
 /** What to keep of a change, given what the change comes to. */

@@ -1,5 +1,6 @@
 import type { Privilege } from '../core/access/privilege.ts'
 import type { Readers, Visibility } from '../core/access/visibility.ts'
+import type { AskedNamespace } from '../core/replay.ts'
 import type { NamespacedName } from '../core/table/table-name.ts'
 import type { HeldPolicy } from '../core/table/table-policy.ts'
 
@@ -65,8 +66,11 @@ export type TargetName<On extends Securable> = TargetNames[On]
 
 /** One thing that needs a privilege. */
 export type Target = {
-  readonly [On in Securable]: { readonly on: On; readonly name: TargetNames[On] }
+  readonly [On in Securable]: { readonly on: On; readonly name: TargetNames[On] } & Known<On>
 }[Securable]
+
+/** What the name of a namespace leads to, or that of the nearest one above it, if it is known. */
+type Known<On> = On extends 'namespace' ? { readonly uuid?: string } : unknown
 
 /**
  * `denied`: the principal may know that the thing exists, and may not do this. `hidden`: the thing
@@ -83,6 +87,11 @@ export interface Authorizer {
     privilege: Privilege,
     target: Target,
   ): Decision | Promise<Decision>
+  /**
+   * The namespace of that name, or else the nearest one above it, as it is now; absent: it makes no
+   * difference which it is.
+   */
+  namespaceOf?(levels: readonly string[]): Promise<AskedNamespace | undefined>
   /** Whether the principal may change anything at all; absent: what it has the privilege for. */
   mayChange?(principal: Principal): boolean
   /** What lists show the principal; `undefined`: everything. */

@@ -8,6 +8,30 @@ export function describeNamespaces(catalog: () => Catalog): void {
     catalog().namespaces.listChildren({ parent, limit: 100 })
 
   describe('namespaces', () => {
+    test('what was allowed on a namespace is done to no other of its name', async () => {
+      await make('sky')
+      const [place] = [await catalog().grants.findPlace({ kind: 'namespace', levels: ['sky'] })]
+      const asked = (namespaceUuid: string) => ({
+        namespaces: [{ levels: ['SKY'], namespaceUuid }],
+      })
+      const { namespaces } = catalog()
+      const change = { levels: ['sky'], updates: { a: 'b' }, removals: [] }
+      const below = { levels: ['sky', 'low'], properties: {} }
+      const changes = (uuid: string) => [
+        () => namespaces.updateProperties(change, asked(uuid)),
+        () => namespaces.create(below, asked(uuid)),
+        () => namespaces.drop(['sky', 'low'], asked(uuid)),
+        () => namespaces.drop(['sky'], asked(uuid)),
+      ]
+      for (const act of changes('another')) {
+        await expect(act()).rejects.toMatchObject({ code: 'namespace-not-found' })
+      }
+      expect(await namespaces.find(['sky'])).toEqual({ levels: ['sky'], properties: {} })
+      const done = []
+      for (const act of changes(place?.uuid ?? '')) done.push(await act())
+      expect(done.slice(1)).toEqual(['created', 'dropped', 'dropped'])
+    })
+
     test('a namespace is found with its properties, exactly as they were given', async () => {
       const properties = { owner: 'ada', ['__proto__']: 'data', $bigint: '1', n: 'a\u0000b\ud800c' }
       const levels = ['Deep sky', 'M 31']

@@ -3,7 +3,7 @@ import { includes, type Privilege } from '../../core/access/privilege.ts'
 import type { RequirePaths } from '../../core/access/require-paths.ts'
 import type { Readers, Visibility } from '../../core/access/visibility.ts'
 import { CatalogError } from '../../core/errors.ts'
-import type { AnswerKeeper } from '../../core/replay.ts'
+import type { AnswerKeeper, AskedNamespace, KeptWithEffect } from '../../core/replay.ts'
 import { nameKey } from '../../core/table/name-key.ts'
 import { shown, shownName, shownNamespace } from '../../core/table/shown-name.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
@@ -39,6 +39,8 @@ export class CallPermissions {
   readonly #restricted = new Set<unknown>()
   /** By the key of the name by which it was asked for. */
   readonly #allowed = new Map<string, Allowed[]>()
+  /** On which changes were allowed. */
+  readonly #namespaces: AskedNamespace[] = []
   /** UUIDs of what was found by a name: from then on it means that. */
   readonly #found = new Map<string, string>()
 
@@ -94,10 +96,28 @@ export class CallPermissions {
   }
 
   #decide(privilege: Privilege, target: Target): Decision | Promise<Decision> {
+    const isChange = privilege !== 'describe' && privilege !== 'select'
+    if (target.on === 'namespace' && target.name.length > 0 && isChange) {
+      const near = this.#authorizer.namespaceOf?.(target.name)
+      if (near !== undefined) return this.#decideOn(near, privilege, target)
+    }
     const key = this.#found.size === 0 ? undefined : keyOf(target)
     const uuid = this.#found.get(key ?? '')
     const meant = uuid === undefined ? target : ({ on: target.on, name: uuid } as Target)
     return this.#authorizer.authorize(this.principal, privilege, meant)
+  }
+
+  /** The change is made only while the name leads there. */
+  async #decideOn(
+    near: Promise<AskedNamespace | undefined>,
+    privilege: Privilege,
+    target: Extract<Target, { on: 'namespace' }>,
+  ): Promise<Decision> {
+    const found = await near
+    const meant = found === undefined ? target : { ...target, uuid: found.namespaceUuid }
+    const decision = await this.#authorizer.authorize(this.principal, privilege, meant)
+    if (found !== undefined && decision === 'allowed') this.#namespaces.push(found)
+    return decision
   }
 
   #noteAllowed(allowed: Allowed): void {
@@ -164,12 +184,25 @@ export class CallPermissions {
 
   /** Every change passes by the keeper of its call: of who may make none, it throws. */
   keeperOf(keeper: AnswerKeeper): AnswerKeeper {
-    if (this.mayChange) return keeper
+    if (this.mayChange) return this.#holding(keeper)
     const decision = this.principal.kind === 'anonymous' ? 'unauthenticated' : 'denied'
     const refuse = () => {
       throw this.#refuse({ privilege: 'modify', target: CATALOG }, decision)
     }
     return { withEffect: refuse, keeping: () => refuse, withoutEffect: refuse }
+  }
+
+  #holding(keeper: AnswerKeeper): AnswerKeeper {
+    const hold = (kept: KeptWithEffect): KeptWithEffect =>
+      this.#namespaces.length === 0 ? kept : { ...kept, namespaces: [...this.#namespaces] }
+    return {
+      withEffect: (answer) => hold(keeper.withEffect(answer)),
+      keeping: (answer) => {
+        const keep = keeper.keeping(answer)
+        return (result) => hold(keep(result))
+      },
+      withoutEffect: (answer) => keeper.withoutEffect(answer),
+    }
   }
 
   async requireAll(
@@ -254,7 +287,7 @@ function notFound(target: Target): Error {
   const options = { facts: { [on]: named } }
   switch (on) {
     case 'namespace':
-      return new ProblemError('namespace-not-found', `Namespace does not exist: ${named}`, options)
+      return new CatalogError('namespace-not-found', `Namespace does not exist: ${named}`, options)
     case 'view':
       return new ProblemError('view-not-found', `View does not exist: ${named}`, options)
     case 'export':

@@ -93,10 +93,12 @@ export class BookKeeper {
 
   /** Where the thing is, from memory if it was asked for before. */
   findPlace(key: PlaceKey): Place | undefined | Promise<Place | undefined> {
-    const name = key.kind === 'namespace' ? '' : key.name
-    const text = [key.kind, ...key.levels.map(nameKey), nameKey(name)].join('\u001f')
-    const find = () => this.#deps.catalog.grants.findPlace(key)
-    return this.#places.get(text) ?? this.#read(text, find)
+    return this.#places.get(textOf(key)) ?? this.findPlaceNow(key)
+  }
+
+  /** The same as it is now, which events of other replicas may not have told of yet. */
+  findPlaceNow(key: PlaceKey): Promise<Place | undefined> {
+    return this.#read(textOf(key), () => this.#deps.catalog.grants.findPlace(key))
   }
 
   findByUuid(uuid: string, kind: Place['kind']): Place | undefined | Promise<Place | undefined> {
@@ -282,6 +284,11 @@ export class BookKeeper {
     this.#era++
     this.#places.clear()
   }
+}
+
+function textOf(key: PlaceKey): string {
+  const name = key.kind === 'namespace' ? '' : key.name
+  return [key.kind, ...key.levels.map(nameKey), nameKey(name)].join('\u001f')
 }
 
 function isDropOfNamespace({ type }: CatalogEvent): boolean {

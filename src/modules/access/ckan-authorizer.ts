@@ -34,6 +34,7 @@ interface Asked {
  */
 export class CkanAuthorizer implements Authorizer {
   readonly #deps: CkanAuthorizerDependencies
+  readonly namespaceOf: NonNullable<Authorizer['namespaceOf']>
   readonly visibilityOf: Authorizer['visibilityOf']
   readonly readersOf: Authorizer['readersOf']
   readonly policyOn: Authorizer['policyOn']
@@ -42,6 +43,7 @@ export class CkanAuthorizer implements Authorizer {
 
   constructor(deps: CkanAuthorizerDependencies) {
     this.#deps = deps
+    this.namespaceOf = (levels) => deps.grants.namespaceOf(levels)
     this.visibilityOf = (principal) => deps.grants.visibilityOf(principal)
     this.readersOf = (principal) => deps.grants.readersOf(principal)
     this.policyOn = (principal, tableUuid) => deps.grants.policyOn(principal, tableUuid)

@@ -1,6 +1,7 @@
 import { CATALOG_SECURABLE, exportSecurable, type Place } from '../../catalog/grant-store.ts'
 import { BIT_OF, bitsThatInclude, type Privilege } from '../../core/access/privilege.ts'
 import type { Readers, Visibility } from '../../core/access/visibility.ts'
+import type { AskedNamespace } from '../../core/replay.ts'
 import { shownName } from '../../core/table/shown-name.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
 import type { HeldPolicy } from '../../core/table/table-policy.ts'
@@ -102,7 +103,7 @@ export class GrantAuthorizer implements Authorizer {
   /** The thing that a target names, and everything above it. Throws `name-invalid`. */
   find(target: Exclude<Target, { on: 'transaction' }>): Found | Promise<Found> {
     if (target.on === 'catalog') return ONLY_CATALOG
-    if (target.on === 'namespace') return this.#findNamespace(target.name)
+    if (target.on === 'namespace') return this.#findNamespace(target.name, target.uuid)
     if (target.on === 'export') {
       return { place: undefined, chain: [exportSecurable(target.name), CATALOG_SECURABLE] }
     }
@@ -125,13 +126,30 @@ export class GrantAuthorizer implements Authorizer {
     return { place: undefined, chain: chainOfDropped(tableUuid), isDropped: true }
   }
 
-  /** Without a namespace of that name, the nearest one above it counts. */
-  #findNamespace(levels: readonly string[]): Found | Promise<Found> {
+  async namespaceOf(levels: readonly string[]): Promise<AskedNamespace | undefined> {
+    for (let depth = levels.length; depth > 0; depth--) {
+      const named = { kind: 'namespace', levels: levels.slice(0, depth) } as const
+      const place = await this.#keeper.findPlaceNow(named)
+      if (place !== undefined) return { levels: place.levels, namespaceUuid: place.uuid }
+    }
+    return undefined
+  }
+
+  /** Without a namespace of that name, the nearest one above it counts: of the UUID, if any. */
+  #findNamespace(levels: readonly string[], uuid?: string): Found | Promise<Found> {
     if (levels.length === 0) return ONLY_CATALOG
+    if (uuid !== undefined) return this.#findNear(levels, uuid)
     const place = this.#keeper.findPlace({ kind: 'namespace', levels })
     return place instanceof Promise
       ? place.then((late) => this.#namespaceOrAbove(late, levels))
       : this.#namespaceOrAbove(place, levels)
+  }
+
+  async #findNear(levels: readonly string[], uuid: string): Promise<Found> {
+    const place = await this.#keeper.findByUuid(uuid, 'namespace')
+    if (place === undefined) return ONLY_CATALOG
+    const isIt = place.levels.length === levels.length
+    return isIt ? foundOf(place) : { place: undefined, chain: chainOf(place) }
   }
 
   async #aboveNamespace(levels: readonly string[]): Promise<Found> {

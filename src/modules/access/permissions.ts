@@ -183,7 +183,7 @@ export function dotted({ levels, name }: Place): string {
 function gone({ on, name }: PlaceTarget): Error {
   const options = { facts: { [on]: name } }
   const detail = `There is no such ${on}`
-  if (on === 'namespace') return new ProblemError('namespace-not-found', detail, options)
+  if (on === 'namespace') return new CatalogError('namespace-not-found', detail, options)
   if (on === 'view') return new ProblemError('view-not-found', detail, options)
   return new CatalogError('table-not-found', detail, options)
 }

@@ -37,7 +37,9 @@ export function datasetAuthorizer(
     }
     return 'allowed'
   }
+  const { namespaceOf } = inner
   return {
+    ...(namespaceOf && { namespaceOf: (levels) => namespaceOf.call(inner, levels) }),
     authorize: (principal, privilege, target) => {
       const key = hiddenKeyOf(target)
       return key === undefined

@@ -87,10 +87,10 @@ export async function dropNamespace(
   })
 }
 
-export function namespaceNotFound(levels: readonly string[], advice = ''): ProblemError {
+export function namespaceNotFound(levels: readonly string[], advice = ''): CatalogError {
   const namespace = shownNamespace(levels)
   const detail = `Namespace does not exist: ${namespace}${advice}`
-  return new ProblemError('namespace-not-found', detail, { facts: { namespace } })
+  return new CatalogError('namespace-not-found', detail, { facts: { namespace } })
 }
 
 /** Throws unless something may be listed there; `default` always is, as it need not be created. */

@@ -18,6 +18,7 @@ import {
 } from '../engine/sql-engine.ts'
 import type { Database } from '../engine/sql-schema.ts'
 import { decodeExact, encodeExact } from '../rows/tagged-json.ts'
+import { holdAsked } from './asked-namespaces.ts'
 import { RaisedEvents } from './sql-raised-events.ts'
 
 /** Status of a reservation, which has no answer yet. */
@@ -98,12 +99,13 @@ export class SqlReplays implements ReplayStore {
  */
 export function mutate<T>(
   engine: SqlEngine,
-  { replay, events, ...options }: MutationOptions & TransactOptions,
+  { replay, events, namespaces, ...options }: MutationOptions & TransactOptions,
   work: (transaction: SqlTransaction, raised: RaisedEvents) => Promise<T>,
 ): Promise<T> {
   const mutation = async (transaction: SqlTransaction) => {
     // First: of two requests with one key at once, the second waits here for the first to end.
     if (replay !== undefined && !(await insertReplay(transaction, replay))) throw keyInUse(replay)
+    if (namespaces !== undefined) await holdAsked(transaction, engine, namespaces)
     const raised = new RaisedEvents(engine, events)
     const result = await work(transaction, raised)
     await engine.runTogether(transaction, raised.takeInserts(transaction))
