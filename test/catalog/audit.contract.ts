@@ -1,6 +1,8 @@
-import type { NewAuditRow } from '../../src/catalog/audit/audit-store.ts'
+import type { AuditDecision, NewAuditRow } from '../../src/catalog/audit/audit-store.ts'
 import type { DayUsage } from '../../src/catalog/audit/usage-store.ts'
 import type { Catalog } from '../../src/catalog/catalog.ts'
+
+const DECISIONS: readonly AuditDecision[] = ['denied', 'allowed', 'allowed', 'hidden']
 
 function rowOf(id: string, more: Partial<NewAuditRow> = {}): NewAuditRow {
   return {
@@ -34,6 +36,7 @@ export function describeAudit(catalog: () => Catalog): void {
           principal: i % 2 === 0 ? 'key:a' : 'key:b',
           action: i % 7 === 0 ? 'dumpTable' : 'readTable',
           subject: i % 3 === 0 ? 'uuid-1' : 'uuid-2',
+          decision: DECISIONS[i % 11] ?? 'allowed',
         }),
       )
       await catalog().audit.add(many)
@@ -51,14 +54,22 @@ export function describeAudit(catalog: () => Catalog): void {
       expect(await listed({ ...wanted, toMs: 1_060 })).toEqual(
         matching.map(({ rowId }) => rowId).reverse(),
       )
-      const paged: string[] = []
-      for (let before: { timeMs: number; position: bigint } | undefined; ; ) {
-        const page = await catalog().audit.list({ limit: 64, ...(before && { before }) })
-        paged.push(...page.map(({ rowId }) => rowId))
-        before = page.at(-1)
-        if (before === undefined) break
+      const allPages = async (query: object = {}) => {
+        const paged: string[] = []
+        for (let before: { timeMs: number; position: bigint } | undefined; ; ) {
+          const given = { limit: 64, ...query, ...(before && { before }) }
+          const page = await catalog().audit.list(given)
+          expect(page.length).toBeLessThanOrEqual(64)
+          paged.push(...page.map(({ rowId }) => rowId))
+          before = page.at(-1)
+          if (before === undefined) return paged
+        }
       }
-      expect(paged).toEqual(newest)
+      expect(await allPages()).toEqual(newest)
+      const refused = many.filter(({ decision }) => decision !== 'allowed')
+      expect(await allPages({ decisions: ['hidden', 'denied', 'hidden'] })).toEqual(
+        refused.map(({ rowId }) => rowId).reverse(),
+      )
     })
 
     test('a seal has the rows that it names by position and hash, once', async () => {

@@ -1,5 +1,7 @@
 import Sqlite from 'better-sqlite3'
 import { type CompiledQuery, Kysely, sql as rawSql, SqliteDialect } from 'kysely'
+import type { AuditQuery } from '../../src/catalog/audit/audit-store.ts'
+import { SqlAudit } from '../../src/catalog/sql/audit/sql-audit.ts'
 import { Damage } from '../../src/catalog/sql/engine/damage.ts'
 import { migrate } from '../../src/catalog/sql/engine/migrations.ts'
 import type { Connection, SqlEngine } from '../../src/catalog/sql/engine/sql-engine.ts'
@@ -34,6 +36,7 @@ const engine: SqlEngine = {
   ...{ runTogether: async () => [], rowsOnLoopMax: Number.POSITIVE_INFINITY },
 }
 const snapshots = new SqlSnapshots(engine)
+const audit = new SqlAudit(engine)
 
 beforeAll(() => migrate(engine))
 beforeEach(() => {
@@ -73,6 +76,27 @@ test.each<[string, () => Promise<unknown>]>([
   // What a page holds may be put in order, never what the table holds.
   if (!what.startsWith('a page')) expect(plan.join('\n')).not.toContain('TEMP B-TREE')
 })
+
+test.each<[string, Omit<AuditQuery, 'limit'>, RegExp]>([
+  ['all', {}, /audit_rows_in_order/],
+  ['refusals', { decisions: ['denied', 'hidden', 'unauthenticated'] }, /by_decision \(decision=\?/],
+  [
+    'refusals before one of a page',
+    { decisions: ['denied', 'hidden'], before: { timeMs: 5, position: 5n } },
+    /by_decision \(decision=\? AND time_ms<\?/,
+  ],
+])(
+  'the newest rows of the audit, %s, are read in the order of an index',
+  async (_, query, index) => {
+    await audit.list({ ...query, limit: 10 })
+    expect(asked).toHaveLength(query.decisions?.length ?? 1)
+    for (const each of asked) {
+      const plan = planOf(each).join('\n')
+      expect(plan).toMatch(index)
+      expect(plan).not.toContain('TEMP B-TREE')
+    }
+  },
+)
 
 test('a scan would be found', () => {
   const scanning = connection.selectFrom('snapshots').selectAll().orderBy('manifest_list').compile()

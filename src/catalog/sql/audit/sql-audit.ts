@@ -45,9 +45,18 @@ export class SqlAudit implements AuditStore {
     }
   }
 
+  /** Each decision by its own index, in the order of the whole. */
   async list(query: AuditQuery): Promise<readonly AuditRow[]> {
-    const rows = await read(this.#engine, (connection) => selectRows(connection, query).execute())
-    return rows.map(rowOf)
+    const { decisions, limit } = query
+    const wanted = decisions === undefined ? [undefined] : new Set(decisions)
+    const rows: AuditRow[] = []
+    for (const decision of wanted) {
+      const some = await read(this.#engine, (connection) =>
+        selectRows(connection, { ...query, decision }).execute(),
+      )
+      rows.push(...some.map(rowOf))
+    }
+    return decisions === undefined ? rows : rows.sort(newestFirst).slice(0, limit)
   }
 
   async listOfSeal({ seal, after = 0n, limit }: SealQuery): Promise<readonly AuditRow[]> {
@@ -174,8 +183,15 @@ function rowOf({ row_id, time_ms, decision, ...same }: AuditRowColumns): AuditRo
   }
 }
 
-function selectRows(connection: Connection, query: AuditQuery) {
-  const { principal, action, subject, decisions, fromMs, toMs, before, limit } = query
+function newestFirst(a: AuditRow, b: AuditRow): number {
+  return b.timeMs - a.timeMs || (b.position < a.position ? -1 : 1)
+}
+
+function selectRows(
+  connection: Connection,
+  query: AuditQuery & { readonly decision: AuditDecision | undefined },
+) {
+  const { principal, action, subject, decision, fromMs, toMs, before, limit } = query
   let rows = connection
     .selectFrom('audit_rows')
     .selectAll()
@@ -185,7 +201,7 @@ function selectRows(connection: Connection, query: AuditQuery) {
   if (principal !== undefined) rows = rows.where('principal', '=', principal)
   if (action !== undefined) rows = rows.where('action', '=', action)
   if (subject !== undefined) rows = rows.where('subject', '=', subject)
-  if (decisions !== undefined) rows = rows.where('decision', 'in', decisions)
+  if (decision !== undefined) rows = rows.where('decision', '=', decision)
   if (fromMs !== undefined) rows = rows.where('time_ms', '>=', BigInt(Math.ceil(fromMs)))
   if (toMs !== undefined) rows = rows.where('time_ms', '<', BigInt(Math.ceil(toMs)))
   if (before === undefined) return rows
