@@ -15,7 +15,8 @@ export interface JobStore {
   list(query: JobQuery): Promise<readonly JobRecord[]>
   /**
    * Takes the job that is due the longest: of those whose owners did not renew in time, if there is
-   * one, else of those that wait.
+   * one, else of those that wait. What a clock ahead made wait comes before them; what it has made
+   * run, when this process has seen for the duration that its owner does not renew it.
    */
   claim(claim: JobClaim): Promise<ClaimedJob | undefined>
   /** From now on for the duration. `cancelled`: it is still held, and is to stop. */
@@ -154,6 +155,8 @@ export interface JobClaim {
   readonly owner: string
   readonly nowMs: number
   readonly durationMs: number
+  /** Not taken: they run here. */
+  readonly exceptJobIds?: readonly string[]
 }
 
 export interface HeldJob {

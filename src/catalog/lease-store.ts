@@ -5,7 +5,10 @@
  * must be safe to write twice or carry the fencing token.
  */
 export interface LeaseStore {
-  /** `held` if anyone holds it, the same owner included. */
+  /**
+   * `held` if anyone holds it, the same owner included. What a clock ahead has taken is free when
+   * this process has seen that nobody renews it.
+   */
   acquire(request: LeaseRequest): Promise<LeaseOutcome>
   /** Whether anyone holds it. */
   isHeld(lease: { readonly name: string; readonly nowMs: number }): Promise<boolean>

@@ -11,8 +11,14 @@ export const TRANSACTION_RETENTION_MS = 7 * 24 * 3600 * 1000
 /** How long an expired lease is kept, in which it can be renewed; clocks may differ by as much. */
 export const LEASE_RETENTION_MS = 24 * 3600 * 1000
 /**
+ * How long others wait for a process that was killed: who holds something renews it several times
+ * in this.
+ */
+export const LEASE_MS = 10_000
+/**
  * No lease is taken, and no job waits, for longer: what is further ahead is of a clock that was
- * ahead and has been put right since. It would hold everybody up until that time.
+ * ahead and has been put right since. It would hold everybody up until that time. Who holds it may
+ * live all the same, and is asked for first (`Unchanged`).
  */
 export const AHEAD_MS_MAX = 3_600_000
 /** The same of instants that had come when they were noted: clocks differ by no more. */

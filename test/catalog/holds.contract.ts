@@ -1,5 +1,7 @@
 import type { Catalog } from '../../src/catalog/catalog.ts'
 import type { FileHold } from '../../src/catalog/hold/hold-store.ts'
+import { LEASE_MS } from '../../src/core/limits.ts'
+import { later } from './later.ts'
 
 export function describeHolds(catalog: () => Catalog): void {
   const hold = (holdId: string, more: Partial<FileHold> = {}): FileHold => ({
@@ -36,9 +38,25 @@ export function describeHolds(catalog: () => Catalog): void {
       const hour = 3_600_000
       await catalog().holds.keep([hold('a')], 24 * hour)
       expect(await idsAt(23 * hour)).toEqual(['a'])
-      expect(await idsAt(hour)).toEqual([])
+      expect(await idsAt(hour)).toEqual(['a'])
+      expect(await later(LEASE_MS + 1, () => idsAt(hour))).toEqual([])
       await catalog().holds.keep([hold('a')], hour + 100)
       expect(await idsAt(hour)).toEqual(['a'])
+    })
+
+    test('what is held by a clock ahead is held for as long as it is renewed', async () => {
+      const hour = 3_600_000
+      await catalog().holds.keep([hold('a'), hold('b')], 24 * hour)
+      expect(await idsAt(hour)).toEqual(['a', 'b'])
+      await catalog().holds.keep([hold('a')], 24 * hour + 1)
+      expect(await later(LEASE_MS + 1, () => idsAt(hour))).toEqual(['a'])
+      await catalog().holds.end(['b'])
+      // By a clock put right it was looked at in between.
+      await catalog().holds.keep([hold('a')], 2 * hour)
+      expect(await idsAt(hour)).toEqual(['a'])
+      await catalog().holds.keep([hold('a')], 24 * hour + 1)
+      expect(await later(3 * LEASE_MS, () => idsAt(hour))).toEqual(['a'])
+      expect(await later(5 * LEASE_MS, () => idsAt(hour))).toEqual([])
     })
 
     test('what ended without a word is forgotten', async () => {

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Catalog } from '../../src/catalog/catalog.ts'
 import type { ClaimedJob, JobEnding, NewJob } from '../../src/catalog/job-store.ts'
 
+/** Longer than the leases here. */
+const SEEN_MS = 150
 const PROBLEM = { code: 'file-corrupt', detail: 'not Parquet', facts: { path: 'x \u0000 y' } }
 
 export function describeJobs(catalog: () => Catalog): void {
@@ -285,8 +288,12 @@ export function describeJobs(catalog: () => Catalog): void {
     test('what a clock that was ahead made wait is claimed, of dead processes, too', async () => {
       const year = 365 * 86_400_000
       const { job } = await submit({ nowMs: year })
-      expect(await mustClaim(year, 'lost')).toMatchObject({ jobId: job.jobId })
+      const lost = await mustClaim(year, 'lost')
+      expect(lost).toMatchObject({ jobId: job.jobId })
+      expect(await claim(2_000)).toBeUndefined()
+      await sleep(SEEN_MS)
       const again = await mustClaim(2_000)
+      expect(await renew(lost, year + 50)).toBe('lost')
       expect(again).toMatchObject({ jobId: job.jobId, dueAtMs: 2_100 })
       const ending = { outcome: 'again', notBeforeMs: year, problem: PROBLEM, nowMs: year } as const
       expect(await jobs().end(again, ending)).toBe('ended')
@@ -295,6 +302,28 @@ export function describeJobs(catalog: () => Catalog): void {
       expect(await mustClaim(2_010)).toMatchObject({ jobId: job.jobId })
       expect((await mustClaim(2_010)).jobId).not.toBe(job.jobId)
       expect(await claim(2_010)).toBeUndefined()
+    })
+
+    test('a job that runs by a clock ahead is its owner’s who renews it', async () => {
+      const year = 365 * 86_400_000
+      await submit({ key: 'k', nowMs: year })
+      const living = await mustClaim(year, 'living')
+      expect(await claim(2_000)).toBeUndefined()
+      for (const step of [10, 20]) {
+        expect(await renew(living, year + step)).toBe('renewed')
+        await sleep(SEEN_MS)
+        expect(await claim(2_000)).toBeUndefined()
+      }
+      // Who joins it makes it nobody else's either.
+      await submit({ key: 'k', nowMs: 2_000 })
+      const { jobId } = living
+      const here = { kinds: ['dump'], owner: 'ada', durationMs: 100, exceptJobIds: [jobId] }
+      expect(await jobs().claim({ ...here, nowMs: year + 9_000 })).toBeUndefined()
+      expect(await claim(2_000)).toBeUndefined()
+      await sleep(SEEN_MS)
+      expect(await jobs().claim({ ...here, nowMs: 2_000 })).toBeUndefined()
+      expect(await claim(2_000, 'ada', ['export'])).toBeUndefined()
+      expect(await mustClaim(2_000)).toMatchObject({ jobId, attempts: 2 })
     })
 
     test('a job that a clock ahead has made is the last only while it goes on', async () => {

@@ -1,5 +1,7 @@
 import type { Catalog } from '../../src/catalog/catalog.ts'
 import type { HeldLease } from '../../src/catalog/lease-store.ts'
+import { LEASE_MS } from '../../src/core/limits.ts'
+import { later } from './later.ts'
 
 const NAME = 'dump 7/csv'
 
@@ -66,9 +68,20 @@ export function describeLeases(catalog: () => Catalog): void {
 
     test('a lease of a clock that was ahead holds nobody up once that is put right', async () => {
       const year = 365 * 86_400_000
-      await mustAcquire('ada', year)
-      expect(await catalog().leases.isHeld({ name: NAME, nowMs: 2_000 })).toBe(false)
-      const lease = await mustAcquire('bob', 2_000)
+      const isHeld = () => catalog().leases.isHeld({ name: NAME, nowMs: 2_000 })
+      const living = await mustAcquire('ada', year)
+      expect(await acquire('bob', 2_000)).toMatchObject({ outcome: 'held' })
+      expect(await later(LEASE_MS / 2, isHeld)).toBe(true)
+      // Who holds it lives.
+      expect(await renew(living, year + 50)).toBe('renewed')
+      expect(await later(LEASE_MS + 1, isHeld)).toBe(true)
+      expect(await renew(living, year + 60)).toBe('renewed')
+      const asked = await later(3 * LEASE_MS, () => acquire('bob', 2_000))
+      expect(asked).toMatchObject({ outcome: 'held' })
+      // Until they are killed.
+      expect(await later(5 * LEASE_MS, isHeld)).toBe(false)
+      const lease = await later(5 * LEASE_MS, () => mustAcquire('bob', 2_000))
+      expect(await renew(living, year + 70)).toBe('lost')
       expect(await acquire('ada', 2_050)).toEqual({ outcome: 'held', expiresAtMs: 2_100 })
       expect(await catalog().leases.release(lease)).toBe('released')
       const late = await mustAcquire('ada', year)

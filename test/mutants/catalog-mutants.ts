@@ -56,12 +56,32 @@ export const CATALOG: readonly MutantGroup[] = [
     ],
   },
   {
+    file: 'src/catalog/sql/hold/unchanged.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'clock',
+    edits: [
+      ['seen?.value === value', 'seen !== undefined'],
+      ['askedAtMs - seen.sinceMs > forMs', 'true'],
+    ],
+  },
+  {
+    file: 'src/catalog/sql/sql-jobs.ts',
+    tests: ['test/catalog/sqlite/sqlite.test.ts'],
+    named: 'clock',
+    edits: [
+      ['`${due_at_ms} ${fencing_token}`', `''`],
+      ['sql`and job_id not in (${sql.join(exceptJobIds)})`', 'sql``'],
+    ],
+  },
+  {
     file: 'src/catalog/sql/sql-leases.ts',
     tests: ['test/catalog/sqlite/sqlite.test.ts'],
     named: 'leases?|token|renew|holder|who (renews|lost|ever)|whoever looks|whoever acquires',
     edits: [
       [`where('leases.expires_at_ms', '<=', BigInt(nowMs))`, `where.val(true)`],
-      [`where('leases.expires_at_ms', '>', BigInt(nowMs + AHEAD_MS_MAX))`, `where.val(false)`],
+      [`where('leases.expires_at_ms', '=', left?.expires_at_ms ?? 0n)`, `where.val(false)`],
+      ['held?.isLeft === false', 'held !== undefined'],
+      ['row.expires_at_ms <= BigInt(nowMs + AHEAD_MS_MAX)', 'true'],
       [`'leases.expires_at_ms', '<='`, `'leases.expires_at_ms', '<'`],
       [
         `fencing_token: row('leases.fencing_token', '+', 1n)`,

@@ -6,7 +6,10 @@
 export interface HoldStore {
   /** Makes new ones, and renews those that are there: held until the instant. */
   keep(holds: readonly FileHold[], expiresAtMs: number): Promise<void>
-  /** Those that have not ended, but for what a clock ahead has held. */
+  /**
+   * Those that have not ended, but for what a clock ahead has held and, as this process has seen,
+   * nobody renews.
+   */
   list(nowMs: number): Promise<readonly FileHold[]>
   /** Ends them; no error for one that is not there. */
   end(holdIds: readonly string[]): Promise<void>

@@ -26,14 +26,20 @@ import {
 } from './engine/sql-engine.ts'
 import type { JobRow } from './engine/sql-schema.ts'
 import { claimTick } from './hold/sql-ticks.ts'
+import { Unchanged } from './hold/unchanged.ts'
 import { isAsker } from './jobs/job-askers.ts'
 import { instant, jobOf, submitJob, textOf } from './jobs/submit-job.ts'
 
 /** Rows that are forgotten in one transaction. */
 const ROWS_AT_ONCE = 1_000
+/** Running jobs that are ahead which are looked at: more are looked at when these have ended. */
+const AHEAD_ROWS_MAX = 100
+
+type Lapse = Pick<JobRow, 'job_id' | 'due_at_ms' | 'fencing_token'>
 
 export class SqlJobs implements JobStore {
   readonly #engine: SqlEngine
+  readonly #runningAhead = new Unchanged()
 
   constructor(engine: SqlEngine) {
     this.#engine = engine
@@ -88,12 +94,24 @@ export class SqlJobs implements JobStore {
   async claim(claim: JobClaim): Promise<ClaimedJob | undefined> {
     if (claim.kinds.length === 0) return undefined
     // Whoever has nothing to do looks often: that is to be no burden on those who write.
-    if (!(await read(this.#engine, (connection) => isAnyDue(connection, claim)))) return undefined
+    const lapsed = await this.#findLapsed(claim)
+    const isAny = lapsed.length > 0 || (await read(this.#engine, (it) => isAnyDue(it, claim)))
+    if (!isAny) return undefined
     const row = await write(this.#engine, (transaction) =>
-      claimRow(transaction, claim, this.#engine.skipLocked),
+      claimRow(transaction, claim, { lapsed, skipLocked: this.#engine.skipLocked }),
     )
     if (row === undefined) return undefined
     return { ...jobOf(row), owner: row.owner, fencingToken: row.fencing_token }
+  }
+
+  /** All kinds are watched: which of them one may claim changes from one poll to the next. */
+  async #findLapsed({ nowMs, durationMs: forMs }: JobClaim): Promise<readonly Lapse[]> {
+    const askedAtMs = performance.now()
+    const ahead = await read(this.#engine, (connection) => findRunningAhead(connection, nowMs))
+    this.#runningAhead.keepOnly(new Set(ahead.map((row) => row.job_id)))
+    return ahead.filter(({ job_id, due_at_ms, fencing_token }) =>
+      this.#runningAhead.isOver(job_id, `${due_at_ms} ${fencing_token}`, { askedAtMs, forMs }),
+    )
   }
 
   renew(renewal: JobRenewal): Promise<'renewed' | 'cancelled' | 'lost'> {
@@ -163,30 +181,58 @@ async function findRowByKey(
     .executeTakeFirst()
 }
 
-async function isAnyDue(connection: Connection, { kinds, nowMs }: JobClaim): Promise<boolean> {
-  const open = connection
+function findRunningAhead(connection: Connection, nowMs: number): Promise<readonly Lapse[]> {
+  return connection
+    .selectFrom('jobs')
+    .select(['job_id', 'due_at_ms', 'fencing_token'])
+    .where('ended_at_ms', 'is', null)
+    .where('state', '=', 'running')
+    .where('due_at_ms', '>', instant(nowMs + AHEAD_MS_MAX))
+    .orderBy('due_at_ms')
+    .orderBy('job_id')
+    .limit(AHEAD_ROWS_MAX)
+    .execute()
+}
+
+async function isAnyDue(
+  connection: Connection,
+  { kinds, nowMs, exceptJobIds = [] }: JobClaim,
+): Promise<boolean> {
+  let open = connection
     .selectFrom('jobs')
     .select('job_id')
     .where('ended_at_ms', 'is', null)
-    .where('state', 'in', ['running', 'waiting'])
     .where('kind', 'in', kinds)
     .limit(1)
-  const [due] = await open.where('due_at_ms', '<=', instant(nowMs)).execute()
+  if (exceptJobIds.length > 0) open = open.where('job_id', 'not in', exceptJobIds)
+  const [due] = await open
+    .where('state', 'in', ['running', 'waiting'])
+    .where('due_at_ms', '<=', instant(nowMs))
+    .execute()
   if (due !== undefined) return true
-  const [ahead] = await open.where('due_at_ms', '>', instant(nowMs + AHEAD_MS_MAX)).execute()
+  const [ahead] = await open
+    .where('state', '=', 'waiting')
+    .where('due_at_ms', '>', instant(nowMs + AHEAD_MS_MAX))
+    .execute()
   return ahead !== undefined
 }
 
 /** One statement: of all who claim at once, each gets another job. */
 async function claimRow(
   transaction: SqlTransaction,
-  { kinds, owner, nowMs, durationMs }: JobClaim,
-  skipLocked: RawBuilder<unknown>,
+  { kinds, owner, nowMs, durationMs, exceptJobIds = [] }: JobClaim,
+  {
+    lapsed,
+    skipLocked,
+  }: { readonly lapsed: readonly Lapse[]; readonly skipLocked: RawBuilder<unknown> },
 ): Promise<JobRow | undefined> {
   const now = instant(nowMs)
+  const isElsewhere =
+    exceptJobIds.length === 0 ? sql`` : sql`and job_id not in (${sql.join(exceptJobIds)})`
   const first = (state: JobState, isDue: RawBuilder<unknown>) => sql`
     select job_id from jobs
     where ended_at_ms is null and state = ${state} and ${isDue} and kind in (${sql.join(kinds)})
+      ${isElsewhere}
     order by due_at_ms, job_id limit 1 ${skipLocked}`
   const ahead = sql`due_at_ms > ${instant(nowMs + AHEAD_MS_MAX)}`
   const due = sql`due_at_ms <= ${now}`
@@ -197,10 +243,20 @@ async function claimRow(
     set state = 'running', owner = ${owner}, fencing_token = fencing_token + 1,
       attempts = attempts + 1, due_at_ms = ${instant(nowMs + durationMs)},
       started_at_ms = coalesce(started_at_ms, ${now})
-    where job_id = coalesce((${first('running', ahead)}), (${first('waiting', ahead)}),
+    where job_id = coalesce((${first('running', isAnyOf(lapsed))}), (${first('waiting', ahead)}),
       (${first('running', due)}), (${first('waiting', due)}))
     returning *`.execute(transaction)
   return rows[0]
+}
+
+/** As they were seen: who has renewed since has the job. */
+function isAnyOf(lapsed: readonly Lapse[]): RawBuilder<unknown> {
+  if (lapsed.length === 0) return sql`1 = 0`
+  const each = lapsed.map(
+    ({ job_id, due_at_ms, fencing_token }) => sql`
+      (job_id = ${job_id} and due_at_ms = ${due_at_ms} and fencing_token = ${fencing_token})`,
+  )
+  return sql`(${sql.join(each, sql` or `)})`
 }
 
 function heldRow(transaction: SqlTransaction, { jobId, owner, fencingToken }: HeldJob) {

@@ -1,32 +1,58 @@
-import { AHEAD_MS_MAX } from '../../core/limits.ts'
+import { AHEAD_MS_MAX, LEASE_MS } from '../../core/limits.ts'
 import type { HeldLease, LeaseOutcome, LeaseRequest, LeaseStore } from '../lease-store.ts'
 import { read, type SqlEngine, type SqlTransaction, write } from './engine/sql-engine.ts'
 import type { Database } from './engine/sql-schema.ts'
+import { Unchanged } from './hold/unchanged.ts'
+
+type Expiry = Pick<Database['leases'], 'expires_at_ms' | 'fencing_token'>
 
 export class SqlLeases implements LeaseStore {
   readonly #engine: SqlEngine
+  readonly #ahead = new Unchanged()
 
   constructor(engine: SqlEngine) {
     this.#engine = engine
   }
 
-  acquire(request: LeaseRequest): Promise<LeaseOutcome> {
-    return write(this.#engine, (transaction) => acquireLease(transaction, request))
+  async acquire(request: LeaseRequest): Promise<LeaseOutcome> {
+    const ask = (left?: Expiry) =>
+      write(this.#engine, (transaction) => acquireLease(transaction, request, left))
+    const outcome = await ask()
+    if (outcome.outcome === 'acquired') return outcome
+    const held = await this.#findHeld(request)
+    return held?.isLeft === true ? ask(held.row) : outcome
   }
 
   async isHeld({ name, nowMs }: { name: string; nowMs: number }): Promise<boolean> {
     // A damaged database says "free" of what it has lost.
     this.#engine.damage.refuse()
+    const held = await this.#findHeld({ name, nowMs })
+    return held?.isLeft === false
+  }
+
+  /** `isLeft`: by a clock ahead, and nobody renews it. */
+  async #findHeld({
+    name,
+    nowMs,
+  }: {
+    readonly name: string
+    readonly nowMs: number
+  }): Promise<{ readonly row: Expiry; readonly isLeft: boolean } | undefined> {
+    const askedAtMs = performance.now()
     const row = await read(this.#engine, (connection) =>
       connection
         .selectFrom('leases')
-        .select('name')
+        .select(['expires_at_ms', 'fencing_token'])
         .where('name', '=', name)
         .where('expires_at_ms', '>', BigInt(nowMs))
-        .where('expires_at_ms', '<=', BigInt(nowMs + AHEAD_MS_MAX))
         .executeTakeFirst(),
     )
-    return row !== undefined
+    if (row === undefined || row.expires_at_ms <= BigInt(nowMs + AHEAD_MS_MAX)) {
+      this.#ahead.forget(name)
+      return row && { row, isLeft: false }
+    }
+    const seen = `${row.expires_at_ms} ${row.fencing_token}`
+    return { row, isLeft: this.#ahead.isOver(name, seen, { askedAtMs, forMs: LEASE_MS }) }
   }
 
   async renew(lease: LeaseRequest & HeldLease): Promise<'renewed' | 'lost'> {
@@ -75,6 +101,8 @@ export class SqlLeases implements LeaseStore {
 async function acquireLease(
   transaction: SqlTransaction,
   { name, owner, nowMs, durationMs }: LeaseRequest,
+  /** As it was seen: who has renewed it since holds it. */
+  left: Expiry | undefined,
 ): Promise<LeaseOutcome> {
   const acquired = await transaction
     .insertInto('leases')
@@ -97,7 +125,10 @@ async function acquireLease(
         .where((where) =>
           where.or([
             where('leases.expires_at_ms', '<=', BigInt(nowMs)),
-            where('leases.expires_at_ms', '>', BigInt(nowMs + AHEAD_MS_MAX)),
+            where.and([
+              where('leases.expires_at_ms', '=', left?.expires_at_ms ?? 0n),
+              where('leases.fencing_token', '=', left?.fencing_token ?? 0n),
+            ]),
           ]),
         ),
     )

@@ -2,11 +2,11 @@ import type { Stores } from '../../catalog/catalog.ts'
 import type { FileHold } from '../../catalog/hold/hold-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { LEASE_MS } from '../../core/limits.ts'
 import type { Log } from '../../core/log.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
-import { LEASE_MS } from '../jobs/lease.ts'
 import { tableNotFound } from '../table/table-lookup.ts'
 
 export interface HoldDependencies extends Stores<'holds' | 'snapshots' | 'tables'> {

@@ -1,11 +1,11 @@
 import type { ClaimedJob, JobEnding, JobProblem, JobRecord } from '../../catalog/job-store.ts'
 import { CatalogError, CodedError } from '../../core/errors.ts'
+import { LEASE_MS } from '../../core/limits.ts'
 import { Bell } from './bell.ts'
 import { newClosing } from './closing.ts'
 import { type JobDependencies, JobHold } from './job-hold.ts'
 import { type JobKind, JobNotYet } from './job-kind.ts'
 import { causeOf, isAway, isLasting } from './lasting.ts'
-import { LEASE_MS } from './lease.ts'
 
 /** Jobs that run at once in one process. */
 const SLOTS = 8
@@ -109,6 +109,7 @@ export class JobRunner {
         owner: this.#owner,
         nowMs: ambient.nowMs(),
         durationMs: this.#leaseMs,
+        exceptJobIds: [...this.#running.keys()],
       })
     } catch (err) {
       log.warn({ err }, 'jobs could not be claimed; trying again')
@@ -141,7 +142,7 @@ export class JobRunner {
     const done = this.#do(job, hold)
       .catch((err) => this.#deps.log.warn({ err, jobId: job.jobId }, 'a job could not be ended'))
       .finally(() => {
-        this.#running.delete(job.jobId)
+        if (this.#running.get(job.jobId)?.hold === hold) this.#running.delete(job.jobId)
         this.#bell.ring()
       })
     this.#running.set(job.jobId, { kind: job.kind, hold, done })

@@ -2,11 +2,10 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import type { HeldLease } from '../../catalog/lease-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
+import { LEASE_MS } from '../../core/limits.ts'
 import { LinkedStop } from '../../core/linked-stop.ts'
 import type { Log } from '../../core/log.ts'
 
-/** How long others wait for a process that was killed. */
-export const LEASE_MS = 10_000
 const RENEWAL_MS = 2_500
 const POLL_MS = 200
 

@@ -2,6 +2,7 @@ import type { Catalog } from '../../catalog/catalog.ts'
 import { mapBounded } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import { isBelow } from '../../core/file/location-key.ts'
+import { LEASE_MS } from '../../core/limits.ts'
 import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-json.ts'
 import {
   beginGeneration,
@@ -10,7 +11,7 @@ import {
   type Place,
 } from '../../lake/deletion/generation.ts'
 import { holdDeletions } from '../../lake/jobs/held-deletions.ts'
-import { LEASE_MS, type Lease, type LeaseDependencies } from '../../lake/jobs/lease.ts'
+import type { Lease, LeaseDependencies } from '../../lake/jobs/lease.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { MARKER_NAME } from '../../lake/table/warehouse-claim.ts'
 import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'

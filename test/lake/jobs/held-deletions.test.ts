@@ -1,5 +1,5 @@
+import { LEASE_MS } from '../../../src/core/limits.ts'
 import { areDeletionsHeld, holdDeletions } from '../../../src/lake/jobs/held-deletions.ts'
-import { LEASE_MS } from '../../../src/lake/jobs/lease.ts'
 import { openWorkshop, START_MS, type Workshop } from '../workshop.ts'
 
 let shop: Workshop

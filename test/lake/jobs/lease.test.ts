@@ -3,7 +3,8 @@ import { jest } from '@jest/globals'
 import pino from 'pino'
 import type { Catalog } from '../../../src/catalog/catalog.ts'
 import { openSqliteCatalog } from '../../../src/catalog/sqlite/sqlite.ts'
-import { LEASE_MS, Lease } from '../../../src/lake/jobs/lease.ts'
+import { LEASE_MS } from '../../../src/core/limits.ts'
+import { Lease } from '../../../src/lake/jobs/lease.ts'
 import { refusal } from '../../refusal.ts'
 
 let catalog: Catalog

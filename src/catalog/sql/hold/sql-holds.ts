@@ -1,11 +1,15 @@
-import { AHEAD_MS_MAX } from '../../../core/limits.ts'
+import { AHEAD_MS_MAX, LEASE_MS } from '../../../core/limits.ts'
 import type { FileHold, HoldStore } from '../../hold/hold-store.ts'
 import { chunks, read, type SqlEngine, write } from '../engine/sql-engine.ts'
 import type { Database } from '../engine/sql-schema.ts'
 import { decodeExact, encodeExact } from '../rows/tagged-json.ts'
+import { Unchanged } from './unchanged.ts'
+
+type HoldRow = Database['file_holds']
 
 export class SqlHolds implements HoldStore {
   readonly #engine: SqlEngine
+  readonly #ahead = new Unchanged()
 
   constructor(engine: SqlEngine) {
     this.#engine = engine
@@ -30,16 +34,20 @@ export class SqlHolds implements HoldStore {
   async list(nowMs: number): Promise<readonly FileHold[]> {
     // A damaged database says "nothing" of what it has lost.
     this.#engine.damage.refuse()
+    const askedAtMs = performance.now()
     const rows = await read(this.#engine, (connection) =>
       connection
         .selectFrom('file_holds')
         .selectAll()
         .where('expires_at_ms', '>', BigInt(Math.floor(nowMs)))
-        .where('expires_at_ms', '<=', BigInt(Math.floor(nowMs + AHEAD_MS_MAX)))
         .orderBy('hold_id')
         .execute(),
     )
-    return rows.map(holdOf)
+    const isAhead = (row: HoldRow) => row.expires_at_ms > Math.floor(nowMs + AHEAD_MS_MAX)
+    this.#ahead.keepOnly(new Set(rows.filter(isAhead).map((row) => row.hold_id)))
+    const isLeft = ({ hold_id, expires_at_ms }: HoldRow) =>
+      this.#ahead.isOver(hold_id, `${expires_at_ms}`, { askedAtMs, forMs: LEASE_MS })
+    return rows.filter((row) => !(isAhead(row) && isLeft(row))).map(holdOf)
   }
 
   async end(holdIds: readonly string[]): Promise<void> {
@@ -61,7 +69,7 @@ export class SqlHolds implements HoldStore {
   }
 }
 
-function rowOf(hold: FileHold, expiresAtMs: number): Database['file_holds'] {
+function rowOf(hold: FileHold, expiresAtMs: number): HoldRow {
   return {
     hold_id: hold.holdId,
     table_uuid: hold.tableUuid,
@@ -73,7 +81,7 @@ function rowOf(hold: FileHold, expiresAtMs: number): Database['file_holds'] {
   }
 }
 
-function holdOf(row: Database['file_holds']): FileHold {
+function holdOf(row: HoldRow): FileHold {
   return {
     holdId: row.hold_id,
     tableUuid: row.table_uuid,

@@ -48,7 +48,12 @@ async function submitOnce(
       is_cancelled: 0n,
       due_at_ms: row
         .case()
-        .when('due_at_ms', '>', instant((job.notBeforeMs ?? job.nowMs) + AHEAD_MS_MAX))
+        .when(
+          row.and([
+            row('state', '=', 'waiting'),
+            row('due_at_ms', '>', instant((job.notBeforeMs ?? job.nowMs) + AHEAD_MS_MAX)),
+          ]),
+        )
         .then(instant(job.nowMs))
         .else(row.ref('due_at_ms'))
         .end(),
