@@ -34,8 +34,10 @@ function notedStore(policies: PolicyStore, deps: PolicyNoteDependencies): Policy
       const forgotten = await policies.forgetOrphans(query)
       if (forgotten === 0) return forgotten
       const left = new Set((await policies.listAll()).map(({ tableUuid }) => tableUuid))
-      for (const { tableUuid } of before) {
-        if (!left.has(tableUuid)) await notePolicy(deps, tableUuid)
+      for (const { tableUuid, policy } of before) {
+        // The note of a table that a rebuild closed, and could not read, is for the next rebuild.
+        const isClosed = policy.names === undefined
+        if (!isClosed && !left.has(tableUuid)) await notePolicy(deps, tableUuid)
       }
       return forgotten
     },

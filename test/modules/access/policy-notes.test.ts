@@ -2,7 +2,12 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PolicyStore } from '../../../src/catalog/policy-store.ts'
 import { notedPolicies } from '../../../src/lake/policies/noted-policies.ts'
-import { noteEveryPolicy, policyNotesFolder } from '../../../src/lake/policies/policy-note.ts'
+import {
+  noteEveryPolicy,
+  notePolicyAhead,
+  policyNotesFolder,
+} from '../../../src/lake/policies/policy-note.ts'
+import { closeNotedTables } from '../../../src/modules/operations/rebuild-policies.ts'
 import { must } from '../../http/client.ts'
 import { type KeyedService, startKeyedService } from './keyed-service.ts'
 
@@ -132,4 +137,22 @@ test('the note of a policy that ends with its table goes with it', async () => {
   expect(await notesOf(uuid)).toHaveLength(1)
   await deps.catalog.policies.forgetOrphans({ nowMs, beforeMs: nowMs + 1 })
   expect(await notesOf(uuid)).toEqual([])
+})
+
+test('a table that a rebuild closed and could not read is closed by the next one, too', async () => {
+  const { deps } = service
+  const tableUuid = deps.ambient.newUuid()
+  const had = { rowFilter: 'id > 1', except: [], names: { tableUuid, schemaId: 0 } }
+  await notePolicyAhead(deps, tableUuid, had)
+  await closeNotedTables(deps)
+  const [closed] = await deps.catalog.policies.listOn([tableUuid])
+  expect(closed?.policy).toEqual({ rowFilter: null, except: [] })
+  const nowMs = Date.now()
+  await deps.catalog.policies.forgetOrphans({ nowMs, beforeMs: 0 })
+  await deps.catalog.policies.forgetOrphans({ nowMs, beforeMs: nowMs + 1 })
+  expect(await deps.catalog.policies.listOn([tableUuid])).toEqual([])
+  await noteEveryPolicy(deps, signal)
+  expect(await notesOf(tableUuid)).toEqual([{ ...RULES, except: [] }])
+  await closeNotedTables(deps)
+  expect(await deps.catalog.policies.listOn([tableUuid])).toEqual([closed])
 })
