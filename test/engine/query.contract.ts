@@ -98,6 +98,25 @@ export function describeQuery(name: string, open: OpenEngine): void {
       expect(result).toMatchObject({ hasMore: false, last: { source: 5, row: 9 } })
     })
 
+    test('members of structs may have defaults beyond 2^53', async () => {
+      const big = field(12, 'big', 'long', { initialDefault: 2n ** 53n + 1n })
+      const inner = [field(11, 'a', 'int'), big]
+      const schema = schemaOf(field(1, 's', { kind: 'struct', fields: inner }))
+      const path = await bench.parquet('SELECT {a: 1} AS s')
+      const target = {
+        path: bench.newPath('ndjson'),
+        format: 'ndjson',
+        compression: 'none',
+      } as const
+      await bench.engine.query({
+        table: { schema, sources: [{ path, columns: [{ fieldId: 1, nameInFile: 's' }] }] },
+        query: bindQuery({ columns: ['s'] }, schema),
+        part: WHOLE,
+        target,
+      })
+      expect(await readFile(target.path, 'utf8')).toBe('{"s":{"a":1,"big":9007199254740993}}\n')
+    })
+
     test('parts go on after the last row of the one before', async () => {
       const found: number[] = []
       let after: RowPosition | undefined = { source: 0, row: -1 }

@@ -135,7 +135,7 @@ function asChangeError<T>(work: () => T): T {
 
 function schemaText({ fields, identifierFieldIds }: Schema): string {
   const identifiers = [...identifierFieldIds].sort((a, b) => a - b)
-  return JSON.stringify([fields.map(fieldKey), identifiers])
+  return JSON.stringify([fields.map(fieldKey), identifiers], jsonKey)
 }
 
 function fieldKey(field: Field): unknown {
@@ -144,8 +144,8 @@ function fieldKey(field: Field): unknown {
     field.name,
     field.required,
     field.doc ?? null,
-    jsonKey(field.initialDefault),
-    jsonKey(field.writeDefault),
+    field.initialDefault ?? null,
+    field.writeDefault ?? null,
     ownTypeName(field.type),
     childFields(field.type).map(fieldKey),
   ]
@@ -165,7 +165,7 @@ function ownTypeName(type: Type): unknown {
   }
 }
 
-function jsonKey(json: unknown): unknown {
-  if (typeof json === 'bigint') return Number.isSafeInteger(Number(json)) ? Number(json) : `${json}`
-  return json ?? null
+function jsonKey(_key: string, json: unknown): unknown {
+  if (typeof json !== 'bigint') return json
+  return Number.isSafeInteger(Number(json)) ? Number(json) : `${json}`
 }

@@ -20,6 +20,7 @@ import {
   writeAvroContainerInTurns,
 } from '../avro/avro-container.ts'
 import { corrupt } from '../corrupt.ts'
+import { stringifyExactJson } from '../json/exact-json.ts'
 import { schemaToJson } from '../metadata/schema-json.ts'
 import { partitionFieldsToJson } from '../metadata/spec-json.ts'
 import { compileRecordCodec } from './avro-record-codec.ts'
@@ -84,7 +85,7 @@ function containerOf(manifest: ManifestContent): AvroContainerContent<object> {
   return {
     schemaText: text,
     metadata: {
-      schema: JSON.stringify(schemaToJson(schema)),
+      schema: stringifyExactJson(schemaToJson(schema)),
       'schema-id': String(schema.schemaId),
       'partition-spec': JSON.stringify(partitionFieldsToJson(spec)),
       'partition-spec-id': String(spec.specId),

@@ -273,6 +273,17 @@ describe('evolveSchema', () => {
     expect(field).not.toHaveProperty('writeDefault')
   })
 
+  test('defaults beyond 2^53 are compared, in lists too', () => {
+    const [field, ...others] = SCHEMA.fields as [Field, ...Field[]]
+    const having = (...initialDefault: readonly bigint[]) => ({
+      ...SCHEMA,
+      fields: [{ ...field, initialDefault }, ...others],
+    })
+    const big = 2n ** 53n + 1n
+    expect(sameSchema(having(big, 7n), having(big, 7n))).toBe(true)
+    expect(sameSchema(having(big), having(big + 2n))).toBe(false)
+  })
+
   test('a description is set and removed', () => {
     const described = evolve([{ op: 'describe', name: 'day', description: 'when' }])
     expect(findFieldByName(described.schema, 'day')?.doc).toBe('when')

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import avsc from 'avsc'
 import fc from 'fast-check'
 import type { DataFile, ManifestEntry } from '../../../src/core/file/data-file.ts'
+import type { Field } from '../../../src/core/value/type.ts'
 import { readAvroContainer } from '../../../src/formats/avro/avro-container.ts'
 import { schemaText } from '../../../src/formats/manifest/manifest-list-schema.ts'
 import { decodeManifest } from '../../../src/formats/manifest/manifest-reader.ts'
@@ -61,6 +62,14 @@ describe('a manifest', () => {
     expect(decoded.entry(19_999)).toEqual(entry)
     // But for the marks between blocks, which are random.
     expect((await encoding).length).toBe(encodeManifest(manifest).length)
+  })
+
+  test('has the schema with defaults beyond 2^53, exactly', () => {
+    const [field] = SCHEMA.fields as [Field]
+    const big = { ...field, type: { kind: 'long' }, initialDefault: 2n ** 53n + 1n } as const
+    const schema = { ...SCHEMA, fields: [big] }
+    const bytes = encodeManifest({ entries: [], schema, spec: DAY_SPEC, content: 'data' })
+    expect(Buffer.from(bytes).toString('latin1')).toContain('"initial-default":9007199254740993')
   })
 
   test('is the same to avsc, with its own records and unions', () => {

@@ -2,6 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import type { BoundQuery } from '../../../core/query/bound-query.ts'
 import { fieldsOfFilter } from '../../../core/query/row-filter.ts'
 import { allFields } from '../../../core/schema/schema-lookup.ts'
+import { stringifyExactJson } from '../../../formats/json/exact-json.ts'
 import type { QueryJob, QueryResult, RowPosition } from '../../engine.ts'
 import type { TaskPlace } from '../export/export-job.ts'
 import { withAnyMaps } from '../sql/failure.ts'
@@ -80,7 +81,7 @@ async function write(
 
 /** Columns have the types of the table, and aggregates those of the result. */
 function keyOf({ outputs, result }: BoundQuery): string {
-  return JSON.stringify([outputs, result.fields])
+  return stringifyExactJson([outputs, result.fields])
 }
 
 async function lastOf(
