@@ -32,6 +32,17 @@ export function describeNamespaces(catalog: () => Catalog): void {
       expect(done.slice(1)).toEqual(['created', 'dropped', 'dropped'])
     })
 
+    test('drops of one namespace at once are one drop, and do not stop each other', async () => {
+      for (let round = 0; round < 5; round++) {
+        await make('sky')
+        const place = await catalog().grants.findPlace({ kind: 'namespace', levels: ['sky'] })
+        const asked = { namespaces: [{ levels: ['SKY'], namespaceUuid: place?.uuid ?? '' }] }
+        const drops = ['a', 'b', 'c'].map(() => catalog().namespaces.drop(['sky'], asked))
+        const outcomes = await Promise.all(drops)
+        expect(outcomes.sort()).toEqual(['dropped', 'not-found', 'not-found'])
+      }
+    })
+
     test('a namespace is found with its properties, exactly as they were given', async () => {
       const properties = { owner: 'ada', ['__proto__']: 'data', $bigint: '1', n: 'a\u0000b\ud800c' }
       const levels = ['Deep sky', 'M 31']

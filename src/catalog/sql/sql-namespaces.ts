@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { AskedNamespace } from '../../core/replay.ts'
 import { refuseReserved } from '../../core/table/reserved-namespace.ts'
 import type {
   ListChildNamespacesQuery,
@@ -17,6 +18,7 @@ import {
   type SqlEngine,
   type SqlTransaction,
 } from './engine/sql-engine.ts'
+import { requireAsked } from './mutation/asked-namespaces.ts'
 import { namespaceEvent, type RaisedEvents, type Raising } from './mutation/sql-raised-events.ts'
 import { mutate } from './mutation/sql-replays.ts'
 import { childKeyRange, DATASETS_KEY, namespaceKey } from './rows/sql-keys.ts'
@@ -71,8 +73,12 @@ export class SqlNamespaces implements NamespaceStore {
     options: MutationOptions = {},
   ): Promise<'dropped' | 'not-found' | 'not-empty'> {
     refuseReserved(levels)
-    return mutate(this.#engine, options, (transaction, raised) =>
-      deleteNamespace(transaction, levels, raised),
+    const { namespaces: asked = [], ...others } = options
+    const key = namespaceKey(levels)
+    // Not its own: two that hold a row before they delete it wait for each other.
+    const held = asked.filter((each) => namespaceKey(each.levels) !== key)
+    return mutate(this.#engine, { ...others, namespaces: held }, (transaction, raised) =>
+      deleteNamespace(transaction, { levels, asked }, raised),
     )
   }
 }
@@ -192,7 +198,10 @@ async function updateNamespaceProperties(
 /** Throws `Refusal`. */
 async function deleteNamespace(
   transaction: SqlTransaction,
-  levels: readonly string[],
+  {
+    levels,
+    asked,
+  }: { readonly levels: readonly string[]; readonly asked: readonly AskedNamespace[] },
   raised: RaisedEvents,
 ): Promise<'dropped'> {
   const key = namespaceKey(levels)
@@ -201,9 +210,10 @@ async function deleteNamespace(
   const deleted = await transaction
     .deleteFrom('namespaces')
     .where('namespace_key', '=', key)
-    .returning(['levels', 'namespace_uuid'])
+    .returning(['namespace_key', 'levels', 'namespace_uuid'])
     .executeTakeFirst()
   if (deleted === undefined) throw new Refusal('not-found')
+  requireAsked(asked, deleted)
   const [content] = await transaction
     .selectFrom('names')
     .select('name_key')
