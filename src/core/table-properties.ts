@@ -20,12 +20,17 @@ const DESCRIPTION = 'comment'
 const STEWARD = 'moraine.steward'
 const DISPOSITION = 'moraine.disposition'
 const METADATA = 'moraine.metadata'
-const ALIASES = 'moraine.column-aliases'
+export const ALIASES_PROPERTY = 'moraine.column-aliases'
 /**
  * Lists of field ids under which one column had its values, before and after it was converted. The
  * service alone writes it: masks and rollbacks follow it.
  */
 export const RELATED_COLUMNS_PROPERTY = 'moraine.related-columns'
+/**
+ * Field ids of columns that files may have under names, or of types, which nothing else tells any
+ * more. The service alone writes it: what manifests say of these columns is not believed.
+ */
+export const LOST_NAMES_PROPERTY = 'moraine.lost-names'
 
 export type Disposition = 'snapshot' | 'continuous'
 export type TableProperties = Readonly<Record<string, string>>
@@ -115,7 +120,7 @@ export function changeDescription(
 }
 
 export function readAliases(properties: TableProperties): AliasesById {
-  const entries = Object.entries(readJson(properties, ALIASES) as Record<string, string[]>)
+  const entries = Object.entries(readJson(properties, ALIASES_PROPERTY) as Record<string, string[]>)
   return new Map(entries.map(([id, names]) => [Number(id), names]))
 }
 
@@ -123,7 +128,7 @@ export function changeAliases(properties: TableProperties, aliases: AliasesById)
   const named = [...aliases].filter(([, names]) => names.length > 0)
   const changed: Record<string, string> = { ...properties }
   const text = named.length === 0 ? null : JSON.stringify(Object.fromEntries(named))
-  setOrRemove(changed, ALIASES, text)
+  setOrRemove(changed, ALIASES_PROPERTY, text)
   return changed
 }
 
@@ -144,6 +149,21 @@ export function writeRelatedColumns(
   const text = groups.length === 0 ? null : JSON.stringify(groups)
   setOrRemove(changed, RELATED_COLUMNS_PROPERTY, text)
   return changed
+}
+
+export function readLostNames(properties: TableProperties): readonly number[] {
+  if (properties[LOST_NAMES_PROPERTY] === undefined) return []
+  const ids = readJson(properties, LOST_NAMES_PROPERTY)
+  if (Array.isArray(ids) && ids.every((id) => Number.isInteger(id))) return ids as number[]
+  const rule = `the table property ${LOST_NAMES_PROPERTY} is not a list of field ids`
+  throw new CatalogError('metadata-corrupt', rule)
+}
+
+export function writeLostNames(
+  properties: TableProperties,
+  ids: readonly number[],
+): TableProperties {
+  return { ...properties, [LOST_NAMES_PROPERTY]: JSON.stringify(ids) }
 }
 
 function setOrRemove(

@@ -1,5 +1,6 @@
 import { UNSORTED } from '../partition/partition-spec.ts'
 import { keepColumnKin } from '../schema/column-kin.ts'
+import { keepLostNames } from '../schema/lost-names.ts'
 import { requireBoundedDefinition } from '../table/definition-size.ts'
 import type { SnapshotLogEntry } from '../table/snapshot.ts'
 import { loggedTimestampMs, nextTimestampMs } from '../table/snapshot-log.ts'
@@ -46,7 +47,8 @@ export function applyTableUpdates(
     // Files of then are as the schema of then says.
     if (!isRollback) checkPromotions(base, updated, updates)
   }
-  const definition = keepColumnKin(base.definition, updated)
+  const named = keepLostNames(base.definition, updated)
+  const definition = keepColumnKin(base.definition, named)
   if (definition !== base.definition) requireBoundedDefinition(definition, base.definition)
   return changeOf(base, definition, { draft, context })
 }

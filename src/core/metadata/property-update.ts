@@ -5,15 +5,19 @@ import type { TableDefinition } from '../table/table.ts'
 import {
   CKAN_RESOURCE_PROPERTY,
   ckanResourceOf,
+  LOST_NAMES_PROPERTY,
   NAME_MAPPING_PROPERTY,
   RELATED_COLUMNS_PROPERTY,
   readAliases,
   readDescription,
+  readLostNames,
   readRelatedColumns,
 } from '../table-properties.ts'
 import type { TableDraft } from './table-draft.ts'
 import { invalidUpdate, shortened } from './update-problem.ts'
 
+/** What the service alone writes. */
+const OWN_RECORDS: ReadonlySet<string> = new Set([RELATED_COLUMNS_PROPERTY, LOST_NAMES_PROPERTY])
 /**
  * Reserved in Iceberg's `TableProperties`: other members of the metadata hold these, so they are
  * never stored. What the service alone keeps is taken from no client either.
@@ -28,7 +32,7 @@ const RESERVED_PROPERTIES: ReadonlySet<string> = new Set([
   'current-schema',
   'default-partition-spec',
   'default-sort-order',
-  RELATED_COLUMNS_PROPERTY,
+  ...OWN_RECORDS,
 ])
 const FORMAT_VERSION = 'format-version'
 const OWN_PREFIX = 'moraine.'
@@ -47,7 +51,7 @@ export function setProperties(draft: TableDraft, updates: Readonly<Record<string
 
 export function removeProperties(draft: TableDraft, removals: readonly string[]): void {
   for (const key of removals) {
-    if (key !== RELATED_COLUMNS_PROPERTY) draft.properties.delete(key)
+    if (!OWN_RECORDS.has(key)) draft.properties.delete(key)
   }
 }
 
@@ -135,6 +139,7 @@ function checkOwn(properties: Readonly<Record<string, string>>): void {
   }
   checkInlineMax(properties)
   readRelatedColumns(properties)
+  readLostNames(properties)
   for (const [id, names] of readAliases(properties)) {
     const isList = Array.isArray(names) && names.every((name) => typeof name === 'string')
     if (!Number.isInteger(id) || !isList) {

@@ -1,7 +1,7 @@
 import { type ColumnFacts, ColumnMetricsSum } from '../../core/file/column-metrics-sum.ts'
 import { findPathToField } from '../../core/schema/schema-lookup.ts'
 import type { TableDefinition } from '../../core/table/table.ts'
-import { readAliases } from '../../core/table-properties.ts'
+import { readAliases, readLostNames } from '../../core/table-properties.ts'
 import { isTurnDue, Turns } from '../../core/turns.ts'
 import type { Field, Schema, Type } from '../../core/value/type.ts'
 import { columnNames } from '../file/column-names.ts'
@@ -65,6 +65,8 @@ function isReadAsCounted(
   const isSaidByPartition = definition.partitionSpecs.some(({ fields }) =>
     fields.some(({ sourceId }) => sourceId === field.id),
   )
+  const lost = readLostNames(definition.properties)
+  if (path.some(({ id }) => lost.includes(id))) return false
   return !hasDefault && !isSaidByPartition && hasAlwaysBeen(definition, path)
 }
 

@@ -2,6 +2,7 @@ import { CatalogError } from '../../core/errors.ts'
 import type { Keep } from '../../core/replay.ts'
 import type { ColumnDefinition } from '../../core/schema/column-definition.ts'
 import { keepColumnKin } from '../../core/schema/column-kin.ts'
+import { keepLostNames } from '../../core/schema/lost-names.ts'
 import {
   evolveSchema,
   reconcileSchema,
@@ -119,7 +120,8 @@ function evolve(definition: TableDefinition, request: EvolveRequest): EvolvedTab
   const lastColumnId = Math.max(definition.lastColumnId, evolved.lastColumnId)
   const after = { ...definition, schemas, currentSchemaId, lastColumnId, properties }
   const { rewrites } = evolved
-  return { definition: keepColumnKin(definition, after, renumbered(rewrites)), rewrites }
+  const kept = keepLostNames(definition, keepColumnKin(definition, after, renumbered(rewrites)))
+  return { definition: kept, rewrites }
 }
 
 /** Columns whose values are under another id from then on. */

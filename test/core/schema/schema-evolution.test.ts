@@ -275,11 +275,10 @@ describe('evolveSchema', () => {
 
   test('defaults beyond 2^53 are compared, in lists too', () => {
     const [field, ...others] = SCHEMA.fields as [Field, ...Field[]]
-    const having = (...initialDefault: readonly bigint[]) => ({
-      ...SCHEMA,
-      fields: [{ ...field, initialDefault }, ...others],
-    })
     const big = 2n ** 53n + 1n
+    const having = (...initialDefault: readonly bigint[]) => ({
+      ...{ ...SCHEMA, fields: [{ ...field, initialDefault }, ...others] },
+    })
     expect(sameSchema(having(big, 7n), having(big, 7n))).toBe(true)
     expect(sameSchema(having(big), having(big + 2n))).toBe(false)
   })

@@ -193,6 +193,69 @@ test('where files are read by other names than when they were added, they are re
   expect(await cheapOf('named', 'c')).toMatchObject({ from: 'files', nulls: 0, greatest: 8 })
 })
 
+const send = (table: string, ...updates: object[]) =>
+  must(
+    post(service, `/iceberg/v1/namespaces/default/tables/${table}`, { requirements: [], updates }),
+  )
+
+const MAPPING = 'schema.name-mapping.default'
+const ALIASES = 'moraine.column-aliases'
+
+async function changed(table: string, ...changes: object[]): Promise<void> {
+  await must(post(service, `/v1/tables/${table}/schemas`, { changes }))
+}
+
+test.each<[string, string, (table: string) => Promise<unknown>]>([
+  [
+    'alias',
+    'dep',
+    async (table) => {
+      await changed(table, { op: 'aliases', name: 'c', aliases: [] })
+      await mapNames(table, ['c'])
+    },
+  ],
+  [
+    'properties',
+    'dep',
+    (table) => send(table, { action: 'remove-properties', removals: [ALIASES, MAPPING] }),
+  ],
+  [
+    'mapping',
+    'dep',
+    async (table) => {
+      await changed(table, { op: 'aliases', name: 'c', aliases: [] })
+      await send(table, { action: 'remove-properties', removals: [MAPPING] })
+    },
+  ],
+  [
+    'schema',
+    'c',
+    async (table) => {
+      await changed(table, { op: 'rename', name: 'c', to: 'd' })
+      await changed(table, { op: 'aliases', name: 'd', aliases: [] })
+      await addFile(table, 'SELECT NULL::BIGINT AS d')
+      await mapNames(table, ['d'])
+      const path = `/iceberg/v1/namespaces/default/tables/${table}`
+      const { metadata } = await must(ask(service, path))
+      const ids = metadata.snapshots
+        .map((each: Json) => each['snapshot-id'])
+        .filter((id: number) => id !== metadata['current-snapshot-id'])
+      await send(table, { action: 'remove-snapshots', 'snapshot-ids': ids })
+      await send(table, { action: 'remove-schemas', 'schema-ids': [0] })
+    },
+  ],
+])('a name that files were read by counts when it was taken away: %s', async (table, at, away) => {
+  await makeTable(table, [{ name: 'c', type: 'long', aliases: ['dep'] }])
+  await addFile(table, `SELECT i AS ${at} FROM range(9) t(i)`)
+  await away(table)
+  await send(table, { action: 'remove-properties', removals: ['moraine.lost-names'] })
+  const { from, ...found } = await cheapOf(table, table === 'schema' ? 'd' : 'c')
+  expect([from, picked(found)]).toEqual([
+    'files',
+    { rows: found['rows'], nulls: found['rows'], least: null, greatest: null },
+  ])
+})
+
 test('a column whose value a partition or a default says is read', async () => {
   const columns = [
     { name: 'c', type: 'int' },
