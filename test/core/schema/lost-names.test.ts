@@ -62,7 +62,7 @@ test('what a removed schema had otherwise is written down', () => {
   }
 })
 
-test('nothing is written of what is still told, of new columns, or of columns that are gone', () => {
+test('nothing is written of what is still told, or of columns that are new or gone', () => {
   const before = definition([FIRST], { [ALIASES]: '{"2":["dep"]}' })
   const more = schema(1, ...FIRST.fields, field(3, 'x'))
   const after = definition([FIRST, more], {

@@ -139,7 +139,7 @@ test('the note of a policy that ends with its table goes with it', async () => {
   expect(await notesOf(uuid)).toEqual([])
 })
 
-test('a table that a rebuild closed and could not read is closed by the next one, too', async () => {
+test('a table that a rebuild closed and could not read is closed by the next one', async () => {
   const { deps } = service
   const tableUuid = deps.ambient.newUuid()
   const had = { rowFilter: 'id > 1', except: [], names: { tableUuid, schemaId: 0 } }
