@@ -214,17 +214,22 @@ async function forgetSome(
   transaction: SqlTransaction,
   { beforeMs, nowMs }: { readonly beforeMs: number; readonly nowMs: number },
 ): Promise<number> {
-  const oldest = await transaction
-    .selectFrom('events')
-    .select(['position', 'time_ms'])
-    .where('position', 'is not', null)
-    .orderBy('position')
-    .limit(ROWS_AT_ONCE)
-    .execute()
+  const dated = transaction.selectFrom('events').select(['position', 'time_ms']).orderBy('position')
+  const oldest = await dated.where('position', 'is not', null).limit(ROWS_AT_ONCE).execute()
   const isOld = (row: { readonly time_ms: bigint }) => row.time_ms < BigInt(Math.ceil(beforeMs))
   const ahead = BigInt(Math.ceil(nowMs + PASSED_AHEAD_MS_MAX))
   const young = oldest.findIndex((row) => !isOld(row) && row.time_ms <= ahead)
-  const last = oldest.slice(0, young < 0 ? undefined : young).findLast(isOld)?.position
+  let last = oldest.slice(0, young < 0 ? undefined : young).findLast(isOld)?.position
+  const end = oldest.at(-1)?.position ?? 0n
+  if (young < 0 && last !== end) {
+    // What is ahead at the end of these goes with an old one that comes after it.
+    const [next] = await dated
+      .where('position', '>', end)
+      .where('time_ms', '<=', ahead)
+      .limit(1)
+      .execute()
+    if (next !== undefined && isOld(next)) last = end
+  }
   if (last === undefined || last === null) return 0
   await transaction
     .updateTable('event_horizon')

@@ -123,6 +123,30 @@ describe('SQLite, a file', () => {
     await catalog.close()
   })
 
+  test('ever so many events that a clock ahead has dated keep none that is behind them', async () => {
+    const path = newPath()
+    const catalog = await openSqliteCatalog({ path })
+    await catalog.migrate()
+    for (const name of ['a', 'b']) await create(catalog, name)
+    const [hour, ahead] = [3_600_000, 12_000]
+    const { last } = await catalog.events.findRange()
+    const file = new Sqlite(path)
+    file.exec(`
+      update events set time_ms = ${hour};
+      update events set position = position + ${ahead} where name = 'sky.b';
+      with recursive n (i) as (select 1 union all select i + 1 from n where i < ${ahead})
+      insert into events
+      select ${last} - 1 + i, 'ahead ' || i, type, subject, name, version, ${9 * hour}, data,
+        principal, request_id, address
+      from n, (select * from events where name = 'sky.b' limit 1)`)
+    file.close()
+    const forget = (nowMs: number) => catalog.events.forget({ beforeMs: nowMs - hour, nowMs })
+    expect(await forget(2 * hour)).toBe(0)
+    expect(await forget(3 * hour)).toBeGreaterThan(ahead)
+    expect((await catalog.events.list({ after: 0n, limit: 9 })).events).toEqual([])
+    await catalog.close()
+  })
+
   test('a database of a newer version is refused', async () => {
     const path = newPath()
     const catalog = await openSqliteCatalog({ path })
