@@ -1,11 +1,14 @@
-import { CatalogError, CodedError } from '../../core/errors.ts'
+import { CodedError } from '../../core/errors.ts'
 
-/** What a store says that is out of reach, as a bucket or a disk may be for minutes. */
-const AWAY: ReadonlySet<string> = new Set(['storage-unavailable', 'warehouse-unavailable'])
+/** What a store, or a folder, says that is out of reach, as a bucket or a disk may be for minutes. */
+const AWAY: ReadonlySet<string> = new Set([
+  ...['storage-unavailable', 'warehouse-unavailable'],
+  'exports-unreadable',
+])
 const PASSING: ReadonlySet<string> = new Set([...AWAY, 'commit-state-unknown', 'overloaded'])
 
 /** Thrown by a job for what may pass, but has lasted too long: it is the end. */
-export class LastingError extends CatalogError {}
+export class LastingError extends CodedError<string> {}
 
 /**
  * Whether the job would fail again. After a commit whose answer was lost, the next attempt finds
@@ -17,7 +20,7 @@ export function isLasting(error: unknown): error is CodedError<string> {
 }
 
 /** Whether a store is out of reach: trying again within seconds is of little use. */
-export function isAway(error: unknown): boolean {
+export function isAway(error: unknown): error is CodedError<string> {
   return error instanceof CodedError && AWAY.has(error.code)
 }
 

@@ -75,7 +75,7 @@ async function failureOf(
   }: { readonly jobId: string; readonly task: string; readonly attempt: number },
 ): Promise<unknown> {
   const cause = await causeOf(deps, error)
-  if (attempt < BEGUN_MAX || !(cause instanceof CatalogError)) return cause
+  if (attempt < BEGUN_MAX || !(cause instanceof CodedError)) return cause
   if ((await deps.files.listNotes(task, jobId)).length > 0) return cause
   const { message, facts } = cause
   if (isAway(cause)) return new LastingError(cause.code, message, { facts, cause })

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isLasting } from '../../../src/lake/jobs/lasting.ts'
+import { isAway, isLasting } from '../../../src/lake/jobs/lasting.ts'
+import { PatientTurns } from '../../../src/lake/jobs/patient-turns.ts'
 import { ArchivePlaces } from '../../../src/modules/exports/archive-places.ts'
 import { exportOnce } from '../../../src/modules/exports/export-run.ts'
 import { parseTask } from '../../../src/modules/exports/export-task.ts'
@@ -85,16 +86,20 @@ describe('a run', () => {
     expect(await filesOf(service)).toHaveLength(1)
   })
 
-  test('is tried again while the folder is away, some times; then it has failed', async () => {
+  /** What attempts of runs come to. */
+  function outcomesOf(folder = new TaskFolder(join(home(), 'exports'))) {
     const jobs = { ...service.deps.jobs, get: async () => ({}) } as never
-    const folder = new TaskFolder(join(home(), 'exports'))
     const log = { warn: () => undefined }
     const kind = exportJob({ ...partsOf(), jobs, folder, log })
-    const outcomeOf = (attempt: number) => {
+    return (attempt: number) => {
       const { jobId, fence } = runOf()
       const job = { jobId, input: { task: 't' }, attempt, report: () => undefined }
       return kind.run(job, fence, SIGNAL).catch((error: unknown) => error)
     }
+  }
+
+  test('is tried again while the folder is away, some times; then it has failed', async () => {
+    const outcomeOf = outcomesOf()
     expect(await outcomeOf(1)).toMatchObject({ outcome: 'exported', rows: 2 })
     await addRows(service, '3')
     await shop.unmount()
@@ -105,6 +110,28 @@ describe('a run', () => {
     }
     await shop.mount()
     expect(await outcomeOf(10)).toMatchObject({ outcome: 'exported', rows: 1 })
+  })
+
+  test('is tried again while the folder of its task hangs, some times; then it has failed', async () => {
+    const turns = new PatientTurns(50)
+    let bring: () => void = () => undefined
+    const away = new Promise<void>((resolve) => {
+      bring = resolve
+    })
+    const outcomeOf = outcomesOf(new TaskFolder(join(home(), 'exports'), { turns }))
+    const hanging = turns.run(
+      () => away,
+      () => new Error('hangs'),
+    )
+    await expect(hanging).rejects.toThrow('hangs')
+    for (const attempt of [1, 9, 10]) {
+      const error = await outcomeOf(attempt)
+      expect(error).toMatchObject({ code: 'exports-unreadable' })
+      expect([isLasting(error), isAway(error)]).toEqual([attempt === 10, true])
+    }
+    bring()
+    await new Promise(setImmediate)
+    expect(await outcomeOf(10)).toMatchObject({ outcome: 'exported', rows: 2 })
   })
 
   test('of a folder that does not answer one call hangs, and runs are refused', async () => {
