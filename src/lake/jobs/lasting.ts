@@ -1,6 +1,6 @@
 import { CodedError } from '../../core/errors.ts'
 
-/** What a store, or a folder, says that is out of reach, as a bucket or a disk may be for minutes. */
+/** Said of a store or a folder that is out of reach, as a bucket or a disk may be for minutes. */
 const AWAY: ReadonlySet<string> = new Set([
   ...['storage-unavailable', 'warehouse-unavailable'],
   'exports-unreadable',

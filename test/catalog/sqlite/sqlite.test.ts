@@ -123,7 +123,7 @@ describe('SQLite, a file', () => {
     await catalog.close()
   })
 
-  test('ever so many events that a clock ahead has dated keep none that is behind them', async () => {
+  test('ever so many events that a clock ahead has dated keep none behind them', async () => {
     const path = newPath()
     const catalog = await openSqliteCatalog({ path })
     await catalog.migrate()
