@@ -112,7 +112,7 @@ describe('a run', () => {
     expect(await outcomeOf(10)).toMatchObject({ outcome: 'exported', rows: 1 })
   })
 
-  test('is tried again while the folder of tasks hangs, some times; then it has failed', async () => {
+  test('is tried again while the folder of tasks hangs, some times; then has failed', async () => {
     const turns = new PatientTurns(50)
     let bring: () => void = () => undefined
     const away = new Promise<void>((resolve) => {
