@@ -53,9 +53,9 @@ function* writtenDown({
   const fields = new Map(schemas.flatMap(allFields).map((field) => [field.id, field]))
   for (const group of groups) {
     const found = group.flatMap((id) => fields.get(id) ?? [])
-    for (const [i, to] of found.slice(1).entries()) {
-      const from = found[i]
-      if (from !== undefined) yield { from, to }
+    // Not of neighbours only: of two of one type neither is the conversion of the other.
+    for (const [i, to] of found.entries()) {
+      for (const from of found.slice(0, i)) yield { from, to }
     }
   }
 }

@@ -227,3 +227,15 @@ test('a snapshot that a commit brings leaves the schema, whichever its writer kn
   model.apply([addSnapshot(1n, 1n, { schemaId: currentSchemaId - 1 }), setRef('main', 1n)])
   expect(model.state.definition.currentSchemaId).toBe(currentSchemaId)
 })
+
+test('of a column that was converted twice to one type, all ids are followed', () => {
+  const kinds = ['long', 'double', 'double'] as const
+  const schemas = kinds.map((kind, i) => ({
+    ...schemaOf(ID, field(3 + i, `name_${i}`, kind)),
+    schemaId: i,
+  }))
+  const properties = { 'moraine.related-columns': '[[3,4,5]]' }
+  const definition = { ...tableOf().definition, schemas, currentSchemaId: 2, properties }
+  expect(convertedSince(definition, 0)).toBe('name_2')
+  expect(convertedSince(definition, 1)).toBe('name_2')
+})
