@@ -51,7 +51,7 @@ async function rebuild({ readConfig, environment, print }: Shell): Promise<void>
     }
     const noted = await policies.closeNotedTables(platform)
     for await (const each of rebuildCatalog(platform)) tell(each.table ?? '', each)
-    for await (const each of policies.tellClosed(platform, noted)) tell(each.table, each)
+    for await (const each of policies.tellNoted(platform, noted)) tell(each.table, each)
     const isLess = told.has('unreadable') || told.has('incomplete')
     if (isLess) process.exitCode = EXIT_UNREADABLE
     if (told.has('registered') || told.has('incomplete'))

@@ -7,7 +7,7 @@ import {
   notePolicyAhead,
   policyNotesFolder,
 } from '../../../src/lake/policies/policy-note.ts'
-import { closeNotedTables } from '../../../src/modules/operations/rebuild-policies.ts'
+import { closeNotedTables, tellNoted } from '../../../src/modules/operations/rebuild-policies.ts'
 import { must } from '../../http/client.ts'
 import { type KeyedService, startKeyedService } from './keyed-service.ts'
 
@@ -155,4 +155,27 @@ test('a table that a rebuild closed and could not read is closed by the next one
   expect(await notesOf(tableUuid)).toEqual([{ ...RULES, except: [] }])
   await closeNotedTables(deps)
   expect(await deps.catalog.policies.listOn([tableUuid])).toEqual([closed])
+})
+
+test('a rebuild over a catalog that is older than a policy says that there was one', async () => {
+  const { deps } = service
+  const { path, uuid } = await make('elder')
+  await must(service.admin.send('put', `${path}/policy`, { row_filter: 'id > 1' }))
+  const told = async () => {
+    const found = []
+    for await (const each of tellNoted(deps, await closeNotedTables(deps))) found.push(each)
+    return found.filter(({ table }) => table === 'n.elder')
+  }
+  expect(await told()).toEqual([])
+  // As a catalog that was put back: it knows nothing of it.
+  await deps.catalog.policies.change({ tableUuid: uuid, name: 'n.elder', policy: undefined })
+  const names = { tableUuid: uuid, schemaId: 0 }
+  await notePolicyAhead(deps, uuid, { rowFilter: 'id > 1', except: [], names })
+  expect(await told()).toEqual([
+    expect.objectContaining({
+      outcome: 'open',
+      detail: expect.stringMatching(/^had a policy: {"row_filter":"id > 1",.*: set it again \(PUT/),
+    }),
+  ])
+  expect(await deps.catalog.policies.listOn([uuid])).toEqual([])
 })
