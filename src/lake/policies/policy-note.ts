@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Stores } from '../../catalog/catalog.ts'
+import type { Ambient } from '../../core/ambient.ts'
 import type { Log } from '../../core/log.ts'
 import { type TablePolicy, toldPolicy } from '../../core/table/table-policy.ts'
 import type { ObjectStore } from '../../objects/object-store.ts'
@@ -76,18 +77,36 @@ async function settle(deps: PolicyNoteDependencies, tableUuid: string): Promise<
   return !isMissing && others.length === 0
 }
 
+export type EveryNoteDependencies = PolicyNoteDependencies &
+  Stores<'tables'> & {
+    readonly ambient: Pick<Ambient, 'nowMs'>
+    readonly deleteGraceMs: number
+  }
+
 /**
  * Notes every policy whose note is missing or old: those from before there were notes, and those
- * whose note could not be written. Takes none away but of policies that end meanwhile: this catalog
- * may be new, and the note all that is left of another.
+ * whose note could not be written. Takes away those that could not be when their policy was. Not
+ * those of tables that are not there: this catalog may be new, and the note all that is left of
+ * another; nor new ones: it may be older than them, which `rebuild` tells.
  */
 export async function noteEveryPolicy(
-  deps: PolicyNoteDependencies,
+  deps: EveryNoteDependencies,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { tableUuid } of await deps.catalog.policies.listAll()) {
+  const { objects, catalog, ambient, deleteGraceMs } = deps
+  const having = new Set<string>()
+  for (const { tableUuid } of await catalog.policies.listAll()) {
     signal.throwIfAborted()
+    having.add(tableUuid)
     await notePolicy(deps, tableUuid)
+  }
+  const beforeMs = ambient.nowMs() - deleteGraceMs
+  for await (const { location, modifiedAtMs } of objects.list(policyNotesFolder(deps))) {
+    signal.throwIfAborted()
+    const tableUuid = tableOfPolicyNote(location)
+    if (tableUuid === undefined || having.has(tableUuid) || modifiedAtMs >= beforeMs) continue
+    const table = await catalog.tables.find({ tableUuid })
+    if (table !== undefined) await notePolicy(deps, tableUuid)
   }
 }
 

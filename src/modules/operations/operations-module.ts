@@ -1,6 +1,6 @@
 import type { Dialect } from '../../http/dialect.ts'
 import { constantGauge, type Meter } from '../../http/metrics.ts'
-import { noteEveryPolicy, type PolicyNoteDependencies } from '../../lake/policies/policy-note.ts'
+import { type EveryNoteDependencies, noteEveryPolicy } from '../../lake/policies/policy-note.ts'
 import { noteEveryNamespace } from '../../lake/table/every-namespace.ts'
 import type { NoteDependencies } from '../../lake/table/namespace-note.ts'
 import type { WatchedStore } from '../../objects/object-store-watch.ts'
@@ -11,7 +11,7 @@ import { StoreHealth } from './store-health.ts'
 
 export type OperationsPlatform = Omit<OperationsDependencies, 'pages' | 'health'> &
   NoteDependencies &
-  PolicyNoteDependencies & {
+  EveryNoteDependencies & {
     /** The buckets in use. */
     readonly watchedStores: readonly WatchedStore[]
     /** All protocols of the service; called when a page is requested. */

@@ -179,3 +179,22 @@ test('a rebuild over a catalog that is older than a policy says that there was o
   ])
   expect(await deps.catalog.policies.listOn([uuid])).toEqual([])
 })
+
+test('a note that could not be taken away with its policy is, when a grace is over', async () => {
+  const { deps } = service
+  const { uuid } = await make('left')
+  const unknown = deps.ambient.newUuid()
+  for (const tableUuid of [uuid, unknown]) {
+    const names = { tableUuid, schemaId: 0 }
+    await notePolicyAhead(deps, tableUuid, { rowFilter: 'id > 1', except: [], names })
+  }
+  const deleteGraceMs = 1_000_000
+  const after = (ms: number) => {
+    const ambient = { nowMs: () => Date.now() + ms }
+    return noteEveryPolicy({ ...deps, ambient, deleteGraceMs }, signal)
+  }
+  await after(0)
+  expect(await notesOf(uuid)).toHaveLength(1)
+  await after(2 * deleteGraceMs)
+  expect([await notesOf(uuid), await notesOf(unknown)]).toEqual([[], [expect.anything()]])
+})
