@@ -278,7 +278,7 @@ export const EXPORTS: readonly MutantGroup[] = [
   {
     file: 'src/modules/exports/run-job.ts',
     tests: ['test/modules/exports/restored-runs.test.ts'],
-    edits: [['if (await files.isRestored(location)) throw', 'if (location.length === 0) throw']],
+    edits: [['if (restored !== undefined) throw', 'if (location.length === 0) throw']],
   },
   {
     file: 'src/modules/exports/export-run.ts',

@@ -201,13 +201,24 @@ export class ExportFiles {
     return [...staged.values()]
   }
 
-  /** Whether it is of a backup, and there may be rows of it. */
-  async isRestored(staged: string): Promise<boolean> {
-    const isThere = async (ending: string) =>
-      (await this.#objects.find(`${staged}${ending}`)) !== undefined
-    return (
-      (await isThere(RESTORED_ENDING)) && ((await isThere('')) || (await isThere(PLACE_ENDING)))
-    )
+  /**
+   * Where there may be rows of it, if it is of a backup. Outside of the warehouse they may have got
+   * their name since that was made.
+   */
+  async findRestored(
+    staged: string,
+    note?: Pick<ExportNote, 'task' | 'file' | 'other_file'>,
+  ): Promise<string | undefined> {
+    if ((await this.#objects.find(`${staged}${RESTORED_ENDING}`)) === undefined) return undefined
+    const place = await this.#findPlaceOf(staged)
+    const locations = [this.writtenAt({ staged, place })]
+    if (place !== undefined && note !== undefined) {
+      locations.push(...[note.file, note.other_file].map((file) => `${place}/${note.task}/${file}`))
+    }
+    for (const location of locations) {
+      if (await this.#mayBeAt(place, location)) return location
+    }
+    return undefined
   }
 
   /** The file of a run whose transaction is rolled back, or was never begun. */
@@ -329,11 +340,14 @@ export class ExportFiles {
     return this.#isIn(place, `${place ?? this.#root}/${task}/${file}`)
   }
 
+  #mayBeThere({ task, file, place }: ArchivedFile): Promise<boolean> {
+    return this.#mayBeAt(place, `${place ?? this.#root}/${task}/${file}`)
+  }
+
   /** What nobody can look at now was told to be there. */
-  async #mayBeThere(file: ArchivedFile): Promise<boolean> {
-    const { place } = file
+  async #mayBeAt(place: string | undefined, location: string): Promise<boolean> {
     const reached = place === undefined ? null : await problemOf(this.#storeOf(place))
-    return reached !== null || (await this.#isThere(file))
+    return reached !== null || (await this.#isIn(place, location))
   }
 
   /** Not where the place is out of reach. */

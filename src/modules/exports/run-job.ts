@@ -161,7 +161,8 @@ export async function recover(deps: ExportJobDependencies, signal: AbortSignal):
     } catch (err) {
       if (signal.aborted) throw err
       const why = err instanceof CodedError ? { problem: err.message } : { err }
-      deps.log.warn({ ...why, staged: staged.location }, 'an export could not be ended')
+      const at = (err instanceof CodedError && err.facts['staged']) || staged.location
+      deps.log.warn({ ...why, staged: at }, 'an export could not be ended')
     }
   }
   return ended
@@ -184,7 +185,8 @@ async function recoverOne(
     return true
   }
   if (modifiedAtMs >= ambient.nowMs() - ABANDONED_MS) return false
-  if (await files.isRestored(location)) throw restoredUnknown(runId, location)
+  const restored = await files.findRestored(location)
+  if (restored !== undefined) throw restoredUnknown(runId, restored)
   await files.discard(location)
   return false
 }

@@ -56,9 +56,10 @@ export async function settle(
   }
   const session = await source.open(note.task, signal)
   try {
-    const mayBeForgotten = await files.isRestored(note.staged)
+    const restored = await files.findRestored(note.staged, note)
+    const mayBeForgotten = restored !== undefined
     const outcome = await session.outcomeOf(note.mark, { mayBeForgotten })
-    if (outcome === 'unknown') throw outcomeUnknown(note, files.writtenAt(note))
+    if (outcome === 'unknown') throw outcomeUnknown(note, restored ?? files.writtenAt(note))
     const left = { session, note, signal: ending }
     if (outcome === 'committed') return await publishAndForget(deps, left)
     await files.discard(note.staged)

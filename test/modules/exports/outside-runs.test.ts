@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isAway, isLasting } from '../../../src/lake/jobs/lasting.ts'
 import { PatientTurns } from '../../../src/lake/jobs/patient-turns.ts'
@@ -211,6 +211,54 @@ describe('a run', () => {
     await shop.mount()
     await settle(deps, note, SIGNAL)
     expect(await filesOf(service)).toHaveLength(1)
+  })
+
+  /** Where the rows of a run are that was killed, of which all was in a backup. */
+  async function restoredRun(broken: Parameters<typeof partsOf>[0]) {
+    await expect(exportOnce(partsOf(broken), task, runOf())).rejects.toThrow(Killed)
+    const deps = partsOf({ archiveTo: '' })
+    const [staged] = await deps.files.listStaged('t')
+    if (staged === undefined) throw new Error('nothing is staged')
+    await deps.objects.putIfAbsent(`${staged.location}.restored`, Buffer.from('{}'))
+    const location = deps.files.writtenAt({ staged: staged.location, place: `file://${archive}` })
+    return { deps, staged: staged.location, location, path: location.slice('file://'.length) }
+  }
+
+  test('of a backup without its note stays as long as there may be rows of it', async () => {
+    const broken = { outside: dying('putStreamIfAbsent', /\.csv$/, true) }
+    const { deps, location, path } = await restoredRun(broken)
+    const told: unknown[] = []
+    const end = () => {
+      const jobs = { ...service.deps.jobs, find: async () => undefined } as never
+      const ambient = { ...deps.ambient, nowMs: () => Date.now() + 7_200_000 }
+      const log = { warn: ({ staged: at }: { readonly staged?: string }) => void told.push(at) }
+      const folder = new TaskFolder(join(home(), 'exports'))
+      return recover({ ...deps, ambient, jobs, folder, log }, SIGNAL)
+    }
+    await end()
+    await shop.unmount()
+    await end()
+    await shop.mount()
+    expect(told).toEqual([location, location])
+    await rm(path)
+    await end()
+    expect(told).toHaveLength(2)
+    expect(await readdir(join(home(), 'warehouse/.exports/.staged/t'))).toEqual([])
+  })
+
+  test('of a backup may have rows that have got their name since', async () => {
+    const broken = { outside: dying('moveIfAbsent', /\.csv$/) }
+    const { deps, staged, location, path } = await restoredRun(broken)
+    const note = await deps.files.findNote(staged)
+    if (note === undefined) throw new Error('no note')
+    const find = () => deps.files.findRestored(staged, note)
+    expect(await find()).toBe(location)
+    const named = `${archive}/t/${note.file}`
+    await mkdir(`${archive}/t`, { recursive: true })
+    await rename(path, named)
+    expect(await find()).toBe(`file://${named}`)
+    await rm(named)
+    expect(await find()).toBeUndefined()
   })
 
   test('whose files are elsewhere is in no list of what is missing', async () => {
