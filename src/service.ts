@@ -36,9 +36,13 @@ import { notedNamespaces } from './lake/table/noted-namespaces.ts'
 import type { Module } from './modules/module.ts'
 import { LakeMetrics } from './modules/operations/lake-metrics.ts'
 import type { ModulePlatform } from './modules.ts'
-import { openLocalFile, openScratchFile, writeLocalFile } from './objects/local/local-file.ts'
+import {
+  openLocalFile,
+  openScratchFile,
+  removeLocalFile,
+  writeLocalFile,
+} from './objects/local/local-file.ts'
 import { LocalThreads } from './objects/local/local-threads.ts'
-import { removeLocalFile } from './objects/local/remove-local-file.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { oldLocation } from './objects/relocated-store.ts'
 import { accessServices, addressesOf, gateOf, openAccess } from './open-access.ts'

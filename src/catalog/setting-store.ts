@@ -1,6 +1,6 @@
 /**
- * Facts about the catalog itself, each written once. Its contract:
- * test/catalog/settings.contract.ts.
+ * Facts about the catalog itself, each written once, but for the generation, which
+ * `DeletionStore.beginGeneration` counts up. Its contract: test/catalog/settings.contract.ts.
  */
 export interface SettingStore {
   find(name: string): Promise<string | undefined>

@@ -66,7 +66,7 @@ async function rebuild({ readConfig, environment, print }: Shell): Promise<void>
 
 /** What is lost, and what is to be done before anybody reads what came back. */
 function lastLines({ auth }: Config, lost: string, hasClosed: boolean): readonly string[] {
-  const lines = [`not brought back, as no file has them: ${lost}`]
+  const lines = [`not brought back: ${lost}`]
   if (auth === 'none') return lines
   const first =
     auth === 'ckan'

@@ -98,8 +98,9 @@ export interface Asked {
 /** For whom a policy holds that cannot say what may be shown. */
 export function policyUnusable(table: string): ProblemError {
   const detail =
-    `a policy holds for you on ${table}, and cannot be applied, as if a column of its filter ` +
-    'is gone: ask who has manage_grants on it to set it again'
+    `a policy holds for you on ${table} and cannot be applied: a column of its filter is gone, ` +
+    'the table was replaced, or a rebuild closed it. Who has manage_grants on it can set it ' +
+    'again, or take it away'
   return new ProblemError('table-restricted', detail, { facts: { table } })
 }
 

@@ -18,7 +18,7 @@ export const EVENT_PROBLEMS = {
     iceberg: NOT_FOUND,
     title: 'Job not found',
     meaning: 'There is no job of this id, or it ended more than a week ago.',
-    remedy: 'Check the id; GET /v1/jobs lists all jobs.',
+    remedy: 'Check the id; GET /v1/jobs lists jobs, GET /v1/exports/{task}/runs runs of exports.',
     retry: 'no',
   },
 } as const satisfies ProblemRows

@@ -35,7 +35,7 @@ const CREATION_ATTEMPTS_MAX = 3
 /** By the commits whose paths are known already. */
 export type AheadPaths = ReadonlyMap<TableCommit, NamedAhead>
 
-export interface NamedAhead {
+interface NamedAhead {
   /** Those of all that is named, in order. */
   readonly hashes: BigInt64Array
   /** What is left to write: a footer says what was committed, so it comes with the commit. */

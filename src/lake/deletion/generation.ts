@@ -11,14 +11,14 @@ const MARK = /\/([1-9][0-9]{0,14})\.json$/
 const ATTEMPTS_MAX = 10
 const TOLD =
   'the catalog is older than its warehouse, as after a restore: what it was about to delete ' +
-  'stays for another grace'
+  'stays for another MORAINE_DELETE_GRACE; register tables that it does not know before that ends'
 
-export type Place = Warehouse & {
+export type MarkedWarehouse = Warehouse & {
   readonly objects: Pick<ObjectStore, 'delete' | 'list' | 'putIfAbsent'>
 }
 
 export type GenerationDependencies = Stores<'deletions' | 'settings'> &
-  Place & {
+  MarkedWarehouse & {
     readonly ambient: Pick<Ambient, 'nowMs'>
     readonly log: Log
     /** How long files stay after nothing names them any more. */
@@ -48,15 +48,15 @@ export async function beginGeneration(deps: GenerationDependencies): Promise<num
     }
     return to
   }
-  throw new CatalogError('overloaded', 'others count up the generation of the catalog all the time')
+  throw new CatalogError('overloaded', 'other processes begin to delete files all the time')
 }
 
 /** Makes each catalog of this generation, or of an earlier one, an older one of the warehouse. */
-export async function markNewer(place: Place, generation: number): Promise<void> {
+export async function markNewer(place: MarkedWarehouse, generation: number): Promise<void> {
   await mark(place, Math.max(newest(await listMarks(place)), generation) + 1)
 }
 
-async function mark({ objects, warehouse }: Place, generation: number): Promise<void> {
+async function mark({ objects, warehouse }: MarkedWarehouse, generation: number): Promise<void> {
   const json = new TextEncoder().encode(`{"generation":${generation}}\n`)
   await objects.putIfAbsent(`${warehouse}/${FOLDER}/${generation}.json`, json)
 }
@@ -66,7 +66,7 @@ interface Mark {
   readonly generation: number
 }
 
-async function listMarks({ objects, warehouse }: Place): Promise<readonly Mark[]> {
+async function listMarks({ objects, warehouse }: MarkedWarehouse): Promise<readonly Mark[]> {
   const marks: Mark[] = []
   for await (const { location } of objects.list(`${warehouse}/${FOLDER}`)) {
     const number = MARK.exec(location)?.[1]

@@ -1,3 +1,6 @@
+/** A disk that takes longer is away. */
+const PATIENCE_MS = 10_000
+
 interface Waiting {
   begin(): Promise<void>
   refuse(): void
@@ -13,7 +16,7 @@ export class PatientTurns {
   #isBusy = false
   #isHanging = false
 
-  constructor(patienceMs: number) {
+  constructor(patienceMs = PATIENCE_MS) {
     this.#patienceMs = patienceMs
   }
 

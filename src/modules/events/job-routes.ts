@@ -41,7 +41,9 @@ export function jobRoutes(platform: JobsPlatform): readonly Route[] {
       operationId: 'listJobs',
       tag: JOBS_TAG,
       summary: 'List jobs, newest first',
-      description: `Jobs are kept for a week after they ended. ${OUTLINE}`,
+      description:
+        `Jobs are kept for a week after they ended. ${OUTLINE} Runs of exports are in it for ` +
+        'administrators only; others find theirs at its address.',
       permission: onCatalog('describe'),
       query: JobsQuery,
       answers: [{ status: 200, description: 'One page of jobs.', shape: JobsAnswer }],
@@ -113,8 +115,9 @@ const cancelJob = (platform: JobsPlatform) =>
       summary: 'Cancel a job, or withdraw one request for it',
       description:
         'A running job stops within seconds, with `is_cancelled` set until then. A job that has ' +
-        'ended stays as it is. Without `modify` on the catalog, one can only withdraw what one ' +
-        'asked for oneself.',
+        'ended stays as it is. Without `modify` on the catalog (for a run of an export: `admin`) ' +
+        'one can only withdraw what one asked for oneself, or, with `export` on the task, what ' +
+        'its schedule asked for.',
       permission: 'in-use-case',
       query: CancelQuery,
       answers: [{ status: 200, description: 'The job as it is now.', shape: Job }],

@@ -11,8 +11,6 @@ import { putJson, readJson } from './export-note.ts'
 const MARKER_NAME = '.moraine-exports.json'
 const RECORDED = '.places'
 const RETRY_AFTER_SECONDS = 10
-/** A disk that takes longer is away. */
-const PATIENCE_MS = 10_000
 const REMEDY = 'mount its disk, or bring the folder back'
 
 const Recorded = z.object({ place: z.string(), id: z.string() })
@@ -42,11 +40,11 @@ export class ArchivePlaces {
   /** Ids of folders that were taken into use. */
   readonly #ids = new Map<string, string>()
   readonly #turns = new Map<string, PatientTurns>()
-  readonly #patienceMs: number
+  readonly #newTurns: () => PatientTurns
 
-  constructor(deps: PlaceDependencies, { patienceMs = PATIENCE_MS } = {}) {
+  constructor(deps: PlaceDependencies, newTurns = () => new PatientTurns()) {
     this.#deps = deps
-    this.#patienceMs = patienceMs
+    this.#newTurns = newTurns
   }
 
   /**
@@ -74,7 +72,7 @@ export class ArchivePlaces {
 
   /** One call at a time: of a place that is away, no more hang. */
   #inTurn<T>(place: string, call: () => Promise<T>): Promise<T> {
-    const turns = this.#turns.get(place) ?? new PatientTurns(this.#patienceMs)
+    const turns = this.#turns.get(place) ?? this.#newTurns()
     this.#turns.set(place, turns)
     return turns.run(call, () => unavailable(place, `it does not answer: ${REMEDY}`))
   }

@@ -8,8 +8,6 @@ import { type ExportTask, parseTask, type TaskFiles, taskInvalid } from './expor
 const TASK_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/
 const TASK_FILE_BYTES_MAX = 1024 * 1024
 const TASKS_MAX = 10_000
-/** A disk that takes longer is away. */
-const PATIENCE_MS = 10_000
 const AWAY =
   'there are no export tasks: their folder does not answer; bring its disk back, or correct ' +
   'MORAINE_EXPORTS'
@@ -60,7 +58,7 @@ export class TaskFolder {
     folder: string,
     {
       isCopy = false,
-      turns = new PatientTurns(PATIENCE_MS),
+      turns = new PatientTurns(),
     }: { readonly isCopy?: boolean; readonly turns?: PatientTurns } = {},
   ) {
     this.#folder = folder

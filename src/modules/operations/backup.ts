@@ -7,8 +7,8 @@ import { parseExactJson, stringifyExactJson } from '../../formats/json/exact-jso
 import {
   beginGeneration,
   type GenerationDependencies,
+  type MarkedWarehouse,
   markNewer,
-  type Place,
 } from '../../lake/deletion/generation.ts'
 import { holdDeletions } from '../../lake/jobs/held-deletions.ts'
 import type { Lease, LeaseDependencies } from '../../lake/jobs/lease.ts'
@@ -24,7 +24,7 @@ const OUT_OF_REACH: ReadonlySet<string> = new Set(['location-not-allowed', 'loca
 const COPIES_AT_ONCE = 8
 const LOOKS_AT_ONCE = 32
 const WAIT_MS = 500
-/** How often archives are looked for, of which some get their names meanwhile. */
+/** Rounds of looking for archives that got their names in between. */
 const ROUNDS_MAX = 20
 const DIFFERING_TOLD_MAX = 10
 const REPORT_BYTES_MAX = 1024 * 1024
@@ -166,7 +166,10 @@ export async function copyWarehouse(
 }
 
 /** To be called before the catalog of the backup is put back, which is older than the warehouse. */
-export function markRestored(place: Place, { generation = 0 }: BackupReport): Promise<void> {
+export function markRestored(
+  place: MarkedWarehouse,
+  { generation = 0 }: BackupReport,
+): Promise<void> {
   return markNewer(place, generation)
 }
 
@@ -200,7 +203,7 @@ async function copyFiles(
   }
   // What is gone or replaced by now was never named, or is missed below.
   await copyAll(await listFiles(deps, untilMs))
-  // Archives are nowhere else. A run that ends meanwhile gives its file another name.
+  // Archives are nowhere else. A run that ends in between gives its file another name.
   for (let round = 1; ; round++) {
     const others: ObjectInfo[] = []
     for await (const info of listArchives(deps)) if (!copied.has(info.location)) others.push(info)
@@ -225,7 +228,7 @@ async function listFiles(
   return infos
 }
 
-/** Those of runs that have not ended first: a file that gets its name meanwhile is seen by one. */
+/** Those of runs that have not ended first: a file that gets its name in between is seen by one. */
 async function* listArchives({
   objects,
   warehouse,

@@ -35,9 +35,7 @@ export interface RebuiltTable {
 type RebuildDependencies = Stores<'tables' | 'views' | 'locations'> &
   Pick<LakeServices, 'manifests' | 'objects' | 'publisher' | 'warehouse' | 'writableLocations'>
 
-/**
- * What is in no file of the warehouse: for people, in the order of what they miss first.
- */
+/** What a rebuild does not bring back: for people, in the order of what they miss first. */
 export const NOT_REBUILT =
   'keys, roles, grants and policies of rows and columns (tables that had one are closed); ' +
   'datasets, open transactions and what they staged, answers to committed ones (kept for a week) ' +

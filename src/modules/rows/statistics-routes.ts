@@ -39,8 +39,8 @@ const StatisticsQuery = z
       .optional()
       .meta({
         description:
-          'The members that are wanted, separated by commas; all by default. `rows`, `nulls`, ' +
-          '`least` and `greatest` often need no file: their manifests tell.',
+          'The members that are wanted, separated by commas; all by default. Manifests often tell ' +
+          '`rows`, `nulls`, `least` and `greatest`, so that no file is read.',
         example: 'rows,nulls,least,greatest',
       }),
   })
@@ -125,8 +125,9 @@ const columnStatistics = (columns: StatisticsOfColumns, { limits, streams }: Sta
       permission: onTable('select', 'filtered'),
       summary: 'Statistics of a column',
       description:
-        'Those that are asked for by `only` and that manifests tell exactly need no file. Others ' +
-        'never change for a snapshot: they are computed once, and kept in memory by its id.',
+        'No file is read where manifests tell exactly what is asked for (`only`; without it, of ' +
+        'columns with one value or none). Else the values are read once for a snapshot, and the ' +
+        'answer is kept in memory.',
       query: StatisticsQuery,
       standingHeaders: limits.headers,
       answers: [{ status: 200, description: 'The statistics.', shape: StatisticsAnswer }],

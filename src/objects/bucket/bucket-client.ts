@@ -111,7 +111,7 @@ export interface BucketClient {
   put(place: BucketPlace, bytes: Uint8Array, attempt: MarkedAttempt): Promise<void>
   /**
    * Puts it in parts, each tried again by the library; nothing is left of a failure. Where the size
-   * is not known, 64 GiB must fit.
+   * is not known, 156 GiB fit at least.
    */
   putStream(
     place: BucketPlace,

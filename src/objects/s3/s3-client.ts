@@ -33,6 +33,8 @@ import { copyPart, uploadInParts } from './s3-parts.ts'
 /** About three of them are in memory for each upload. */
 const PART_BYTES_MIN = 8 * 1024 * 1024
 const PARTS_MAX = 10_000
+/** Where the size is not known: as many as there may be are 156 GiB. */
+const PART_BYTES_OF_STREAM = 16 * 1024 * 1024
 const PARTS_AT_ONCE = 2
 const PART_TRIES = 5
 const UPLOADS_PAGE = 1_000
@@ -114,13 +116,13 @@ export class S3BucketClient implements BucketClient {
   async putStream(
     place: BucketPlace,
     chunks: AsyncIterable<Uint8Array>,
-    { signal, sizeBytes = 0, ...marked }: MarkedAttempt & { sizeBytes?: number },
+    { signal, sizeBytes, ...marked }: MarkedAttempt & { sizeBytes?: number },
   ): Promise<void> {
     const body = Readable.from(chunks, { objectMode: false })
     const upload = new Upload({
       client: this.#uploader,
       params: { ...created(place, marked), Body: body, ChecksumAlgorithm: 'CRC32' },
-      partSize: Math.max(PART_BYTES_MIN, Math.ceil(sizeBytes / PARTS_MAX)),
+      partSize: partBytesOf(sizeBytes),
       queueSize: PARTS_AT_ONCE,
     })
     const abort = () => void upload.abort().catch(() => undefined)
@@ -208,6 +210,11 @@ export class S3BucketClient implements BucketClient {
   close(): void {
     for (const client of [this.#reader, this.#writer, this.#uploader]) client.destroy()
   }
+}
+
+function partBytesOf(sizeBytes: number | undefined): number {
+  if (sizeBytes === undefined) return PART_BYTES_OF_STREAM
+  return Math.max(PART_BYTES_MIN, Math.ceil(sizeBytes / PARTS_MAX))
 }
 
 /** Statuses that stand for many causes: an expired token, another region, a clock, a right. */

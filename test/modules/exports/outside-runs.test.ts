@@ -60,7 +60,7 @@ describe('a run', () => {
       openArchive: async (...given: Parameters<typeof deps.openArchive>) =>
         outside(await deps.openArchive(...given)),
     }
-    const archives = new ArchivePlaces(parts, { ...(patienceMs !== undefined && { patienceMs }) })
+    const archives = new ArchivePlaces(parts, () => new PatientTurns(patienceMs))
     const tables = { ...deps, objects }
     return exportParts({ objects, warehouse: deps.warehouse, tables, archives })
   }

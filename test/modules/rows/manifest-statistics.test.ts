@@ -115,13 +115,13 @@ test('a column of one value, or of none, needs no file at all', async () => {
   })
   // The same as values tell, beside a column that needs them.
   await makeTable('steep', [{ name: 'c', type: 'long', aliases: ['d'] }])
-  const [sql] = ['SELECT 7::BIGINT AS d FROM range(30)']
-  await addFile('steep', sql ?? '')
+  await addFile('steep', 'SELECT 7::BIGINT AS d FROM range(30)')
   const { from, ...same } = await statisticsOf('steep', 'c')
   expect(from).toBe('files')
   const { from: _, ...told } = whole
   expect({ ...told, table_uuid: '', snapshot_id: '' }).toEqual({
-    ...{ ...same, table_uuid: '', snapshot_id: '' },
+    ...same,
+    ...{ table_uuid: '', snapshot_id: '' },
   })
   await rm(path)
 })

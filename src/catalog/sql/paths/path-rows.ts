@@ -20,7 +20,7 @@ export interface PathRow {
  * What becomes of the footer of a path that is known already: a commit that adds it again adds the
  * file that is there now.
  */
-export type KnownFooter = 'stays' | 'is-replaced'
+type KnownFooter = 'stays' | 'is-replaced'
 
 /** The statements of a commit that add its paths, each made when it is asked for. */
 export function* pathInserts(transaction: SqlTransaction, tables: readonly PathsOfCommit[]) {
@@ -32,7 +32,7 @@ export function* pathInserts(transaction: SqlTransaction, tables: readonly Paths
   }
 }
 
-export interface PathsOfCommit extends PathsOfTable {
+interface PathsOfCommit extends PathsOfTable {
   /** As `pathRows` makes them. */
   readonly rows?: readonly PathRow[]
 }

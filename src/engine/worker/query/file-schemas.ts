@@ -26,7 +26,7 @@ const PARTS =
 const known = new BoundedMap<string, FileSchema>(KNOWN_MAX)
 
 /** A file of the task's folder, and its shape if it is known. */
-export interface ShapedFile {
+interface ShapedFile {
   readonly name: string
   readonly shape: string | undefined
 }
@@ -39,8 +39,8 @@ export async function readFileSchemas(
   const found = new Map<string, FileSchema>()
   const unknown = new Map<string, string>()
   for (const { name, shape } of files) {
-    const schema = shape === undefined ? undefined : known.get(shape)
     if (shape === undefined) continue
+    const schema = known.get(shape)
     if (schema === undefined) unknown.set(shape, name)
     else found.set(shape, schema)
   }

@@ -71,8 +71,8 @@ async function write(
   const options = { number: 0, after: part?.after, hasRepeatedKeys }
   const rows = await tableRows(connection, table, options)
   const sql = querySql(query, rows, { schema: table.schema, part })
-  const isShown = table.restriction !== undefined
-  const key = isShown ? undefined : keyOf(query)
+  // Masks change types: what is known of others does not hold.
+  const key = table.restriction === undefined ? keyOf(query) : undefined
   const result = { schema: query.result, target, key }
   const written = await writeResult(connection, result, { sql, part })
   if (part === undefined || part.withoutLast === true) return written

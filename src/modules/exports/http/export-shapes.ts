@@ -218,7 +218,8 @@ export const ExportTaskAnswer = z
       .meta({ description: 'As in task.json; null if there is none.' }),
     next_run_at: Time.nullable().meta({
       description:
-        'When its schedule runs it next; null while that is left out, or if it has none.',
+        'When its schedule runs it next; in the past while a run is due. Null while the schedule ' +
+        'is left out, if there is none, or if the task cannot be used.',
     }),
     is_paused: z.boolean().meta({ description: 'Whether its schedule is left out.' }),
     problem: z.string().nullable().meta({ description: 'Why it cannot be run; null if it can.' }),

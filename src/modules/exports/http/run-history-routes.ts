@@ -99,11 +99,10 @@ function cancelRoute(service: ExportService): Route {
       reservesKey: true,
       summary: 'Withdraw the request for a run',
       description:
-        'It is cancelled, and rolled back, when nobody else has asked for it, nor a schedule; by ' +
-        'an administrator in any case. Who has not asked withdraws what the schedule did. One ' +
-        'that has ended, or may be committed, stays as it is. ' +
-        'Of a run that others have asked for, who has not is refused (403); who has withdrawn ' +
-        'already is told the same.',
+        "Withdraws the caller's request, or, without one, that of the schedule. The run is " +
+        'cancelled and rolled back when no request is left; by an administrator in any case. One ' +
+        'that has ended, or may be committed, stays as it is. Without either request: 403. A ' +
+        'repeated withdrawal is told the same as the first.',
       answers: [{ status: 200, description: 'The run as it is now.', shape: ExportRun }],
       problems: ['export-run-not-found'],
       curl: EXAMPLE.replace('curl', 'curl -X DELETE'),
