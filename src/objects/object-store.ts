@@ -24,6 +24,12 @@ export interface ObjectTail {
   readonly version: string
 }
 
+export interface StreamLimits {
+  readonly bytesMax: number
+  /** How many there are, where that is known. */
+  readonly sizeBytes?: number
+}
+
 export interface StreamOptions extends Expected {
   /** Chunks may lie in it, each valid until the next is pulled. */
   readonly buffer?: Uint8Array | undefined
@@ -64,13 +70,13 @@ export interface ObjectStore {
   /** Durable when it resolves; readers never see part of it; never replaces what is there. */
   putIfAbsent(location: string, bytes: Uint8Array): Promise<'written' | 'already-exists'>
   /**
-   * As `putIfAbsent`, in constant memory. When the chunks throw, or exceed `bytesMax`
-   * (`body-too-large`), nothing remains.
+   * As `putIfAbsent`, in constant memory. When the chunks throw, or exceed `bytesMax`, or what the
+   * store takes without a `sizeBytes` told before (`body-too-large`), nothing remains.
    */
   putStreamIfAbsent(
     location: string,
     chunks: AsyncIterable<Uint8Array>,
-    limits: { readonly bytesMax: number },
+    limits: StreamLimits,
   ): Promise<{ readonly outcome: 'written' | 'already-exists'; readonly sizeBytes: number }>
   /** Reads the whole object. Throws `body-too-large` if it has more than `bytesMax` bytes. */
   read(location: string, limits: { readonly bytesMax: number }): Promise<Uint8Array>

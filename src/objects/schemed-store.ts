@@ -46,7 +46,10 @@ async function moveBetween(
 ): Promise<'moved' | 'already-exists'> {
   const { sizeBytes, version } = (await source.find(from)) ?? missing(from)
   const chunks = source.readStream(from, 0, sizeBytes, { version, isWhole: true })
-  const { outcome } = await target.putStreamIfAbsent(to, chunks, { bytesMax: sizeBytes })
+  const { outcome } = await target.putStreamIfAbsent(to, chunks, {
+    bytesMax: sizeBytes,
+    sizeBytes,
+  })
   if (outcome === 'already-exists') return outcome
   await source.delete(from, { version })
   return 'moved'

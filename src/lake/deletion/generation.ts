@@ -13,6 +13,11 @@ const TOLD =
   'the catalog is older than its warehouse, as after a restore: what it was about to delete ' +
   'stays for another MORAINE_DELETE_GRACE; register tables that it does not know before that ends'
 
+const UNMARKED =
+  'the generation of the catalog cannot be written into the warehouse: until it is, a catalog that ' +
+  'is put back may not be recognised as an older one'
+const UNWRITABLE: ReadonlySet<string> = new Set(['storage-full', 'location-not-allowed'])
+
 export type MarkedWarehouse = Warehouse & {
   readonly objects: Pick<ObjectStore, 'delete' | 'list' | 'putIfAbsent'>
 }
@@ -40,15 +45,29 @@ export async function beginGeneration(deps: GenerationDependencies): Promise<num
     const isOlder = marked > from
     const to = Math.max(marked, from) + 1
     const waitUntilMs = isOlder ? deps.ambient.nowMs() + deps.deleteGraceMs : undefined
-    if (!(await deletions.beginGeneration({ from, to, waitUntilMs }))) continue
-    if (isOlder) deps.log.warn({ catalog: from, warehouse: marked }, TOLD)
-    await mark(deps, to)
-    for (const earlier of await listMarks(deps)) {
-      if (earlier.generation < to) await deps.objects.delete(earlier.location)
+    if (await deletions.beginGeneration({ from, to, waitUntilMs })) {
+      if (isOlder) deps.log.warn({ catalog: from, warehouse: marked }, TOLD)
+      await note(deps, to)
+      return to
     }
-    return to
+    // Of many at once one counts for all.
+    const since = Number((await settings.find('generation')) ?? 0)
+    if (!isOlder && since > from) return since
   }
   throw new CatalogError('overloaded', 'other processes begin to delete files all the time')
+}
+
+/** Deleting goes on without: it is what makes room on a disk that is full. */
+async function note(deps: GenerationDependencies, generation: number): Promise<void> {
+  try {
+    await mark(deps, generation)
+    for (const earlier of await listMarks(deps)) {
+      if (earlier.generation < generation) await deps.objects.delete(earlier.location)
+    }
+  } catch (error) {
+    if (!(error instanceof CatalogError) || !UNWRITABLE.has(error.code)) throw error
+    deps.log.warn({ err: error }, UNMARKED)
+  }
 }
 
 /** Makes each catalog of this generation, or of an earlier one, an older one of the warehouse. */

@@ -54,6 +54,9 @@ export function guardedDeletions(
       if (dueAtMs === undefined) await requireEveryPlace()
       await deletions.settlePurged(tableUuid, dueAtMs)
     },
-    beginGeneration: (request) => deletions.beginGeneration(request),
+    beginGeneration: async (request) => {
+      await requirePlaces([])
+      return deletions.beginGeneration(request)
+    },
   }
 }

@@ -150,7 +150,10 @@ export async function copyWarehouse(
   const copy = async ({ location, sizeBytes, version }: ObjectInfo): Promise<number> => {
     const chunks = from.objects.readStream(location, 0, sizeBytes, { version, isWhole: true })
     const there = to.root + location.slice(from.root.length)
-    const put = await to.objects.putStreamIfAbsent(there, chunks, { bytesMax: sizeBytes })
+    const put = await to.objects.putStreamIfAbsent(there, chunks, {
+      bytesMax: sizeBytes,
+      sizeBytes,
+    })
     if (put.outcome === 'written') return 1
     // No file of a warehouse is ever written again: another size is another file.
     const isSame = (await to.objects.find(there))?.sizeBytes === sizeBytes
@@ -249,7 +252,7 @@ async function copyFile(
   const chunks = objects.readStream(location, 0, sizeBytes, { version, isWhole: true })
   const to = `${target.root}/warehouse${location.slice(warehouse.length)}`
   try {
-    await target.objects.putStreamIfAbsent(to, chunks, { bytesMax: sizeBytes })
+    await target.objects.putStreamIfAbsent(to, chunks, { bytesMax: sizeBytes, sizeBytes })
     return true
   } catch (error) {
     if (error instanceof CatalogError && GONE.has(error.code)) return false

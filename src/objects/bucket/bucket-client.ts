@@ -109,10 +109,9 @@ export interface BucketClient {
   ): Promise<ListedPage>
   /** Short objects, in one request. */
   put(place: BucketPlace, bytes: Uint8Array, attempt: MarkedAttempt): Promise<void>
-  /**
-   * Puts it in parts, each tried again by the library; nothing is left of a failure. Where the size
-   * is not known, 156 GiB fit at least.
-   */
+  /** The most that `putStream` takes where the size is not known. */
+  readonly streamBytesMax: number
+  /** Puts it in parts, each tried again by the library; nothing is left of a failure. */
   putStream(
     place: BucketPlace,
     chunks: AsyncIterable<Uint8Array>,

@@ -8,6 +8,7 @@ import type {
   ObjectInfo,
   ObjectStore,
   ObjectTail,
+  StreamLimits,
   StreamOptions,
   SweepOptions,
 } from '../object-store.ts'
@@ -91,18 +92,19 @@ export class BucketStore implements ObjectStore {
   async putStreamIfAbsent(
     location: string,
     chunks: AsyncIterable<Uint8Array>,
-    { bytesMax }: { readonly bytesMax: number },
+    { bytesMax, sizeBytes: knownBytes }: StreamLimits,
   ): Promise<{ readonly outcome: PutOutcome; readonly sizeBytes: number }> {
     const place = this.#writable.placeOfObject(location)
+    const most = knownBytes ?? Math.min(bytesMax, this.#client.streamBytesMax)
     let sizeBytes = 0
     async function* counted() {
       for await (const chunk of chunks) {
         sizeBytes += chunk.byteLength
-        if (sizeBytes > bytesMax) throw tooLarge(location, bytesMax)
+        if (sizeBytes > most) throw tooLarge(location, most)
         yield chunk
       }
     }
-    const outcome = await this.#putChunks(place, location, counted())
+    const outcome = await this.#putChunks(place, location, counted(), knownBytes)
     return { outcome, sizeBytes }
   }
 

@@ -33,6 +33,8 @@ const CRC32C_HASH = /crc32c=([^,]+)/
  * again; what is one request by its JSON API, since the library ends none.
  */
 export class GcsBucketClient implements BucketClient {
+  /** As large as objects are: 5 TiB. */
+  readonly streamBytesMax = 5 * 1024 ** 4
   readonly #http = new GcsHttp()
   readonly #reader: GcsAccount
   readonly #writer: GcsAccount

@@ -33,7 +33,7 @@ import { copyPart, uploadInParts } from './s3-parts.ts'
 /** About three of them are in memory for each upload. */
 const PART_BYTES_MIN = 8 * 1024 * 1024
 const PARTS_MAX = 10_000
-/** Where the size is not known: as many as there may be are 156 GiB. */
+/** Where the size is not known. */
 const PART_BYTES_OF_STREAM = 16 * 1024 * 1024
 const PARTS_AT_ONCE = 2
 const PART_TRIES = 5
@@ -41,6 +41,8 @@ const UPLOADS_PAGE = 1_000
 
 /** AWS S3, or a store that is compatible, by the SDK of AWS. Whoever opens it closes it. */
 export class S3BucketClient implements BucketClient {
+  /** 156 GiB. */
+  readonly streamBytesMax = PARTS_MAX * PART_BYTES_OF_STREAM
   readonly #reader: S3Client
   readonly #writer: S3Client
   /** Tries parts of uploads again by itself. */

@@ -1,8 +1,9 @@
 import { createReadStream, existsSync } from 'node:fs'
-import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readConfig } from '../../../src/config.ts'
+import { CatalogError } from '../../../src/core/errors.ts'
 import { beginGeneration, markNewer } from '../../../src/lake/deletion/generation.ts'
 import { unlinkDue } from '../../../src/lake/deletion/unlinker.ts'
 import { deletionsModule } from '../../../src/modules/deletions/deletions-module.ts'
@@ -10,6 +11,7 @@ import { uploadFile } from '../../../src/modules/files/upload.ts'
 import { dropTable } from '../../../src/modules/tables/drop-table.ts'
 import { createTable } from '../../../src/modules/tables/tables.ts'
 import { openPlatform, type Platform } from '../../../src/service.ts'
+import { changedStore } from '../../modules/exports/changed-store.ts'
 import { Lake } from '../lake.ts'
 import { sharedEngine } from '../shared-engine.ts'
 import { commitFiles } from '../trusted-caller.ts'
@@ -111,10 +113,45 @@ test('one mark is left, and two processes are not older than each other', async 
   const other = await open()
   for (const each of [platform, other, platform]) await unlinkDue(each)
   await Promise.all([platform, other, platform, other].map((each) => beginGeneration(each)))
-  expect(await beginGeneration(other)).toBe(8)
+  const last = await beginGeneration(other)
   expect(warnings).toEqual([])
-  expect(await marks()).toEqual(['8.json'])
+  expect(await marks()).toEqual([`${last}.json`])
   await other.close()
+})
+
+test('of very many at once each may delete, and one or more have counted', async () => {
+  const counted = await Promise.all(Array.from({ length: 40 }, () => beginGeneration(platform)))
+  expect(Math.min(...counted)).toBeGreaterThan(0)
+  const last = await beginGeneration(platform)
+  expect(last).toBeGreaterThan(Math.max(...counted))
+  expect(await marks()).toEqual([`${last}.json`])
+})
+
+test.each(['storage-full', 'location-not-allowed'] as const)(
+  'where the mark cannot be written (%s), files are deleted all the same',
+  async (code) => {
+    const path = await upload('a')
+    await dropTable(platform, 'a', { purge: true })
+    nowMs += 9 * DAY_MS
+    const objects = changedStore(platform.objects, {
+      putIfAbsent: async () => {
+        throw new CatalogError(code, 'no')
+      },
+    })
+    await unlinkDue({ ...platform, objects })
+    expect(isThere(path)).toBe(false)
+    expect(warnings).toMatchObject([{ message: expect.stringContaining('cannot be written') }])
+    await unlinkDue(platform)
+    expect(await marks()).toEqual(['2.json'])
+  },
+)
+
+test('without its warehouse a catalog counts nothing and writes no mark', async () => {
+  await rm(join(home, 'warehouse'), { recursive: true })
+  await mkdir(join(home, 'warehouse'))
+  await expect(unlinkDue(platform)).rejects.toMatchObject({ code: 'warehouse-unavailable' })
+  expect(await readdir(join(home, 'warehouse'))).toEqual([])
+  expect(await platform.catalog.settings.find('generation')).toBeUndefined()
 })
 
 test('where others count all the time, nothing is deleted', async () => {

@@ -3,8 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { OpenFile } from '../../../src/core/open-file.ts'
+import { BucketStore } from '../../../src/objects/bucket/bucket-store.ts'
 import { openLocalFile } from '../../../src/objects/local/local-file.ts'
-import { openS3Store } from '../../../src/objects/s3/s3-store.ts'
+import { S3BucketClient } from '../../../src/objects/s3/s3-client.ts'
+import { openS3Store, S3_LOCATIONS } from '../../../src/objects/s3/s3-store.ts'
 import { chunksOf } from '../object-store.contract.ts'
 import { type FaultyFront, openFaultyFront } from '../stores/faulty-front.ts'
 import { type S3Server, startS3 } from '../stores/s3-server.ts'
@@ -71,6 +73,24 @@ describeHere(why ?? 'files that are put into S3', () => {
       await store.close()
     }
   }, 60_000)
+
+  test('a stream of unknown size ends at what fits into all parts', async () => {
+    const { region, readCredentials, writeCredentials } = server
+    const { endpoint } = front
+    const root = `s3://${server.bucket}/${randomUUID()}`
+    const place = { endpoint, region, forcePathStyle: true, readCredentials, writeCredentials }
+    const store = new BucketStore({
+      client: Object.assign(new S3BucketClient(place), { streamBytesMax: 3 }),
+      ...{ locations: S3_LOCATIONS, writableRoots: [root], readableRoots: [] },
+      openFile: openLocalFile,
+    })
+    const put = (limits: { bytesMax: number; sizeBytes?: number }) =>
+      store.putStreamIfAbsent(`${root}/a`, chunksOf('long'), limits)
+    await expect(put({ bytesMax: 9 })).rejects.toMatchObject({ code: 'body-too-large' })
+    expect(await store.find(`${root}/a`)).toBeUndefined()
+    expect(await put({ bytesMax: 4, sizeBytes: 4 })).toEqual({ outcome: 'written', sizeBytes: 4 })
+    await store.close()
+  })
 
   // 10,000 parts are the most that S3 takes.
   test.each([

@@ -196,7 +196,10 @@ export class DumpLinks {
       if (digest.digest('hex') === sha256) return
       throw new Error('the pieces of a dump are no longer what its digest is of')
     })()
-    await objects.putStreamIfAbsent(location, checked, { bytesMax: lengthBytes })
+    await objects.putStreamIfAbsent(location, checked, {
+      bytesMax: lengthBytes,
+      sizeBytes: lengthBytes,
+    })
   }
 
   async #requireUnchanged(index: DumpIndex): Promise<void> {
