@@ -139,7 +139,7 @@ export const BUCKETS: readonly MutantGroup[] = [
     named: 'weed',
     edits: [
       ['if (error instanceof SourceError) throw error.cause', ''],
-      ['if (sizeBytes > bytesMax) throw tooLarge', 'if (false) throw tooLarge'],
+      ['if (sizeBytes > most) throw tooLarge', 'if (false) throw tooLarge'],
       ['    await this.delete(from, { version })\n', ''],
       ['Math.min(offset + bytesMax, body.sizeBytes)', 'offset + bytesMax'],
       ['Math.max(0, sizeBytes - bytesMax)', 'sizeBytes - bytesMax'],

@@ -11,7 +11,9 @@ export const OLDER_CATALOGS: readonly MutantGroup[] = [
     edits: [
       ['const isOlder = marked > from', 'const isOlder = marked < from'],
       ['const to = Math.max(marked, from) + 1', 'const to = from + 1'],
-      ['if (earlier.generation < to) await', 'await'],
+      ['if (earlier.generation < generation) await', 'await'],
+      ['if (!isOlder && since > from) return since', ''],
+      ['|| !UNWRITABLE.has(error.code)', ''],
       ['Math.max(newest(await listMarks(place)), generation) + 1', 'generation + 1'],
     ],
   },

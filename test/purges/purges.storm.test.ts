@@ -83,9 +83,11 @@ async function expectNoLoss({ processes, kills = 0, catalog }: Setting): Promise
   let endMs = beganMs + SECONDS * 1_000
   let isKilling = kills > 0
   let isOver = false
-  const exported = new ExportedRows(group.urls)
-  await exported.prepare(environment.MORAINE_HOME)
-  const exporting = exported.run(() => isOver, group.ready)
+  // Runs take their time; they meet all that there is where two processes make them.
+  const exported = processes > 1 ? new ExportedRows(group.urls) : undefined
+  const exportedTables = exported === undefined ? [] : ExportedRows.TABLES
+  await exported?.prepare(environment.MORAINE_HOME)
+  const exporting = exported?.run(() => isOver, group.ready)
   const storming = stormPurges({
     ...{
       bytes,
@@ -94,11 +96,11 @@ async function expectNoLoss({ processes, kills = 0, catalog }: Setting): Promise
       purgesAll,
       urls: group.urls,
       ready: group.ready,
-      others: { tables: ExportedRows.TABLES, paths: exported.paths },
+      others: { tables: exportedTables, paths: exported?.paths ?? (() => []) },
     },
     // However slow the machine is, each kind of work was done.
     isOver: (counts) => {
-      const isDone = neverDone(SOME, counts).length === 0 && exported.counts.exported > 1
+      const isDone = neverDone(SOME, counts).length === 0 && hasExported(exported)
       const isLate = performance.now() > beganMs + PATIENCE_SECONDS * 1_000
       return !isKilling && performance.now() > endMs && (isDone || isLate)
     },
@@ -112,28 +114,33 @@ async function expectNoLoss({ processes, kills = 0, catalog }: Setting): Promise
   const { counts, surprises } = await storming
   isOver = true
   await exporting
-  const faults = await exported.findFaults()
-  const { losses, files } = await findLosses(group.url, ExportedRows.TABLES)
-  if (purgesAll) await purgeTables(group.url)
+  const faults = await exported?.findFaults()
+  const { losses, files } = await findLosses(group.url, exportedTables)
+  if (purgesAll) await purgeTables(group.url, exportedTables)
   const { complaints } = group
   const codes = await group.stop()
   const leaked = purgesAll ? await findLeaks(environment) : []
   process.stdout.write(
-    `${JSON.stringify({ processes, kills, files, counts, ...exported.counts })}\n`,
+    `${JSON.stringify({ processes, kills, files, counts, ...exported?.counts })}\n`,
   )
   if (surprises.length > 0 || neverDone(SOME, counts).length > 0) {
     process.stdout.write(`${JSON.stringify({ surprises, complaints }, undefined, 1)}\n`)
   }
   expect({ losses, surprises }).toEqual({ losses: [], surprises: [] })
-  expect(faults).toEqual({ lost: [], doubled: [], misplaced: [], different: [] })
-  expect(exported.counts.exported).toBeGreaterThan(1)
+  const none = { lost: [], doubled: [], misplaced: [], different: [] }
+  expect(faults).toEqual(exported && none)
+  expect(hasExported(exported)).toBe(true)
   expect(leaked).toEqual([])
   expect(neverDone(SOME, counts)).toEqual([])
   expect(codes).toEqual(codes.map(() => 0))
 }
 
-async function purgeTables(url: string): Promise<void> {
-  for (const table of [...PURGED_TABLES, ...ExportedRows.TABLES]) {
+function hasExported(exported: ExportedRows | undefined): boolean {
+  return exported === undefined || exported.counts.exported > 1
+}
+
+async function purgeTables(url: string, others: readonly string[]): Promise<void> {
+  for (const table of [...PURGED_TABLES, ...others]) {
     const { status } = await fetch(`${url}/v1/tables/${table}?purge=now`, { method: 'DELETE' })
     expect([200, 404]).toContain(status)
   }

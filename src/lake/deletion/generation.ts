@@ -14,8 +14,8 @@ const TOLD =
   'stays for another MORAINE_DELETE_GRACE; register tables that it does not know before that ends'
 
 const UNMARKED =
-  'the generation of the catalog cannot be written into the warehouse: until it is, a catalog that ' +
-  'is put back may not be recognised as an older one'
+  'the generation of the catalog cannot be written into the warehouse: until it is, a catalog ' +
+  'that is put back may not be recognised as an older one'
 const UNWRITABLE: ReadonlySet<string> = new Set(['storage-full', 'location-not-allowed'])
 
 export type MarkedWarehouse = Warehouse & {

@@ -39,8 +39,8 @@ const StatisticsQuery = z
       .optional()
       .meta({
         description:
-          'The members that are wanted, separated by commas; all by default. Manifests often tell ' +
-          '`rows`, `nulls`, `least` and `greatest`, so that no file is read.',
+          'The members that are wanted, separated by commas; all by default. Manifests often ' +
+          'tell `rows`, `nulls`, `least` and `greatest`, so that no file is read.',
         example: 'rows,nulls,least,greatest',
       }),
   })
