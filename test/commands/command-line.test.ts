@@ -144,7 +144,6 @@ test('rebuild registers the tables of the warehouse, tells each in a line, and e
   await platform.close()
   await rm(join(home, 'lost', 'catalog.db'))
   const stdout =
-    `registered  default.numbers  ${definition.location}\n` +
-    `not brought back: ${NOT_REBUILT}\n`
+    `registered  default.numbers  ${definition.location}\n` + `not brought back: ${NOT_REBUILT}\n`
   expect(await runToEnd(['rebuild'], environment)).toEqual({ code: 0, stdout, stderr: '' })
 })

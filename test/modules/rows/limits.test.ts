@@ -250,7 +250,7 @@ describe('of a service', () => {
     }
     // Each is charged a megabyte until it has ended.
     const asked = [0, 1].map(() => post(service, '/v1/query', query))
-    await eventually(async () => (await statistics('name')).body.quota === 'bytes-per-day')
+    await eventually(async () => (await statistics('unread')).body.quota === 'bytes-per-day')
     const { status, headers } = await statistics('id')
     expect([status, headers.get('ratelimit')]).toEqual([200, expect.stringMatching(/"bytes";r=0;/)])
     gate.end()
