@@ -250,7 +250,12 @@ describe('of a service', () => {
     }
     // Each is charged a megabyte until it has ended.
     const asked = [0, 1].map(() => post(service, '/v1/query', query))
-    await eventually(async () => (await statistics('unread')).body.quota === 'bytes-per-day')
+    // Statistics that were asked for before both are charged would be known, too.
+    await eventually(async () => {
+      const { headers } = await post(service, '/v1/query/estimate', query)
+      return /"bytes";r=0;/.test(headers.get('ratelimit') ?? '')
+    })
+    expect((await statistics('name')).status).toBe(429)
     const { status, headers } = await statistics('id')
     expect([status, headers.get('ratelimit')]).toEqual([200, expect.stringMatching(/"bytes";r=0;/)])
     gate.end()
