@@ -340,7 +340,11 @@ describe('of a service', () => {
     const { jobs } = service.deps
     const submit = async (asker: string) => {
       const input = { tableUuid: 'none', asker, costBytes: 0 }
-      const { job } = await jobs.submit({ kind: 'dataset', input, notBeforeMs: 9e15 })
+      const { job } = await jobs.submit({
+        kind: 'dataset',
+        input,
+        notBeforeMs: clock.nowMs + 1_800_000,
+      })
       return job.jobId
     }
     const mine = [await submit('address:127.0.0.1'), await submit('address:127.0.0.1')]
