@@ -123,7 +123,7 @@ test('tables, views and namespaces come back as they were, and the rest is told'
     /^registered {2}Sky\.air\.a {2}/m,
     /^registered {2}Sky\.late {2}/m,
     /^registered {2}Sky\.air\.new {2}/m,
-    /^not brought back, .*: keys, .* policies .* closed.*; datasets, .* audit .* views/m,
+    /^not brought back: keys, .* policies .* closed.*; datasets, .* audit .* views/m,
   ]) {
     expect(stdout).toMatch(line)
   }
