@@ -43,8 +43,8 @@ export interface DeletionStore {
   /** Lists the table again from this instant on, or, with `undefined`, no more. */
   settlePurged(tableUuid: string, dueAtMs: number | undefined): Promise<void>
   /**
-   * Sets the setting `generation`, unless it is another than `from` by now (0: there is none):
-   * then it changes nothing, and returns false.
+   * Sets the generation, unless it is another than `from` by now (0: there is none): then it
+   * changes nothing, and returns false.
    */
   beginGeneration(request: GenerationRequest): Promise<boolean>
 }
@@ -93,6 +93,9 @@ export interface PurgedTable {
   /** Verbatim, in no order; none if all were given to others. */
   readonly locations: readonly string[]
 }
+
+/** The setting that a generation is kept in. */
+export const GENERATION_SETTING = 'generation'
 
 export interface GenerationRequest {
   readonly from: number

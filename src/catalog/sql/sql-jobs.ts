@@ -194,57 +194,59 @@ function findRunningAhead(connection: Connection, nowMs: number): Promise<readon
     .execute()
 }
 
-async function isAnyDue(
-  connection: Connection,
-  { kinds, nowMs, exceptJobIds = [] }: JobClaim,
-): Promise<boolean> {
-  let open = connection
-    .selectFrom('jobs')
-    .select('job_id')
-    .where('ended_at_ms', 'is', null)
-    .where('kind', 'in', kinds)
-    .limit(1)
-  if (exceptJobIds.length > 0) open = open.where('job_id', 'not in', exceptJobIds)
-  const [due] = await open
-    .where('state', 'in', ['running', 'waiting'])
-    .where('due_at_ms', '<=', instant(nowMs))
-    .execute()
-  if (due !== undefined) return true
-  const [ahead] = await open
-    .where('state', '=', 'waiting')
-    .where('due_at_ms', '>', instant(nowMs + AHEAD_MS_MAX))
-    .execute()
-  return ahead !== undefined
+/** Those open in the state that may be claimed, as the rest of a statement. */
+function claimable(
+  { kinds, exceptJobIds = [] }: JobClaim,
+  state: JobState,
+  isDue: RawBuilder<unknown>,
+): RawBuilder<unknown> {
+  const isElsewhere =
+    exceptJobIds.length === 0 ? sql`` : sql`and job_id not in (${sql.join(exceptJobIds)})`
+  return sql`from jobs where ended_at_ms is null and state = ${state} and ${isDue}
+    and kind in (${sql.join(kinds)}) ${isElsewhere}`
+}
+
+function isDueAt(nowMs: number): RawBuilder<unknown> {
+  return sql`due_at_ms <= ${instant(nowMs)}`
+}
+
+function isAheadOf(nowMs: number): RawBuilder<unknown> {
+  return sql`due_at_ms > ${instant(nowMs + AHEAD_MS_MAX)}`
+}
+
+async function isAnyDue(connection: Connection, claim: JobClaim): Promise<boolean> {
+  const [due, ahead] = [isDueAt(claim.nowMs), isAheadOf(claim.nowMs)]
+  const { rows } = await sql`
+    select 1 where exists (select 1 ${claimable(claim, 'running', due)})
+      or exists (select 1 ${claimable(claim, 'waiting', due)})
+      or exists (select 1 ${claimable(claim, 'waiting', ahead)})`.execute(connection)
+  return rows.length > 0
 }
 
 /** One statement: of all who claim at once, each gets another job. */
 async function claimRow(
   transaction: SqlTransaction,
-  { kinds, owner, nowMs, durationMs, exceptJobIds = [] }: JobClaim,
+  claim: JobClaim,
   {
     lapsed,
     skipLocked,
   }: { readonly lapsed: readonly Lapse[]; readonly skipLocked: RawBuilder<unknown> },
 ): Promise<JobRow | undefined> {
-  const now = instant(nowMs)
-  const isElsewhere =
-    exceptJobIds.length === 0 ? sql`` : sql`and job_id not in (${sql.join(exceptJobIds)})`
+  const { owner, nowMs, durationMs } = claim
   const first = (state: JobState, isDue: RawBuilder<unknown>) => sql`
-    select job_id from jobs
-    where ended_at_ms is null and state = ${state} and ${isDue} and kind in (${sql.join(kinds)})
-      ${isElsewhere}
+    select job_id ${claimable(claim, state, isDue)}
     order by due_at_ms, job_id limit 1 ${skipLocked}`
-  const ahead = sql`due_at_ms > ${instant(nowMs + AHEAD_MS_MAX)}`
-  const due = sql`due_at_ms <= ${now}`
+  const due = isDueAt(nowMs)
   // Those of dead processes first: however many wait, none of them is left for long. Before them
   // those that a clock ahead made wait, which are few, and put right by that.
   const { rows } = await sql<JobRow>`
     update jobs
     set state = 'running', owner = ${owner}, fencing_token = fencing_token + 1,
       attempts = attempts + 1, due_at_ms = ${instant(nowMs + durationMs)},
-      started_at_ms = coalesce(started_at_ms, ${now})
-    where job_id = coalesce((${first('running', isAnyOf(lapsed))}), (${first('waiting', ahead)}),
-      (${first('running', due)}), (${first('waiting', due)}))
+      started_at_ms = coalesce(started_at_ms, ${instant(nowMs)})
+    where job_id = coalesce((${first('running', isAnyOf(lapsed))}),
+      (${first('waiting', isAheadOf(nowMs))}), (${first('running', due)}),
+      (${first('waiting', due)}))
     returning *`.execute(transaction)
   return rows[0]
 }

@@ -1,4 +1,5 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import { GENERATION_SETTING } from '../../catalog/deletion-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { Log } from '../../core/log.ts'
@@ -41,7 +42,7 @@ export async function beginGeneration(deps: GenerationDependencies): Promise<num
   for (let attempts = 0; attempts < ATTEMPTS_MAX; attempts++) {
     // Before the catalog's: what is found here the catalog had by then, unless it is an older one.
     const marked = newest(await listMarks(deps))
-    const from = Number((await settings.find('generation')) ?? 0)
+    const from = Number((await settings.find(GENERATION_SETTING)) ?? 0)
     const isOlder = marked > from
     const to = Math.max(marked, from) + 1
     const waitUntilMs = isOlder ? deps.ambient.nowMs() + deps.deleteGraceMs : undefined
@@ -51,7 +52,7 @@ export async function beginGeneration(deps: GenerationDependencies): Promise<num
       return to
     }
     // Of many at once one counts for all.
-    const since = Number((await settings.find('generation')) ?? 0)
+    const since = Number((await settings.find(GENERATION_SETTING)) ?? 0)
     if (!isOlder && since > from) return since
   }
   throw new CatalogError('overloaded', 'other processes begin to delete files all the time')

@@ -1,7 +1,5 @@
-import type { GenerationRequest } from '../../deletion-store.ts'
+import { type GenerationRequest, GENERATION_SETTING as NAME } from '../../deletion-store.ts'
 import type { SqlTransaction } from '../engine/sql-engine.ts'
-
-const NAME = 'generation'
 
 /** Returns false, and changes nothing, where the generation is not `from`. */
 export async function beginGeneration(
