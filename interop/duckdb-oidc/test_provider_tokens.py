@@ -1,13 +1,20 @@
 """DuckDB signs in with a token of an identity provider, and as a client of it."""
 
-import uuid
-
 import duckdb
 import pytest
-from keyed import URL, grant, v1
-from provided import MAKER, READER, TOKENS, forged, principal, secret_of, token_of
+from keyed import URL, grant
+from provided import (
+    MAKER,
+    READER,
+    TOKENS,
+    forged,
+    namespace_of_maker,
+    principal,
+    secret_of,
+    token_of,
+)
 
-from engine import load_extensions
+from engine import attach
 
 
 def by_token(client: str) -> str:
@@ -19,42 +26,32 @@ def by_client(client: str, secret: str = "") -> str:
     return f"TYPE iceberg, {given}, OAUTH2_SERVER_URI '{TOKENS}'"
 
 
-def connect(secret: str) -> duckdb.DuckDBPyConnection:
-    connection = load_extensions()
-    connection.sql(f"CREATE SECRET moraine ({secret})")
-    connection.sql(f"ATTACH '' AS m (TYPE iceberg, ENDPOINT '{URL}/iceberg', SECRET moraine)")
-    return connection
-
-
 @pytest.fixture
 def namespace() -> str:
-    name = f"ns_{uuid.uuid4().hex[:12]}"
-    v1("POST", "/namespaces", {"name": name})
-    grant(f"/namespaces/{name}", principal(MAKER), "own")
-    return name
+    return namespace_of_maker()
 
 
 @pytest.mark.parametrize("secret_by", [by_token, by_client])
 def test_makes_appends_and_reads(namespace: str, secret_by) -> None:
-    engine = connect(secret_by(MAKER))
+    engine = attach(URL, secret_by(MAKER))
     engine.sql(f"CREATE TABLE m.{namespace}.people (id BIGINT, name VARCHAR)")
     engine.sql(f"INSERT INTO m.{namespace}.people VALUES (1, 'Ada'), (2, NULL)")
-    reader = connect(secret_by(MAKER))
+    reader = attach(URL, secret_by(MAKER))
     rows = reader.sql(f"FROM m.{namespace}.people ORDER BY id").fetchall()
     assert rows == [(1, "Ada"), (2, None)]
 
 
 @pytest.mark.parametrize("secret_by", [by_token, by_client])
 def test_one_who_may_read_only(namespace: str, secret_by) -> None:
-    engine = connect(by_token(MAKER))
+    engine = attach(URL, by_token(MAKER))
     engine.sql(f"CREATE TABLE m.{namespace}.people (id BIGINT)")
     engine.sql(f"INSERT INTO m.{namespace}.people VALUES (1)")
     grant(f"/namespaces/{namespace}", principal(READER), "select")
-    reader = connect(secret_by(READER))
+    reader = attach(URL, secret_by(READER))
     assert reader.sql(f"FROM m.{namespace}.people").fetchall() == [(1,)]
     with pytest.raises(duckdb.Error, match="403|Forbidden|modify"):
         reader.sql(f"INSERT INTO m.{namespace}.people VALUES (2)")
-    again = connect(by_token(MAKER))
+    again = attach(URL, by_token(MAKER))
     assert again.sql(f"FROM m.{namespace}.people").fetchall() == [(1,)]
 
 
@@ -69,4 +66,4 @@ def test_one_who_may_read_only(namespace: str, secret_by) -> None:
 def test_a_forged_one_is_refused(namespace: str, secret: str) -> None:
     # Version 1.4 tells of a refused client no more than that it has no token.
     with pytest.raises(duckdb.Error, match="401|invalid_client|Unauthorized|Could not get token"):
-        connect(secret).sql(f"FROM m.{namespace}.people")
+        attach(URL, secret).sql(f"FROM m.{namespace}.people")

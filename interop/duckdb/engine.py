@@ -23,3 +23,11 @@ def load_extensions() -> duckdb.DuckDBPyConnection:
         place = PACKAGES / f"duckdb_extension_{name}" / "extensions" / f"v{version}"
         connection.sql(f"LOAD '{place / name}.duckdb_extension'")
     return connection
+
+
+def attach(url: str, secret: str) -> duckdb.DuckDBPyConnection:
+    """As the catalog `m`, signed in by a secret with these parameters."""
+    connection = load_extensions()
+    connection.sql(f"CREATE SECRET moraine ({secret})")
+    connection.sql(f"ATTACH '' AS m (TYPE iceberg, ENDPOINT '{url}/iceberg', SECRET moraine)")
+    return connection

@@ -3,6 +3,7 @@
 import json
 import os
 import urllib.request
+import uuid
 
 URL = os.environ["MORAINE_URL"]
 ADMIN_KEY = os.environ["MORAINE_KEY"]
@@ -29,3 +30,9 @@ def credential(key: str) -> str:
 
 def grant(path: str, principal: str, privilege: str) -> None:
     v1("POST", f"{path}/permissions", {"grant": [{"principal": principal, "privilege": privilege}]})
+
+
+def new_namespace() -> str:
+    name = f"ns_{uuid.uuid4().hex[:12]}"
+    v1("POST", "/namespaces", {"name": name})
+    return name

@@ -5,6 +5,8 @@ import os
 import urllib.parse
 import urllib.request
 
+from keyed import grant, new_namespace
+
 ISSUER = os.environ["PROVIDER_ISSUER"]
 TOKENS = f"{ISSUER}/token"
 MAKER = "engine"
@@ -30,3 +32,9 @@ def forged(token: str) -> str:
     """The same claims, signed by nobody."""
     head, payload, signature = token.split(".")
     return ".".join([head, payload, signature[::-1]])
+
+
+def namespace_of_maker() -> str:
+    name = new_namespace()
+    grant(f"/namespaces/{name}", principal(MAKER), "own")
+    return name

@@ -1,10 +1,8 @@
 """PyIceberg signs in with the id and secret of a key, as it does elsewhere with a client's."""
 
-import uuid
-
 import pyarrow as pa
 import pytest
-from keyed import ADMIN_KEY, URL, WRONG_KEY, credential, grant, v1
+from keyed import ADMIN_KEY, URL, WRONG_KEY, credential, grant, new_namespace, v1
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import ForbiddenError, OAuthError, UnauthorizedError
 
@@ -17,9 +15,7 @@ def connect(**properties: str) -> RestCatalog:
 
 @pytest.fixture
 def namespace() -> str:
-    name = f"ns_{uuid.uuid4().hex[:12]}"
-    v1("POST", "/namespaces", {"name": name})
-    return name
+    return new_namespace()
 
 
 def test_makes_appends_and_reads(namespace: str) -> None:

@@ -1,11 +1,18 @@
 """PyIceberg signs in with a token of an identity provider, and as a client of it."""
 
-import uuid
-
 import pyarrow as pa
 import pytest
-from keyed import URL, grant, v1
-from provided import MAKER, READER, TOKENS, forged, principal, secret_of, token_of
+from keyed import URL, grant
+from provided import (
+    MAKER,
+    READER,
+    TOKENS,
+    forged,
+    namespace_of_maker,
+    principal,
+    secret_of,
+    token_of,
+)
 from pyiceberg.catalog.rest import RestCatalog
 from pyiceberg.exceptions import ForbiddenError, OAuthError, UnauthorizedError
 
@@ -27,10 +34,7 @@ def by_client(client: str, secret: str = "") -> RestCatalog:
 
 @pytest.fixture
 def namespace() -> str:
-    name = f"ns_{uuid.uuid4().hex[:12]}"
-    v1("POST", "/namespaces", {"name": name})
-    grant(f"/namespaces/{name}", principal(MAKER), "own")
-    return name
+    return namespace_of_maker()
 
 
 @pytest.mark.parametrize("sign_in", [by_token, by_client])

@@ -1,25 +1,16 @@
 """Spark signs in with a key as a bearer token, and with its id and secret as a client's."""
 
-import uuid
-
 import pytest
-from keyed import ADMIN_KEY, URL, WRONG_KEY, credential, grant, key_id, v1
-from session import builder
+from keyed import ADMIN_KEY, URL, WRONG_KEY, credential, grant, key_id, new_namespace, v1
+from session import rest_catalog, start
 
 WAYS = ["token", "credential"]
 
 
 def settings(catalog: str, way: str, key: str) -> dict[str, str]:
-    given = key if way == "token" else credential(key)
-    prefix = f"spark.sql.catalog.{catalog}"
-    return {
-        prefix: "org.apache.iceberg.spark.SparkCatalog",
-        f"{prefix}.type": "rest",
-        f"{prefix}.uri": f"{URL}/iceberg",
-        f"{prefix}.cache-enabled": "false",
-        f"{prefix}.oauth2-server-uri": f"{URL}/iceberg/v1/oauth/tokens",
-        f"{prefix}.{way}": given,
-    }
+    given = {way: key if way == "token" else credential(key)}
+    tokens = f"{URL}/iceberg/v1/oauth/tokens"
+    return rest_catalog(catalog, f"{URL}/iceberg", **{"oauth2-server-uri": tokens}, **given)
 
 
 @pytest.fixture(scope="session")
@@ -29,22 +20,18 @@ def reader_key() -> str:
 
 @pytest.fixture(scope="session")
 def spark(reader_key: str):
-    configured = builder()
+    made = {}
     for way in WAYS:
         for who, key in {"admin": ADMIN_KEY, "reader": reader_key, "wrong": WRONG_KEY}.items():
-            for name, value in settings(f"{who}_{way}", way, key).items():
-                configured = configured.config(name, value)
-    session = configured.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
+            made |= settings(f"{who}_{way}", way, key)
+    session = start(made)
     yield session
     session.stop()
 
 
 @pytest.fixture
 def table() -> str:
-    namespace = f"ns_{uuid.uuid4().hex[:12]}"
-    v1("POST", "/namespaces", {"name": namespace})
-    return f"{namespace}.people"
+    return f"{new_namespace()}.people"
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -1,25 +1,24 @@
 """Spark signs in with a token of an identity provider, and as a client of it."""
 
-import uuid
-
 import pytest
-from keyed import URL, grant, v1
-from provided import MAKER, READER, TOKENS, forged, principal, secret_of, token_of
-from session import builder
+from keyed import URL, grant
+from provided import (
+    MAKER,
+    READER,
+    TOKENS,
+    forged,
+    namespace_of_maker,
+    principal,
+    secret_of,
+    token_of,
+)
+from session import rest_catalog, start
 
 WAYS = ["token", "credential"]
 
 
 def settings(catalog: str, **given: str) -> dict[str, str]:
-    prefix = f"spark.sql.catalog.{catalog}"
-    return {
-        prefix: "org.apache.iceberg.spark.SparkCatalog",
-        f"{prefix}.type": "rest",
-        f"{prefix}.uri": f"{URL}/iceberg",
-        f"{prefix}.cache-enabled": "false",
-        f"{prefix}.oauth2-server-uri": TOKENS,
-        **{f"{prefix}.{name}": value for name, value in given.items()},
-    }
+    return rest_catalog(catalog, f"{URL}/iceberg", **{"oauth2-server-uri": TOKENS}, **given)
 
 
 @pytest.fixture(scope="session")
@@ -29,21 +28,14 @@ def spark():
     for client in [MAKER, READER]:
         made |= settings(f"{client}_token", token=token_of(client))
         made |= settings(f"{client}_credential", credential=f"{client}:{secret_of(client)}")
-    configured = builder()
-    for name, value in made.items():
-        configured = configured.config(name, value)
-    session = configured.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
+    session = start(made)
     yield session
     session.stop()
 
 
 @pytest.fixture
 def table() -> str:
-    namespace = f"ns_{uuid.uuid4().hex[:12]}"
-    v1("POST", "/namespaces", {"name": namespace})
-    grant(f"/namespaces/{namespace}", principal(MAKER), "own")
-    return f"{namespace}.people"
+    return f"{namespace_of_maker()}.people"
 
 
 @pytest.mark.parametrize("way", WAYS)
