@@ -151,9 +151,9 @@ export const LAKE: readonly MutantGroup[] = [
     edits: [
       ['.filter((manifest) => liveFilesCount(manifest) > 0)', ''],
       ['!removal.truncate && removal.removedKeys.size === 0', 'removal.removedKeys.size === 0'],
-      ['isRemoved && !isSame', 'isRemoved && again === undefined'],
+      ['isMeant && !isSame', 'isMeant && again === undefined'],
       ['isSameFile(entry.dataFile, again) &&', 'false &&'],
-      ['      if (isRemoved) context.stays.add(key)\n', ''],
+      ['      if (isMeant) context.stays.add(key)\n', ''],
       ['left.recordCount === right.recordCount &&', ''],
       ['left.fileSizeBytes === right.fileSizeBytes &&', ''],
       ['left.specId === right.specId &&', ''],

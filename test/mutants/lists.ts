@@ -14,6 +14,7 @@ import { LAKE } from './lake-mutants.ts'
 import type { MutantGroup } from './mutant.ts'
 import { OBJECTS } from './objects-mutants.ts'
 import { POLICIES } from './policies-mutants.ts'
+import { ROW_IDS } from './row-ids-mutants.ts'
 import { ROWS } from './rows-mutants.ts'
 import { SERVICE } from './service-mutants.ts'
 import { TURNS } from './turns-mutants.ts'
@@ -38,6 +39,7 @@ export const LISTS: Readonly<Record<string, readonly MutantGroup[]>> = {
   'copy-tasks': COPY_TASKS,
   'no-content': NO_CONTENT,
   rows: ROWS,
+  'row-ids': ROW_IDS,
   uploads: UPLOADS,
   holds: HELD_FILES,
   buckets: BUCKETS,

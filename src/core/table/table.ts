@@ -60,6 +60,19 @@ export interface TableState {
   readonly publishedVersion: number
 }
 
+/** Row ids that a snapshot takes, from the first on; those of version 3 alone take any. */
+export type TakenRowIds = Pick<Snapshot, 'firstRowId' | 'addedRows'>
+
+/** The definition as a new snapshot of its table leaves it: no row id is given twice. */
+export function withTakenRowIds(
+  definition: TableDefinition,
+  { firstRowId, addedRows }: TakenRowIds,
+): TableDefinition {
+  if (firstRowId === undefined || addedRows === undefined) return definition
+  const nextRowId = firstRowId + addedRows
+  return nextRowId <= (definition.nextRowId ?? 0n) ? definition : { ...definition, nextRowId }
+}
+
 /** Contents of a `*.metadata.json` (Iceberg spec, "Table Metadata"). */
 export interface TableMetadata {
   readonly definition: TableDefinition

@@ -35,25 +35,27 @@ const FIELD_SUMMARY = {
   ],
 }
 
-/** Schema of version 2 (Iceberg spec, "Manifest Lists"). */
-export const MANIFEST_LIST_SCHEMA: AvroTypeJson = {
-  type: 'record',
-  name: 'manifest_file',
-  fields: [
-    required(500, 'manifest_path', 'string'),
-    required(501, 'manifest_length', 'long'),
-    required(502, 'partition_spec_id', 'int'),
-    required(517, 'content', 'int'),
-    required(515, 'sequence_number', INT64),
-    required(516, 'min_sequence_number', INT64),
-    required(503, 'added_snapshot_id', INT64),
-    required(504, 'added_files_count', 'int'),
-    required(505, 'existing_files_count', 'int'),
-    required(506, 'deleted_files_count', 'int'),
-    required(512, 'added_rows_count', 'long'),
-    required(513, 'existing_rows_count', 'long'),
-    required(514, 'deleted_rows_count', 'long'),
-    optional(507, 'partitions', { type: 'array', items: FIELD_SUMMARY, 'element-id': 508 }),
-    optional(519, 'key_metadata', 'bytes'),
-  ],
+/** Fields of version 2 (Iceberg spec, "Manifest Lists"). */
+const MANIFEST_FILE_FIELDS: readonly AvroFieldJson[] = [
+  required(500, 'manifest_path', 'string'),
+  required(501, 'manifest_length', 'long'),
+  required(502, 'partition_spec_id', 'int'),
+  required(517, 'content', 'int'),
+  required(515, 'sequence_number', INT64),
+  required(516, 'min_sequence_number', INT64),
+  required(503, 'added_snapshot_id', INT64),
+  required(504, 'added_files_count', 'int'),
+  required(505, 'existing_files_count', 'int'),
+  required(506, 'deleted_files_count', 'int'),
+  required(512, 'added_rows_count', 'long'),
+  required(513, 'existing_rows_count', 'long'),
+  required(514, 'deleted_rows_count', 'long'),
+  optional(507, 'partitions', { type: 'array', items: FIELD_SUMMARY, 'element-id': 508 }),
+  optional(519, 'key_metadata', 'bytes'),
+]
+
+/** Version 3 has row ids, too. */
+export function manifestListSchema(version: 2 | 3): AvroTypeJson {
+  const rowIds = version === 3 ? [optional(520, 'first_row_id', INT64)] : []
+  return { type: 'record', name: 'manifest_file', fields: [...MANIFEST_FILE_FIELDS, ...rowIds] }
 }

@@ -25,13 +25,15 @@ import {
 } from '../avro/avro-reader.ts'
 import { corrupt } from '../corrupt.ts'
 import { compileRecordCodec } from './avro-record-codec.ts'
-import { MANIFEST_LIST_SCHEMA, schemaText } from './manifest-list-schema.ts'
+import { manifestListSchema, schemaText } from './manifest-list-schema.ts'
 
 export interface ManifestListContent {
   readonly manifests: readonly ManifestFile[]
   readonly snapshotId: bigint
   readonly parentSnapshotId: bigint | null
   readonly sequenceNumber: bigint
+  /** The snapshot's; a list with it is of format version 3, another of version 2. */
+  readonly firstRowId?: bigint
 }
 
 /** Lines of one list. A table of 100,000 manifests has some billions of files. */
@@ -42,22 +44,27 @@ const SUMMARIES_MAX = 2_000_000
 /** Lines read between two turns: some tenths of a millisecond. */
 const LINES_PER_STEP = 64
 
-const CODEC = compileRecordCodec(MANIFEST_LIST_SCHEMA)
-const SCHEMA_TEXT = schemaText(MANIFEST_LIST_SCHEMA)
+const FORMS = { 2: formOf(2), 3: formOf(3) }
 
-/** Encodes a manifest list of format version 2. */
+function formOf(version: 2 | 3) {
+  const schema = manifestListSchema(version)
+  return { codec: compileRecordCodec(schema), schemaText: schemaText(schema) }
+}
+
+/** Encodes a manifest list of format version 2, or with row ids of version 3. */
 export function encodeManifestList(content: ManifestListContent): Uint8Array {
-  const { manifests, snapshotId, parentSnapshotId, sequenceNumber } = content
+  const { manifests, snapshotId, parentSnapshotId, sequenceNumber, firstRowId } = content
+  const version = firstRowId === undefined ? 2 : 3
   return writeAvroContainer({
-    schemaText: SCHEMA_TEXT,
+    ...FORMS[version],
     metadata: {
       'snapshot-id': String(snapshotId),
       // `null` as text, like Iceberg's Java library.
       'parent-snapshot-id': String(parentSnapshotId),
       'sequence-number': String(sequenceNumber),
-      'format-version': '2',
+      ...(firstRowId !== undefined && { 'first-row-id': String(firstRowId) }),
+      'format-version': String(version),
     },
-    codec: CODEC,
     records: manifests.map(toRecord),
   })
 }
@@ -79,6 +86,8 @@ function toRecord(manifest: ManifestFile): object {
     deleted_rows_count: manifest.deletedRowsCount,
     partitions: manifest.partitions?.map(toSummaryRecord) ?? null,
     key_metadata: toBuffer(manifest.keyMetadata),
+    // Version 3 only.
+    first_row_id: manifest.firstRowId ?? null,
   }
 }
 

@@ -4,7 +4,7 @@ import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-stor
 import type { Keep } from '../../core/replay.ts'
 import { requireBoundedDefinition } from '../../core/table/definition-size.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
-import type { TableState } from '../../core/table/table.ts'
+import { type TableState, withTakenRowIds } from '../../core/table/table.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
 import { isUnknownState } from '../../core/unknown-state.ts'
 import { pastDeletions } from '../deletion/past-deletions.ts'
@@ -66,6 +66,7 @@ function commitOf(
       version: state.version + 1,
       lastUpdatedMs,
       ...(prepared !== undefined && {
+        definition: withTakenRowIds(difference.definition ?? state.definition, prepared.snapshot),
         currentSnapshot: prepared.snapshot,
         lastSequenceNumber: prepared.snapshot.sequenceNumber,
       }),

@@ -4,7 +4,7 @@ import type { CatalogCommitOutcome, TableCommit } from '../../catalog/table-stor
 import { CatalogError } from '../../core/errors.ts'
 import type { AddedFile } from '../../core/file/data-file.ts'
 import { keyInUse } from '../../core/replay.ts'
-import type { TableDefinition } from '../../core/table/table.ts'
+import { type TableDefinition, withTakenRowIds } from '../../core/table/table.ts'
 import { formatTableName } from '../../core/table/table-name.ts'
 import type { TableCommitResult } from '../../core/table/transaction.ts'
 import { isUnknownState, readAfter } from '../../core/unknown-state.ts'
@@ -214,14 +214,15 @@ async function commitPrepared(
 
 function tableCommit({ state, members, prepared }: PreparedTable): TableCommit {
   const { snapshot } = prepared
+  const named = withNames(
+    inVersion2(state.definition),
+    members.map((member) => member.valid),
+  )
   return {
     expectedVersion: state.version,
     state: {
       ...state,
-      definition: withNames(
-        inVersion2(state.definition),
-        members.map((member) => member.valid),
-      ),
+      definition: withTakenRowIds(named, snapshot),
       version: state.version + 1,
       lastSequenceNumber: snapshot.sequenceNumber,
       lastUpdatedMs: snapshot.timestampMs,

@@ -62,8 +62,10 @@ export class ManifestCache {
 
   /** The signal ends the wait, and not the load, which others may share. */
   getManifest(manifest: ManifestFile, signal?: AbortSignal): Promise<DecodedManifest> {
-    // A manifest that was written for a lost race is listed again under another number.
-    const key = `${manifest.path}#${manifest.sequenceNumber}#${manifest.addedSnapshotId}`
+    // A manifest that was written for a lost race is listed again under another number, and lists
+    // of a table from before version 3 give no row ids, or in each branch other ones.
+    const { path, sequenceNumber, addedSnapshotId, firstRowId = '' } = manifest
+    const key = `${path}#${sequenceNumber}#${addedSnapshotId}#${firstRowId}`
     const load = async () => {
       const file = this.#takeWritten(manifest.path) ?? (await this.#read(manifest.path))
       const value = await this.#decode(file, manifest)

@@ -39,7 +39,10 @@ export interface ResolvedChange {
   readonly rewritten: readonly RewrittenManifest[]
 }
 
-/** Finds the entries that a change removes. Reads manifests only when something is removed. */
+/**
+ * Finds the entries that a change removes: deletion vectors of removed data files, too. Reads
+ * manifests only when something is removed.
+ */
 export async function resolveChange(
   manifests: readonly ManifestFile[],
   change: FileChange,
@@ -51,6 +54,7 @@ export async function resolveChange(
   const removal = {
     truncate: change.truncate,
     removedKeys: new Set(Array.from(change.removedPaths, locationKey)),
+    goneKeys: new Set<string>(),
   }
   if (!removal.truncate && removal.removedKeys.size === 0) {
     return { added: change.added, removed: [], kept: live, rewritten: [] }
@@ -62,15 +66,18 @@ export async function resolveChange(
   const removed: DataFile[] = []
   const stays = new Set<string>()
   const turns = new Turns()
-  for (const source of live) {
+  for (const source of dataFirst(live)) {
     const manifest = await cache.getManifest(source)
-    if (!(await touches(manifest, removal, turns))) {
+    if (!(await someLiveEntry(manifest, turns, (i) => isRemoved(manifest, i, removal)))) {
       kept.push(source)
       continue
     }
     const entries = await rewriteEntries(manifest, { removal, added, knownFooters, stays, turns })
     const removedHere = entries.filter((entry) => entry.status === 'deleted')
-    for (const entry of removedHere) removed.push(entry.dataFile)
+    for (const { dataFile } of removedHere) {
+      removed.push(dataFile)
+      if (dataFile.content === 'data') removal.goneKeys.add(locationKey(dataFile.path))
+    }
     if (removedHere.length === 0) kept.push(source)
     else rewritten.push({ source, entries })
   }
@@ -81,15 +88,26 @@ export async function resolveChange(
 interface Removal {
   readonly truncate: boolean
   readonly removedKeys: ReadonlySet<string>
+  /** Data files found and removed so far: not those among `removedKeys` that stay. */
+  readonly goneKeys: ReadonlySet<string>
 }
 
-async function touches(
+/** A deletion vector goes by its data file, which must be known by then. */
+function dataFirst(manifests: readonly ManifestFile[]): readonly ManifestFile[] {
+  const isData = ({ content }: ManifestFile) => content === 'data'
+  return [...manifests.filter(isData), ...manifests.filter((manifest) => !isData(manifest))]
+}
+
+function isRemoved(
   manifest: DecodedManifest,
-  { truncate, removedKeys }: Removal,
-  turns: Turns,
-): Promise<boolean> {
-  if (truncate) return true
-  return someLiveEntry(manifest, turns, (i) => removedKeys.has(locationKey(manifest.path(i))))
+  i: number,
+  { truncate, removedKeys, goneKeys }: Removal,
+): boolean {
+  if (truncate || removedKeys.has(locationKey(manifest.path(i)))) return true
+  if (manifest.content === 'data' || goneKeys.size === 0) return false
+  const { format, referencedDataFile } = manifest.entry(i, []).dataFile
+  if (format !== 'puffin' || referencedDataFile === undefined) return false
+  return goneKeys.has(locationKey(referencedDataFile))
 }
 
 async function rewriteEntries(
@@ -107,17 +125,17 @@ async function rewriteEntries(
   await forEachLiveEntry(manifest, context.turns, (i) => {
     const entry = manifest.entry(i)
     const key = locationKey(entry.dataFile.path)
-    const isRemoved = context.removal.truncate || context.removal.removedKeys.has(key)
+    const isMeant = isRemoved(manifest, i, context.removal)
     const again = context.added.get(key)
     const isSame =
       again !== undefined &&
       isSameFile(entry.dataFile, again) &&
       hasFooter(again, context.knownFooters.get(again.path))
-    if (isRemoved && !isSame) {
+    if (isMeant && !isSame) {
       // Null: the id of the snapshot that removes it is inherited from the manifest list.
       entries.push({ ...entry, status: 'deleted', snapshotId: null })
     } else {
-      if (isRemoved) context.stays.add(key)
+      if (isMeant) context.stays.add(key)
       entries.push({ ...entry, status: 'existing' })
     }
   })

@@ -6,9 +6,10 @@ import type { Operation, Snapshot } from '../../core/table/snapshot.ts'
 import { nextTimestampMs } from '../../core/table/snapshot-log.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { snapshotIdOf } from '../../formats/metadata/snapshot-id.ts'
-import { requireWritableVersion } from '../table/writable-table.ts'
+import { requireWritable } from '../table/writable-table.ts'
 import { mergeManifests } from './merge-manifests.ts'
 import { planMerges } from './plan-merges.ts'
+import { giveRowIds } from './row-ids.ts'
 import { type FileChange, type ResolvedChange, resolveChange } from './snapshot-change.ts'
 import type { SnapshotDependencies } from './snapshot-dependencies.ts'
 import {
@@ -56,7 +57,7 @@ export async function writeSnapshot(
   state: TableState,
   request: SnapshotRequest,
 ): Promise<PreparedSnapshot | undefined> {
-  requireWritableVersion(state)
+  requireWritable(state)
   const parent = state.currentSnapshot
   const manifests =
     parent === undefined ? [] : await deps.manifests.getManifestList(parent.manifestList)
@@ -80,10 +81,12 @@ export async function writeSnapshot(
   const { own, others } = await arrangeManifests(deps, state, { resolved, snapshot, spare })
   const isWritten = own.added === spare?.added
   const created = [...own.created, ...others.created]
+  const files = { created: created.map((manifest) => manifest.file), kept: others.kept }
+  const { list, taken } = await giveRowIds(state.definition, files, deps.manifests)
   const written = await writeSnapshotFiles(deps, state, {
-    snapshot,
+    snapshot: { ...snapshot, ...taken },
     created: isWritten ? others.created : created,
-    list: [...created.map((manifest) => manifest.file), ...others.kept],
+    list,
   })
   return {
     snapshot: written.snapshot,

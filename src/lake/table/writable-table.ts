@@ -10,21 +10,21 @@ export async function getWritableTable(
   identifier: string,
 ): Promise<TableState> {
   const state = await getTable(catalog, identifier)
-  requireWritableVersion(state)
+  requireWritable(state)
   return state
 }
 
 /**
- * Throws `dataset-immutable` for the hidden table of a dataset, and `not-implemented`: row lineage,
- * which version 3 asks of every writer, is not written here yet.
+ * Throws `dataset-immutable` for the hidden table of a dataset, and `not-implemented` for one whose
+ * files are encrypted: what is written here is not.
  */
-export function requireWritableVersion({ definition, namespace }: TableState): void {
+export function requireWritable({ definition, namespace }: TableState): void {
   refuseReserved(namespace)
-  if (definition.formatVersion <= 2) return
+  const keys = Object.keys(definition.encryptionKeys ?? {})
+  if (keys.length === 0) return
   throw new CatalogError(
     'not-implemented',
-    `the table is of Iceberg format version ${definition.formatVersion}; here files are ` +
-      'committed to versions 1 and 2: commit through the Iceberg REST API',
-    { facts: { formatVersion: definition.formatVersion } },
+    'the files of the table are encrypted, and those that are written here are not: ' +
+      'commit through the Iceberg REST API',
   )
 }

@@ -10,7 +10,7 @@ import { currentSchema, type TableState } from '../../core/table/table.ts'
 import { parseTableIdentifier } from '../../core/table/table-name.ts'
 import { type Field, type Type, typeName } from '../../core/value/type.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
-import { requireWritableVersion } from '../../lake/table/writable-table.ts'
+import { requireWritable } from '../../lake/table/writable-table.ts'
 import type { SourceColumn } from '../../sources/row-source.ts'
 import { type UploadDependencies, uploadFile } from '../files/upload.ts'
 import { evolveTable } from '../tables/evolve-table.ts'
@@ -216,7 +216,7 @@ function changesFor(
   task: string,
   { table, columns }: { readonly table: string; readonly columns: readonly SourceColumn[] },
 ): readonly SchemaChange[] {
-  requireWritableVersion(state)
+  requireWritable(state)
   const schema = currentSchema(state.definition)
   const filled = new Set<number>()
   const changes = columns.flatMap((column): readonly SchemaChange[] => {

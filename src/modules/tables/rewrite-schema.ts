@@ -33,7 +33,7 @@ import { asAtFolder } from '../../lake/snapshot/as-at-folder.ts'
 import { deleteQuietly } from '../../lake/snapshot/orphans.ts'
 import type { SnapshotDependencies } from '../../lake/snapshot/snapshot-dependencies.ts'
 import { type PreparedSnapshot, writeSnapshot } from '../../lake/snapshot/snapshot-writer.ts'
-import { requireWritableVersion } from '../../lake/table/writable-table.ts'
+import { requireWritable } from '../../lake/table/writable-table.ts'
 
 /** Everything that rewriting data files uses. */
 export type RewriteDependencies = SnapshotDependencies &
@@ -81,7 +81,7 @@ export class SchemaRewrite {
     const plan = await planScan(this.#deps, state, { snapshot: state.currentSnapshot, schema })
     if (plan.totals.dataFiles === 0) return undefined
     if (plan.totals.bytes > REWRITE_BYTES_MAX) throw tooLarge(state, plan.totals.bytes)
-    requireWritableVersion(state)
+    requireWritable(state)
     const before = this.#converted.size
     const sources = await toCommitOrder(plan.plannedFiles())
     const read = { state, snapshot: state.currentSnapshot }

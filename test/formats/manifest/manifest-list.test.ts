@@ -57,6 +57,19 @@ function encode(list: readonly ManifestFile[]): Uint8Array {
 }
 
 describe('a manifest list', () => {
+  test('has row ids in version 3 alone, which it has with the snapshot’s', () => {
+    const list = [manifestFile({ firstRowId: 2n ** 60n }), manifestFile({ path: 'file:///d/n' })]
+    const snapshot = { snapshotId: 7n, parentSnapshotId: 6n, sequenceNumber: 5n }
+    const bytes = encodeManifestList({ manifests: list, ...snapshot, firstRowId: 40n })
+    expect(readManifestList(bytes)).toEqual(list)
+    const { metadata } = readAvroContainer(bytes)
+    expect([metadata.get('format-version'), metadata.get('first-row-id')]).toEqual(['3', '40'])
+    const before = encodeManifestList({ manifests: list, ...snapshot })
+    expect(readManifestList(before).map(({ firstRowId }) => firstRowId)).toEqual([
+      ...[undefined, undefined],
+    ])
+  })
+
   test('is read as it was written', () => {
     fc.assert(
       fc.property(manifests, (written) => {

@@ -11,8 +11,9 @@ const file = (name: string, rest: Partial<DataFile> = {}): DataFile => ({
 })
 
 /** Manifests in memory; those named in `read` were asked for. */
-function manifestsOf(...lists: readonly (readonly Live[])[]) {
+function manifestsOf(lists: readonly (readonly Live[])[], deletesAt?: number) {
   const read: string[] = []
+  const contentOf = (i: number) => (i === deletesAt ? 'deletes' : 'data')
   const files = lists.map((entries, i) => {
     const count = (status: EntryStatus) => entries.filter(([, own]) => own === status).length
     const counts = {
@@ -20,12 +21,13 @@ function manifestsOf(...lists: readonly (readonly Live[])[]) {
       existingFilesCount: count('existing'),
       deletedFilesCount: count('deleted'),
     }
-    return { path: `m${i}`, ...counts } as ManifestFile
+    return { path: `m${i}`, content: contentOf(i), ...counts } as ManifestFile
   })
   const getManifest = async ({ path }: ManifestFile) => {
     read.push(path)
     const entries = lists[Number(path.slice(1))] as readonly Live[]
     return {
+      content: contentOf(Number(path.slice(1))),
       entryCount: entries.length,
       isLive: (i: number) => entries[i]?.[1] !== 'deleted',
       path: (i: number) => entries[i]?.[0].path,
@@ -38,8 +40,12 @@ function manifestsOf(...lists: readonly (readonly Live[])[]) {
   return { files, cache: { getManifest } as unknown as ManifestCache, read }
 }
 
-async function resolve(lists: readonly (readonly Live[])[], change: Partial<FileChange>) {
-  const { files, cache, read } = manifestsOf(...lists)
+async function resolve(
+  lists: readonly (readonly Live[])[],
+  change: Partial<FileChange>,
+  deletesAt?: number,
+) {
+  const { files, cache, read } = manifestsOf(lists, deletesAt)
   const whole = { added: [], removedPaths: [], truncate: false, ...change }
   const { added, removed, kept, rewritten } = await resolveChange(files, whole, cache)
   const names = (list: readonly DataFile[]) => list.map(({ path }) => path.slice(-1))
@@ -132,4 +138,30 @@ test.each<[string, Partial<DataFile>]>([
     removed: ['a'],
     kept: [],
   })
+})
+
+test('a deletion vector goes with its data file, wherever its manifest stands', async () => {
+  const vectorOf = (name: string, data: string) =>
+    file(name, {
+      ...{ content: 'position-deletes', format: 'puffin', referencedDataFile: `file:/d/${data}` },
+    })
+  const vectors: readonly Live[] = [
+    [vectorOf('v', 'a'), 'added'],
+    [vectorOf('w', 'c'), 'added'],
+    // Of version 2: it may say something of other files, too.
+    [file('p', { content: 'position-deletes', referencedDataFile: A.path }), 'added'],
+  ]
+  const deletes = [1, 0].map((at) => ({ lists: at === 0 ? [vectors, AB] : [AB, vectors], at }))
+  for (const { lists, at } of deletes) {
+    const removal = { removedPaths: ['file:///d/a'] }
+    const { removed, rewritten } = await resolve(lists, removal, at)
+    expect(removed).toEqual(['a', 'v'])
+    expect(rewritten).toEqual([
+      [`m${1 - at}`, 'a deleted null', 'b existing 5'],
+      [`m${at}`, 'v deleted null', 'w existing 5', 'p existing 5'],
+    ])
+    // It stays with a file that is removed and added at once, unchanged.
+    const again = { added: [A], removedPaths: [A.path, B.path] }
+    expect(await resolve(lists, again, at)).toMatchObject({ removed: ['b'], kept: [`m${at}`] })
+  }
 })

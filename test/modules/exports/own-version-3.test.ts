@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { writeDeletionVector } from '../../formats/deletes/deletion-vector-writer.ts'
-import { ask, must, post } from '../../http/client.ts'
+import { ask, type Json, must, post } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { commitDeletes } from '../../lake/commit/commit-deletes.ts'
 import type { Workshop } from '../../lake/workshop.ts'
@@ -67,10 +67,28 @@ test('of a table of version 3 the rows that are left are copied, and stay', asyn
   expect((await must(ask(service, '/v1/tables/archive.t'))).totals.records).toBe(5)
 })
 
-test('rows of a table of version 3 are not removed, and the run says why', async () => {
+test('rows of a table of version 3 are removed, and the deletion vector', async () => {
   await makeTable()
   await task({ where: 'id < 8' })
-  const { status, body } = await post(service, '/exports/t', {})
-  expect([status, body.type, body.format_version]).toEqual([501, '/problems/not-implemented', 3])
-  expect((await must(ask(service, '/v1/exports/t/files'))).files).toEqual([])
+  await must(post(service, '/exports/t', {}))
+  const { files } = await must(ask(service, '/v1/exports/t/files'))
+  expect(files).toMatchObject([{ rows: 5, deleted: 5, proof: 'rewritten files' }])
+  const text = gunzipSync(await sendBytes(`${service.url}${files[0].url}`)).toString()
+  expect(text).toBe('id,note,later\n0,n0,\n2,n2,\n4,n4,\n5,n5,\n7,n7,\n')
+  const left = await must(ask(service, '/v1/tables/s.t/rows'))
+  expect(left.rows).toEqual([8, 9].map((id) => ({ id, note: `n${id}`, later: null })))
+  const { data_files: now, totals } = await must(ask(service, '/v1/tables/s.t'))
+  expect([totals.records, now.map((file: Json) => file.delete_files)]).toEqual([2, [[]]])
+  const { summary } = (await must(ask(service, '/v1/tables/s.t'))).snapshot
+  expect(summary).toMatchObject({ 'removed-delete-files': '1', 'total-delete-files': '0' })
+})
+
+test('a whole file of a table of version 3 goes with its deletion vector', async () => {
+  await makeTable()
+  await task({ where: 'id < 10' })
+  await must(post(service, '/exports/t', {}))
+  const { files } = await must(ask(service, '/v1/exports/t/files'))
+  expect(files).toMatchObject([{ rows: 7, deleted: 7, proof: 'whole files' }])
+  const { data_files: now, snapshot } = await must(ask(service, '/v1/tables/s.t'))
+  expect([now, snapshot.summary['total-delete-files']]).toEqual([[], '0'])
 })

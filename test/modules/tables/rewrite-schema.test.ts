@@ -196,10 +196,11 @@ test('deleted rows are gone for good, and their delete files with them', async (
   expect([...plan.plannedFiles()].map((file) => file.deleteFiles)).toEqual([[]])
 })
 
-test('a table of format version 3 is refused before any file is converted', async () => {
+test('a table whose files are encrypted is refused before any file is converted', async () => {
   await newTable()
+  const encryptionKeys = { k1: { 'key-id': 'k1', 'encrypted-key-metadata': 'AA==' } }
   await changeTable(shop.deps, 't', ({ definition }) => ({
-    definition: { ...definition, formatVersion: 3 },
+    definition: { ...definition, formatVersion: 3, encryptionKeys },
   }))
   const deps = withEngine(shop.deps, { export: () => Promise.reject(new Error('asked')) })
   const attempt = evolveTable(deps, 't', { changes: [TO_DOUBLE] })
