@@ -93,7 +93,9 @@ test('it holds from the first moment on, before the event of another process is 
     ...{ namespace: ['lab'], name: 'early', tableUuid: deps.ambient.newUuid() },
     ...{ found: undefined, currentSchemaId: source.definition.currentSchemaId },
   })
-  const told = jest.spyOn(keeper, 'catchUp').mockResolvedValue()
+  // In its own time: whoever follows the events asks again at once for as long as some are unread.
+  const later = () => new Promise<void>((resolve) => setTimeout(resolve, 100))
+  const told = jest.spyOn(keeper, 'catchUp').mockImplementation(later)
   await deps.catalog.tables.create({ ...clone, copiesPolicy: 'bound' })
   const { status, body } = await reader.send('get', '/v1/tables/lab.early')
   told.mockRestore()
