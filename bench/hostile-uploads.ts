@@ -1,5 +1,9 @@
 import { gzipSync } from 'node:zlib'
-import { THRIFT, writeThriftStruct } from '../src/formats/parquet/thrift/thrift.ts'
+import {
+  THRIFT,
+  type ThriftField,
+  writeThriftStruct,
+} from '../src/formats/parquet/thrift/thrift.ts'
 import type { Route } from '../src/http/route.ts'
 import {
   bytesOf,
@@ -187,6 +191,9 @@ export function hostileFooters(size: Size = (count) => count): readonly HostileF
       rowCount: 0,
       extra: pairs(1, size(60 * MIB)),
     })),
+    ...largeValues(size).map(([what, more]) =>
+      sample(what, () => ({ ...fitting(1)(), ...more() }), true),
+    ),
     {
       what: 'a footer of nothing but zeros',
       isFitting: false,
@@ -202,6 +209,33 @@ export function hostileFooters(size: Size = (count) => count): readonly HostileF
       isFitting: false,
       file: () => fileOf(new Uint8Array(65 * MIB)),
     },
+  ]
+}
+
+/** What nobody asked for in a footer that is sound otherwise. */
+function largeValues(size: Size): readonly [string, () => Partial<SampleFile>][] {
+  const longText = () => Buffer.alloc(size(60 * MIB), 'é')
+  const many = (count: number) => structs(Array(size(count)).fill(struct()))
+  const chunks = (extra: () => ThriftField) => (): Partial<SampleFile> => ({
+    rowGroups: [{ rows: 1, chunks: [{ extra: [extra()] }, { dataOffset: 30 }] }],
+  })
+  const extra = (make: () => ThriftField) => (): Partial<SampleFile> => ({ extra: [make()] })
+  const bounds = (): Partial<SampleFile> => {
+    const bound = Buffer.alloc(size(30 * MIB), 'é')
+    const statistics = { minValue: bound, maxValue: bound, nullCount: 0 }
+    return { rowGroups: [{ rows: 1, chunks: [{ compressed: 0, statistics }, { compressed: 0 }] }] }
+  }
+  const metadata = () =>
+    structs([struct(field(1, BINARY, bytesOf('k')), field(2, BINARY, longText()))])
+  return [
+    ['metadata of 60 MiB', extra(() => field(5, LIST, metadata()))],
+    ['a writer of 60 MiB', extra(() => field(6, BINARY, longText()))],
+    ['an unknown field of 60 MiB', extra(() => field(40, BINARY, longText()))],
+    ['an unknown field of 2,000,000 values', extra(() => field(40, LIST, many(2_000_000)))],
+    ['2,000,000 orders of columns', extra(() => field(7, LIST, many(2_000_000)))],
+    ['bounds of 30 MiB', bounds],
+    ['a column chunk with 60 MiB', chunks(() => field(40, BINARY, longText()))],
+    ['a column chunk with 2,000,000 values', chunks(() => field(40, LIST, many(2_000_000)))],
   ]
 }
 

@@ -30,6 +30,11 @@ import { shownPath } from './shown-path.ts'
 const MAGIC_BYTES = 4
 /** Writers give some dozens. */
 const KEY_VALUES_MAX = 10_000
+const KEY_BYTES_MAX = 1_000
+/** Keys that are decoded without a pause. */
+const KEYS_AT_ONCE = 100
+/** Longest name of a writer that is looked at: its version is at the beginning. */
+const WRITER_BYTES_MAX = 1_000
 /** Columns of a row group that are decoded without a pause: half a millisecond. */
 const COLUMNS_AT_ONCE = 500
 const DECODER = new TextDecoder()
@@ -80,7 +85,7 @@ function* metadataSteps(thrift: ThriftStruct, place: FooterPlace): Generator<voi
     const detail = 'the Parquet file is encrypted: write it again without encryption'
     throw new CatalogError('file-not-parquet', detail)
   }
-  const keyValueMetadata = decodeKeyValues(thrift)
+  const keyValueMetadata = yield* keyValueSteps(thrift)
   const { root, leaves, leafPaths } = yield* footerSchemaSteps(thrift)
   const rowCount = getCount(thrift, 3)
   const columns = leaves.map(
@@ -106,7 +111,7 @@ function* metadataSteps(thrift: ThriftStruct, place: FooterPlace): Generator<voi
   return {
     ...place,
     rowCount,
-    createdBy: createdBy === undefined ? undefined : textOf(createdBy),
+    createdBy: createdBy && textOf(createdBy.subarray(0, WRITER_BYTES_MAX)),
     keyValueMetadata,
     root,
     leaves,
@@ -115,14 +120,17 @@ function* metadataSteps(thrift: ThriftStruct, place: FooterPlace): Generator<voi
   }
 }
 
-function decodeKeyValues(thrift: ThriftStruct): ReadonlyMap<string, string> {
+function* keyValueSteps(thrift: ThriftStruct): Generator<void, ReadonlyMap<string, Uint8Array>> {
   const pairs = findStructs(thrift, 5) ?? []
   if (pairs.length > KEY_VALUES_MAX) throw new ThriftError('too much metadata of its writer')
-  const entries = pairs.map((entry): [string, string] => [
-    textOf(getBytes(entry, 1)),
-    textOf(findBytes(entry, 2) ?? new Uint8Array()),
-  ])
-  return new Map(entries)
+  const values = new Map<string, Uint8Array>()
+  for (const [i, pair] of pairs.entries()) {
+    if (i % KEYS_AT_ONCE === KEYS_AT_ONCE - 1) yield
+    const key = getBytes(pair, 1)
+    if (key.length > KEY_BYTES_MAX) throw new ThriftError('too long a key of its writer')
+    values.set(textOf(key), findBytes(pair, 2) ?? new Uint8Array())
+  }
+  return values
 }
 
 function textOf(bytes: Uint8Array): string {

@@ -7,8 +7,10 @@ import type { ThriftStruct } from '../thrift/thrift.ts'
 export interface ParquetFooter {
   readonly fileSizeBytes: number
   readonly rowCount: number
+  /** Its beginning, if it is long. */
   readonly createdBy: string | undefined
-  readonly keyValueMetadata: ReadonlyMap<string, string>
+  /** UTF-8 that nobody has looked at: there may be megabytes, which few need. */
+  readonly keyValueMetadata: ReadonlyMap<string, Uint8Array>
   readonly root: ParquetGroup
   /** Depth first, in the order of the column chunks of every row group. */
   readonly leaves: readonly ParquetLeaf[]

@@ -30,6 +30,7 @@ const NODES_AT_ONCE = 256
 const REPETITIONS: readonly Repetition[] = ['required', 'optional', 'repeated']
 /** Field id in the union ColumnOrder. */
 const TYPE_ORDER = 1
+const ORDERS_DIFFER = 'column orders do not match the columns'
 const STRICT_DECODER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export interface FooterSchema {
@@ -45,9 +46,11 @@ export interface FooterSchema {
 export function* footerSchemaSteps(metadata: ThriftStruct): Generator<void, FooterSchema> {
   const elements = getStructs(metadata, 2)
   if (elements.length - 1 > SCHEMA_ELEMENTS_MAX) throw new ThriftError('too many columns')
+  const orders = findStructs(metadata, 7)
+  if ((orders?.length ?? 0) > elements.length) throw new ThriftError(ORDERS_DIFFER)
   const builder = new SchemaBuilder(
     elements,
-    findStructs(metadata, 7)?.map((order) => order.fields[0]?.id === TYPE_ORDER),
+    orders?.map((order) => order.fields[0]?.id === TYPE_ORDER),
   )
   const root = yield* builder.nodeSteps({
     path: [],
@@ -85,7 +88,7 @@ class SchemaBuilder {
   finish(): void {
     if (this.#next !== this.#elements.length) throw new ThriftError('schema elements left over')
     if (this.#typeOrders !== undefined && this.#typeOrders.length !== this.leaves.length) {
-      throw new ThriftError('column orders do not match the columns')
+      throw new ThriftError(ORDERS_DIFFER)
     }
   }
 

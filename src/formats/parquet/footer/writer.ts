@@ -29,7 +29,7 @@ function isWriterBefore(
   application: string,
   [major, minor]: readonly [number, number],
 ): boolean {
-  const [name, version = ''] = createdBy?.split(' version ') ?? []
+  const [name, version = ''] = createdBy?.split(' version ', 2) ?? []
   if (name !== application) return false
   const [, writerMajor = 0, writerMinor = 0] = /^\s*(\d+)\.(\d+)/.exec(version)?.map(Number) ?? []
   return writerMajor < major || (writerMajor === major && writerMinor < minor)

@@ -7,6 +7,9 @@ import type { LeafType } from '../schema/leaf-type.ts'
 import { type Precision, type Side, statisticValue } from './statistic-value.ts'
 import { trustedBound } from './trusted-bounds.ts'
 
+/** Bounds that are looked at one by one: where the value itself counts, it is decoded whole. */
+const LONG_BYTES = 4 * 1024
+
 /** Bounds in binary single-value form of the table's type. */
 export interface ColumnBounds {
   readonly lower?: Uint8Array
@@ -40,7 +43,7 @@ export function* columnBoundsSteps(
       lower.add(chunkBound(chunk, column, 'lower', precision))
       upper.add(chunkBound(chunk, column, 'upper', precision))
     }
-    if (isTurnDue(i)) yield
+    if (isTurnDue(i) || hasLongBounds(chunk)) yield
   }
   if (lower.hasNaN || upper.hasNaN) return {}
   const [least, greatest] = [lower.value, upper.value]
@@ -51,6 +54,11 @@ export function* columnBoundsSteps(
     ...(least === undefined ? {} : { lower: encodeSingleValue(tableType, least) }),
     ...(greatest === undefined ? {} : { upper: encodeSingleValue(tableType, greatest) }),
   }
+}
+
+function hasLongBounds({ statistics }: ColumnChunk): boolean {
+  const { min, max, minValue = min, maxValue = max } = statistics ?? {}
+  return (minValue?.length ?? 0) + (maxValue?.length ?? 0) > LONG_BYTES
 }
 
 function mayHaveValues({ valueCount, statistics }: ColumnChunk): boolean {

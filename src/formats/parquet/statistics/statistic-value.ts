@@ -21,6 +21,8 @@ export type Precision = 'bound' | 'value'
 
 /** Decimals of 38 digits need 16 bytes, but some writers pad. */
 const DECIMAL_BYTES_MAX = 32
+/** A partition by a longer value is decided by the rows themselves, not by the footer. */
+const VALUE_BYTES_MAX = 64 * 1024
 const WIDTHS: Partial<Record<StatisticForm, number>> = {
   boolean: 1,
   int32: 4,
@@ -50,6 +52,7 @@ export function statisticValue(
   bytes: Uint8Array,
   { leafType, tableType, side, precision }: StatisticKind,
 ): Value | undefined {
+  if (precision === 'value' && bytes.length > VALUE_BYTES_MAX) return undefined
   // Readers cut nanoseconds down, so the last ones of a day are still of that day.
   const rounding = precision === 'value' ? 'lower' : side
   const width = WIDTHS[leafType.form]

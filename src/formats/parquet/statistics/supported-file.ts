@@ -8,6 +8,8 @@ import { type UnsupportedColumn, unsupportedPagesSteps } from '../footer/unsuppo
 import { type LeafType, leafTypeOf } from '../schema/leaf-type.ts'
 
 const COLUMNS_TOLD_MAX = 100
+/** How much of a bound is held against UTF-8: most are cut after some dozens of bytes. */
+const TEXT_BYTES_MAX = 1_024
 /** Julian day of 1970-01-01. */
 const JULIAN_EPOCH = 2_440_588n
 /** How a bound is read: of INT96 the day, after eight bytes of nanoseconds. */
@@ -107,10 +109,11 @@ const INT96_DAYS: Limits = {
     'put others in their place',
 }
 
-/** A bound may end within a character, where its writer cut it off. */
+/** A bound may end within a character, where its writer or this cut it off. */
 function isNotText(bound: Uint8Array): boolean {
   try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bound, { stream: true })
+    const beginning = bound.subarray(0, TEXT_BYTES_MAX)
+    new TextDecoder('utf-8', { fatal: true }).decode(beginning, { stream: true })
     return false
   } catch {
     return true

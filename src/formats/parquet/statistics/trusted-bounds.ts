@@ -17,6 +17,9 @@ const SIGNED_FORMS: ReadonlySet<StatisticForm> = new Set<StatisticForm>([
   'nanos',
 ])
 
+/** Longer bounds are not compared: they count as different. */
+const SAME_BYTES_MAX = 4 * 1024
+
 /** A column whose statistics are looked at. */
 export interface StatedColumn {
   readonly leaf: ParquetLeaf
@@ -47,7 +50,7 @@ function isOldPairTrusted(
 ): boolean {
   if (SIGNED_FORMS.has(form)) return true
   const isReused = leaf.physicalType.endsWith('BYTE_ARRAY') && hasReusedBounds(createdBy)
-  return !isReused && compareBytes(min, max) === 0
+  return !isReused && min.length <= SAME_BYTES_MAX && compareBytes(min, max) === 0
 }
 
 /**

@@ -3,6 +3,7 @@ import type { ColumnChunk, ParquetFooter } from '../footer/footer-model.ts'
 import { shownPath } from '../footer/shown-path.ts'
 import { hasReusedBounds } from '../footer/writer.ts'
 import { findField } from '../thrift/thrift.ts'
+import { isOverlongSteps } from './overlong-footer.ts'
 
 /**
  * The reason why the row groups of a file cannot be copied unchanged, so that it must be rewritten;
@@ -11,6 +12,7 @@ import { findField } from '../thrift/thrift.ts'
  */
 export function* stitchProblemSteps(footer: ParquetFooter): Generator<void, string | undefined> {
   if (findField(footer.thrift, 9) !== undefined) return 'its footer is signed'
+  if (yield* isOverlongSteps(footer)) return 'its footer has more than writers give'
   if (hasReusedBounds(footer.createdBy)) {
     return `readers must know that ${footer.createdBy} wrote it`
   }

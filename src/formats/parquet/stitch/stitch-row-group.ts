@@ -9,7 +9,7 @@ import {
 } from '../thrift/thrift-fields.ts'
 import type { CopyLayout } from './stitch-layout.ts'
 import { pagesOf } from './stitch-problem.ts'
-import { withFields, withoutFields } from './thrift-edit.ts'
+import { EXTENSION_FIELD, withFields, withoutFields } from './thrift-edit.ts'
 
 /** How the row groups of one part change. */
 export interface RowGroupMove {
@@ -25,11 +25,6 @@ export interface MovedColumn {
   readonly droppedStatistics: ReadonlySet<number>
 }
 
-/**
- * Field of any struct that may contain a second copy of it, including offsets
- * (BinaryProtocolExtensions.md).
- */
-export const EXTENSION_FIELD = 32_767
 const GROUP_FIELDS_DROPPED = new Set([7, EXTENSION_FIELD])
 /** Fields with offsets and lengths of the column's indexes, which are not copied. */
 const CHUNK_FIELDS_DROPPED = new Set([1, 4, 5, 6, 7, EXTENSION_FIELD])
@@ -63,7 +58,7 @@ export function moveRowGroup(
     ...(ordinal <= ORDINAL_MAX ? [{ id: 7, type: I16, value: ordinal }] : []),
   ]
   const moved = withFields(thrift, fields, GROUP_FIELDS_DROPPED)
-  return move.isRearranged ? rearranged(moved, columns, move) : moved
+  return move.isRearranged ? rearranged(moved, columns, sortingColumns(thrift, move)) : moved
 }
 
 function moveChunk(
@@ -105,10 +100,9 @@ function movedOffset(layout: CopyLayout, offset: number): number {
 function rearranged(
   group: ThriftStruct,
   columns: readonly ColumnChunk[],
-  move: RowGroupMove,
+  sorting: readonly ThriftStruct[],
 ): ThriftStruct {
   const totalBytes = columns.reduce((sum, column) => sum + column.uncompressedBytes, 0)
-  const sorting = sortingColumns(group, move)
   const fields = [
     { id: 2, type: I64, value: totalBytes },
     ...(sorting.length === 0
@@ -123,10 +117,13 @@ const SORTING_COLUMNS = new Set([4])
 /** Rows sorted by (a, b, c) are sorted by (a) without b, but not by (a, c). */
 function sortingColumns(group: ThriftStruct, { columns }: RowGroupMove): readonly ThriftStruct[] {
   const kept: ThriftStruct[] = []
-  for (const sorting of findStructs(group, 4) ?? []) {
-    const leafIndex = findNumber(sorting, 1)
-    const place = columns.findIndex((column) => column.leafIndex === leafIndex)
-    if (place < 0) break
+  const sorted = findStructs(group, 4) ?? []
+  // Nobody sorts by a column twice.
+  if (sorted.length > getStructs(group, 1).length) return []
+  const places = new Map(columns.map(({ leafIndex }, place) => [leafIndex, place]))
+  for (const sorting of sorted) {
+    const place = places.get(findNumber(sorting, 1) ?? -1)
+    if (place === undefined) break
     kept.push(withFields(sorting, [{ id: 1, type: I32, value: place }]))
   }
   return kept

@@ -11,9 +11,11 @@ import {
   writeThriftStruct,
 } from '../thrift/thrift.ts'
 import { findNumber, getStructs } from '../thrift/thrift-fields.ts'
+import { writeThriftInSteps } from '../thrift/thrift-steps.ts'
+import { laterFields } from './overlong-footer.ts'
 import { CopyLayout, type CopyRange } from './stitch-layout.ts'
 import { stitchProblemSteps } from './stitch-problem.ts'
-import { EXTENSION_FIELD, type MovedColumn, moveRowGroup } from './stitch-row-group.ts'
+import { type MovedColumn, moveRowGroup } from './stitch-row-group.ts'
 import {
   isTypeOrder,
   ownStitchSchema,
@@ -50,6 +52,7 @@ export interface StitchPlan {
 }
 
 const ENCODER = new TextEncoder()
+const NO_KEY_VALUES: ReadonlyMap<string, Uint8Array> = new Map()
 const MAGIC = ENCODER.encode('PAR1')
 /**
  * Part of the bytes that a dump guarantees, so it changes only together with the dump's dialect.
@@ -60,8 +63,10 @@ const CREATED_BY = 'moraine version 1.0.0'
  * much. Row groups of 20 columns have about 2 KB each. Readers in Java would end at 2^31.
  */
 export const STITCHED_FOOTER_BYTES_MAX = 256 * 1024 * 1024
-/** Known fields of FileMetaData; higher ids belong to later versions of the format. */
-const KNOWN_METADATA_FIELDS = 9
+/** What parts have in common is kept as far as this: readers take as much from each file. */
+const KEY_VALUES_BYTES_MAX = 4 * 1024 * 1024
+/** Footers whose row groups are written without a pause within one. */
+const SHORT_FOOTER_BYTES = 64 * 1024
 /** Fields of Statistics: `max_value`, `min_value` and their exactness; then `max` and `min`. */
 const ORDERED_BOUNDS = [5, 6, 7, 8]
 const OLD_BOUNDS = [1, 2]
@@ -91,8 +96,8 @@ export class StitchPlanner {
   #rowCount = 0
   #position = MAGIC.length
   #formatVersion = 1
-  #keyValues: Map<string, string> | undefined
-  #laterFields: ThriftField[] | undefined
+  #keyValues: Map<string, Uint8Array> | undefined
+  #laterFields: readonly ThriftField[] | undefined
 
   constructor(options: StitchOptions = {}) {
     this.#options = options
@@ -175,17 +180,18 @@ export class StitchPlanner {
     const isRearranged =
       columns.length !== footer.leaves.length || columns.some((c, i) => c.leafIndex !== i)
     const structs = getStructs(footer.thrift, 4)
+    const isLong = footer.fileSizeBytes - footer.footerOffset > SHORT_FOOTER_BYTES
     const move = { layout, columns, isRearranged }
     for (const [i, group] of footer.rowGroups.entries()) {
       if (group.rowCount === 0) continue
       const thrift = structs[i] as ThriftStruct
-      this.#keepRowGroup(moveRowGroup({ group, thrift }, move, this.#rowGroups.length))
+      const moved = moveRowGroup({ group, thrift }, move, this.#rowGroups.length)
+      this.#keepRowGroup(isLong ? yield* writeThriftInSteps(moved) : writeThriftStruct(moved))
       yield
     }
   }
 
-  #keepRowGroup(rowGroup: ThriftStruct): void {
-    const bytes = writeThriftStruct(rowGroup)
+  #keepRowGroup(bytes: Uint8Array): void {
     this.#rowGroupBytes += bytes.length
     if (this.#rowGroupBytes > this.#footerBytesMax) throw footerTooLong(this.#footerBytesMax)
     this.#rowGroups.push(bytes)
@@ -193,17 +199,16 @@ export class StitchPlanner {
 
   #keepEqualKeyValues({ keyValueMetadata }: ParquetFooter, { isFileOwn }: StitchSchema) {
     // Most of it describes the file's own columns, and would be wrong for others.
-    const own = isFileOwn ? keyValueMetadata : new Map<string, string>()
+    const own = isFileOwn && isShort(keyValueMetadata) ? keyValueMetadata : NO_KEY_VALUES
     this.#keyValues ??= new Map(own)
     for (const [key, value] of this.#keyValues) {
-      if (own.get(key) !== value) this.#keyValues.delete(key)
+      const other = own.get(key)
+      if (other === undefined || compareBytes(other, value) !== 0) this.#keyValues.delete(key)
     }
   }
 
   #keepEqualLaterFields({ thrift }: ParquetFooter): void {
-    const later = thrift.fields.filter(
-      ({ id }) => id > KNOWN_METADATA_FIELDS && id !== EXTENSION_FIELD,
-    )
+    const later = laterFields(thrift)
     this.#laterFields ??= later
     if (this.#laterFields.length === 0) return
     const written = later.map((field) => writeThriftStruct({ fields: [field] }))
@@ -242,14 +247,24 @@ export class StitchPlanner {
   }
 
   #keyValueStructs(): readonly ThriftStruct[] {
-    const all = new Map([...(this.#keyValues ?? []), ...(this.#options.keyValueMetadata ?? [])])
+    const told = [...(this.#options.keyValueMetadata ?? [])]
+    const all = new Map([
+      ...(this.#keyValues ?? []),
+      ...told.map(([key, value]) => [key, ENCODER.encode(value)] as const),
+    ])
     return [...all].map(([key, value]) => ({
       fields: [
         { id: 1, type: BINARY, value: ENCODER.encode(key) },
-        { id: 2, type: BINARY, value: ENCODER.encode(value) },
+        { id: 2, type: BINARY, value },
       ],
     }))
   }
+}
+
+function isShort(keyValues: ReadonlyMap<string, Uint8Array>): boolean {
+  let bytes = 0
+  for (const value of keyValues.values()) bytes += value.length
+  return bytes <= KEY_VALUES_BYTES_MAX
 }
 
 function droppedBounds(

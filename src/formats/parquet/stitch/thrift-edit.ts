@@ -1,5 +1,11 @@
 import type { ThriftField, ThriftStruct } from '../thrift/thrift.ts'
 
+/**
+ * Field of any struct that may contain a second copy of it, including offsets
+ * (BinaryProtocolExtensions.md).
+ */
+export const EXTENSION_FIELD = 32_767
+
 const NONE: ReadonlySet<number> = new Set()
 
 /**

@@ -1,4 +1,10 @@
-import { findField, ThriftError, type ThriftList, type ThriftStruct } from './thrift.ts'
+import {
+  findField,
+  ThriftError,
+  type ThriftList,
+  type ThriftStruct,
+  type ThriftValue,
+} from './thrift.ts'
 
 /** Typed access to a struct's fields. A field of the wrong type throws ThriftError. */
 
@@ -47,12 +53,7 @@ export function getStruct(struct: ThriftStruct, id: number): ThriftStruct {
 }
 
 export function findStructs(struct: ThriftStruct, id: number): readonly ThriftStruct[] | undefined {
-  const list = findList(struct, id)
-  if (list === undefined) return undefined
-  return list.values.map((value) => {
-    if (isStruct(value)) return value
-    throw new ThriftError(`field ${id} is not a list of structs`)
-  })
+  return findItems(struct, id, { isItem: isStruct, plural: 'structs' })
 }
 
 export function getStructs(struct: ThriftStruct, id: number): readonly ThriftStruct[] {
@@ -60,17 +61,22 @@ export function getStructs(struct: ThriftStruct, id: number): readonly ThriftStr
 }
 
 export function getByteStrings(struct: ThriftStruct, id: number): readonly Uint8Array[] {
-  return present(findList(struct, id), id).values.map((value) => {
-    if (value instanceof Uint8Array) return value
-    throw new ThriftError(`field ${id} is not a list of strings`)
-  })
+  return present(findItems(struct, id, { isItem: isBytes, plural: 'strings' }), id)
 }
 
 export function findNumbers(struct: ThriftStruct, id: number): readonly number[] | undefined {
-  return findList(struct, id)?.values.map((value) => {
-    if (typeof value === 'number') return value
-    throw new ThriftError(`field ${id} is not a list of integers`)
-  })
+  return findItems(struct, id, { isItem: isNumber, plural: 'integers' })
+}
+
+/** The list itself, not a copy: it may have millions of items that nobody looks at. */
+function findItems<Item extends ThriftValue>(
+  struct: ThriftStruct,
+  id: number,
+  { isItem, plural }: { isItem(value: ThriftValue): value is Item; readonly plural: string },
+): readonly Item[] | undefined {
+  const values = findList(struct, id)?.values
+  if (values === undefined || values.every(isItem)) return values
+  throw new ThriftError(`field ${id} is not a list of ${plural}`)
 }
 
 function findList(struct: ThriftStruct, id: number): ThriftList | undefined {
@@ -80,8 +86,16 @@ function findList(struct: ThriftStruct, id: number): ThriftList | undefined {
   throw new ThriftError(`field ${id} is not a list`)
 }
 
-function isStruct(value: unknown): value is ThriftStruct {
-  return typeof value === 'object' && value !== null && 'fields' in value
+function isStruct(value: ThriftValue): value is ThriftStruct {
+  return typeof value === 'object' && 'fields' in value
+}
+
+function isBytes(value: ThriftValue): value is Uint8Array {
+  return value instanceof Uint8Array
+}
+
+function isNumber(value: ThriftValue): value is number {
+  return typeof value === 'number'
 }
 
 function present<T>(value: T | undefined, id: number): T {

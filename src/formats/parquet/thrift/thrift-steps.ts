@@ -1,6 +1,8 @@
 import {
+  FIELDS_MAX,
   THRIFT,
   THRIFT_LIMITS,
+  ThriftError,
   type ThriftField,
   type ThriftLimits,
   type ThriftList,
@@ -70,7 +72,7 @@ function* structSteps(reader: ThriftReader, depth: number): Generator<void, Thri
       ? yield* nestedSteps(reader, type, depth)
       : reader.fieldValue(type, depth)
     fields.push({ id: header >> 4, type, value })
-    if (fields.length % SCALARS_AT_ONCE === 0) yield
+    if (fields.length > FIELDS_MAX) throw new ThriftError('too many fields in a struct')
   }
   yield
   return { fields }

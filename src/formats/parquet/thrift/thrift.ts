@@ -62,6 +62,9 @@ export interface ThriftLimits {
 }
 export const THRIFT_LIMITS: ThriftLimits = { depthMax: 32, valuesMax: 3_000_000 }
 
+/** Fields of one struct, whose ids are looked for one by one: of Parquet it has up to twenty. */
+export const FIELDS_MAX = 1_000
+
 /** Reads one struct from the start of `bytes`. Binary values are views into `bytes`, not copies. */
 export function readThriftStruct(
   bytes: Uint8Array,
@@ -91,6 +94,7 @@ export class ThriftReader {
     for (let header = this.header(0); header !== 0; header = this.header(header >> 4)) {
       const type = header & 15
       fields.push({ id: header >> 4, type, value: this.fieldValue(type, depth) })
+      if (fields.length > FIELDS_MAX) throw new ThriftError('too many fields in a struct')
     }
     return { fields }
   }
@@ -222,7 +226,9 @@ export class ThriftReader {
   #zigzag(): number | bigint {
     const raw = this.#varint()
     if (typeof raw === 'number') return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2
-    return safeNumber((raw >> 1n) ^ -(raw & 1n))
+    const wide = (raw >> 1n) ^ -(raw & 1n)
+    const number = Number(wide)
+    return Number.isSafeInteger(number) ? number : wide
   }
 
   #varint(): number | bigint {
@@ -250,11 +256,6 @@ export class ThriftReader {
     }
     throw new ThriftError('integer beyond 64 bits')
   }
-}
-
-function safeNumber(value: bigint): number | bigint {
-  const number = Number(value)
-  return Number.isSafeInteger(number) ? number : value
 }
 
 export function writeThriftStruct(struct: ThriftStruct): Uint8Array {

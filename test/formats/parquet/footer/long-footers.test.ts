@@ -149,6 +149,13 @@ describe('a footer of hundreds of thousands of values', () => {
     Buffer.concat([Buffer.from([0xf0 | elementType]), varint(COUNT), Buffer.alloc(COUNT, each)])
   const key = Buffer.from([0x19])
 
+  function structsOfFields(): Buffer {
+    const each = Buffer.concat([Buffer.alloc(2_000, Buffer.from([TRUE, 2])), Buffer.from([0])])
+    const count = COUNT / 1_000
+    const head = Buffer.from([0xf0 | STRUCT])
+    return Buffer.concat([key, head, varint(count), ...Array(count).fill(each)])
+  }
+
   function varint(value: number): Buffer {
     const bytes: number[] = []
     for (let rest = value; ; rest = Math.floor(rest / 128)) {
@@ -165,7 +172,7 @@ describe('a footer of hundreds of thousands of values', () => {
     ['empty structs', Buffer.concat([key, list(STRUCT, 0)])],
     ['booleans', Buffer.concat([key, list(TRUE, 1)])],
     ['bytes', Buffer.concat([key, list(BYTE, 1)])],
-    ['fields', Buffer.alloc(COUNT, Buffer.from([TRUE, 2]))],
+    ['structs of fields', structsOfFields()],
     [
       'members of a map',
       Buffer.concat([
@@ -180,6 +187,14 @@ describe('a footer of hundreds of thousands of values', () => {
     const { message, turns } = await inTurns(bytes)
     expect(message).toContain('the Parquet footer is corrupt')
     expect(turns).toBeGreaterThanOrEqual(Math.floor(fields.length / 2 / AT_ONCE))
+  })
+
+  test('is refused for a struct of more fields than any has, once these are read', async () => {
+    const fields = Buffer.alloc(2 * COUNT, Buffer.from([TRUE, 2]))
+    const tooMany = 'too many fields in a struct'
+    expect((await inTurns(fields)).message).toContain(tooMany)
+    expect(refusalOf(() => parseFooter(fields.subarray(0, 2_002), SIZE)).message).toContain(tooMany)
+    expect(refusalOf(() => parseFooter(fields.subarray(0, 2_000), SIZE)).message).toContain('early')
   })
 
   test('is refused for more metadata of its writer than any has', async () => {

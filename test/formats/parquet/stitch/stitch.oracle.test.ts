@@ -188,7 +188,7 @@ describe('what the footer keeps', () => {
     )
     const second = field(5, LIST, structs([keyValue('other', '4'), keyValue('same', '1')]))
     const footer = await stitched([sample([first]), sample([second])])
-    expect([...footer.keyValueMetadata]).toEqual([['same', '1']])
+    expect([...footer.keyValueMetadata]).toEqual([['same', bytesOf('1')]])
     const none = await stitched([sample([first]), sample(), sample([first])])
     expect(findField(none.thrift, 5)).toBeUndefined()
   })
@@ -197,7 +197,7 @@ describe('what the footer keeps', () => {
     const parts = [sample([field(5, LIST, structs([keyValue('iceberg.schema', 'old')]))])]
     const options = { keyValueMetadata: new Map([['iceberg.schema', 'new']]) }
     const { keyValueMetadata } = await footerOf(await stitch(parts, options))
-    expect([...keyValueMetadata]).toEqual([['iceberg.schema', 'new']])
+    expect([...keyValueMetadata]).toEqual([['iceberg.schema', bytesOf('new')]])
   })
 
   test('fields of later versions of the format, but no copies with old offsets', async () => {
