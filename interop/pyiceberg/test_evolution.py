@@ -1,6 +1,7 @@
 from datetime import date, datetime
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from moraine import rows
 from pyiceberg.exceptions import ValidationError
@@ -131,6 +132,26 @@ def test_a_table_of_version_3_is_made_and_changed(catalog, namespace):
     assert loaded.format_version == 3
     assert loaded.metadata.next_row_id == 0
     assert [field.name for field in loaded.schema().fields] == ["a", "b"]
+
+
+def test_what_v1_writes_to_a_table_of_version_3_is_read(catalog, v1, namespace, folder):
+    numbers = pa.table({"a": pa.array(range(10), pa.int64())})
+    catalog.create_table((namespace, "t"), numbers.schema, properties={"format-version": "3"})
+    for name, part in (("one", numbers[:6]), ("two", numbers[6:])):
+        pq.write_table(part, folder / f"{name}.parquet")
+        path = str(folder / f"{name}.parquet")
+        v1.post(f"/v1/tables/{namespace}.t/files", {"files": [{"path": path}]})
+    loaded = catalog.load_table((namespace, "t"))
+    assert rows(loaded.scan().to_arrow()) == rows(numbers)
+    taken = [(each.first_row_id, each.added_rows) for each in loaded.metadata.snapshots]
+    assert taken == [(0, 6), (6, 4)]
+    assert loaded.metadata.next_row_id == 10
+    # The rows move to other files, which have columns of their ids.
+    changes = [{"op": "type", "name": "a", "type": "double"}]
+    v1.post(f"/v1/tables/{namespace}.t/schemas", {"changes": changes})
+    again = catalog.load_table((namespace, "t"))
+    assert again.scan().to_arrow().to_pydict() == {"a": [float(n) for n in range(10)]}
+    assert again.metadata.next_row_id == 20
 
 
 def test_the_sort_order_changes(catalog, namespace):

@@ -27,6 +27,11 @@ export interface SourceFile {
   readonly constants?: ConstantColumns
   /** Ids in the file of nested fields that have others in the schema. */
   readonly idsInFile?: ReadonlyMap<number, number>
+  /**
+   * Makes values of the columns of row ids (`row-id-fields.ts`), which rows have where the file
+   * says nothing of them.
+   */
+  readonly rowIds?: InheritedRowIds
   /** Whether the columns have statistics by which rows would be left out that are there. */
   readonly hasUnsureBounds?: boolean
   /**
@@ -36,6 +41,13 @@ export interface SourceFile {
   readonly deletedRows?: Uint8Array
   readonly positionDeletes?: readonly PositionDelete[]
   readonly equalityDeletes?: readonly EqualityDelete[]
+}
+
+/** Iceberg spec, "Row lineage assignment". */
+export interface InheritedRowIds {
+  /** That of the row at position 0, deleted or not; `undefined`: none has an id yet. */
+  readonly firstRowId: bigint | undefined
+  readonly sequenceNumber: bigint
 }
 
 /** One top-level column of the output. */

@@ -13,6 +13,7 @@ import { describeFinishedFiles } from './finished-files.contract.ts'
 import { describeIngest } from './ingest.contract.ts'
 import { describeNanoseconds } from './nanoseconds.contract.ts'
 import { describeQuery } from './query.contract.ts'
+import { describeRowIds } from './row-ids.contract.ts'
 import { describeSplit } from './split.contract.ts'
 import { describeZeros } from './zeros.contract.ts'
 
@@ -45,6 +46,7 @@ describeAnyNames('DuckDB', open)
 describeFinishedFiles('DuckDB', open)
 describeNanoseconds('DuckDB', open)
 describeDeletes('DuckDB', open)
+describeRowIds('DuckDB', open)
 describeIngest('DuckDB', open)
 describeSplit('DuckDB', open)
 describeQuery('DuckDB', open)

@@ -1,7 +1,37 @@
 import type { MutantGroup } from './mutant.ts'
 
+const VERSION_3 = 'test/modules/exports/own-version-3.test.ts'
+
 /** Bugs by which rows would lose their ids, or share them. */
 export const ROW_IDS: readonly MutantGroup[] = [
+  {
+    file: 'src/engine/worker/export/output-column.ts',
+    tests: ['test/engine/duckdb.test.ts'],
+    named: 'row ids',
+    edits: [
+      ['`${firstRowId} + row`', '`${firstRowId}`'],
+      ['`coalesce(${own}, ${inherited})`', 'inherited'],
+      ['return sequenceNumber?.toString()', 'return undefined'],
+    ],
+  },
+  {
+    file: 'src/lake/convert/inherited-row-ids.ts',
+    tests: [VERSION_3],
+    named: 'column of the name',
+    edits: [[' && canHaveRowIdFields(currentSchema(definition))', '']],
+  },
+  {
+    file: 'src/modules/exports/table-transaction.ts',
+    tests: [VERSION_3],
+    named: 'get their ids',
+    edits: [['    if (![...live.values()].every(isSame)) return undefined\n', '']],
+  },
+  {
+    file: 'src/lake/file/inspect-file.ts',
+    tests: [VERSION_3],
+    named: 'not taken from others',
+    edits: [['isOwn === true ? withRowIdFields', `'a' ? withRowIdFields`]],
+  },
   {
     file: 'src/lake/snapshot/row-ids.ts',
     tests: ['test/lake/row-ids.test.ts'],

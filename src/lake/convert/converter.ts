@@ -1,8 +1,9 @@
 import type { PathStore } from '../../catalog/path-store.ts'
 import { mapBounded } from '../../core/bounded.ts'
+import { withRowIdFields } from '../../core/file/row-id-fields.ts'
 import type { OpenFile, ScratchFile } from '../../core/open-file.ts'
 import type { Restriction, RowSelection } from '../../core/table/restriction.ts'
-import { currentSchema, defaultSpec, type TableDefinition } from '../../core/table/table.ts'
+import { defaultSpec, type TableDefinition } from '../../core/table/table.ts'
 import { untilStopped } from '../../core/until-stopped.ts'
 import type { Schema } from '../../core/value/type.ts'
 import {
@@ -11,6 +12,7 @@ import {
   type ExportRequest,
   type IngestJob,
   type IngestResult,
+  type InheritedRowIds,
   type JobOptions,
   type JobResult,
   type ParsedSql,
@@ -87,6 +89,8 @@ export interface Conversion extends Output {
   readonly held: HeldFiles
   /** Columns as the file is read by. */
   readonly readAs: Schema
+  /** Given where the output has the columns of row ids behind its own. */
+  readonly rowIds?: InheritedRowIds | undefined
   /** Field id in the file of each field of the output that has another one there. */
   readonly idsInFile?: ReadonlyMap<number, number>
 }
@@ -155,8 +159,9 @@ export class Converter {
     conversion: Conversion,
     place: (made: LocalResult, identity: () => Promise<SourceIdentity>) => Promise<T>,
   ): Promise<T> {
-    const { source, definition, readAs, schema, idsInFile, restriction, held, ...output } =
-      conversion
+    const { source, definition, idsInFile, restriction, held, rowIds, ...output } = conversion
+    const withRowIds = rowIds === undefined ? (own: Schema) => own : withRowIdFields
+    const [readAs, schema] = [withRowIds(output.readAs), withRowIds(output.schema)]
     const restricted = sourceRestriction(restriction, readAs)
     try {
       return await this.#localFiles.use(async ({ pathOf }) => {
@@ -164,7 +169,7 @@ export class Converter {
         const footers = new KnownFooters(paths, definition.tableUuid, [source])
         const { file, identity } = await describeSource(
           { objects, pathOf },
-          { definition, schema: restricted?.readAs ?? readAs },
+          { definition, schema: restricted?.readAs ?? readAs, rowIds },
           source,
           () => footers.read(objects, 0),
         )
@@ -318,8 +323,7 @@ export class Converter {
     const { definition, location, signal } = file
     return await this.#localFiles.use(async ({ pathOf }) => {
       const access = { objects: this.options.objects, pathOf }
-      const source = await describeNewFile(access, definition, location)
-      const schema = currentSchema(definition)
+      const { file: source, schema } = await describeNewFile(access, definition, location)
       const output = { schema, signal, format: 'parquet', compression: 'none' } as const
       return await this.#export({ ...output, source }, place)
     })
@@ -345,8 +349,7 @@ export class Converter {
     try {
       return await this.#localFiles.use(async ({ pathOf }) => {
         const access = { objects: this.options.objects, pathOf }
-        const schema = currentSchema(definition)
-        const source = await describeNewFile(access, definition, location)
+        const { file: source, schema } = await describeNewFile(access, definition, location)
         const spec = defaultSpec(definition)
         const job: SplitJob = { source, schema, spec, partitionsMax, targetPrefix }
         const result = await this.options.engine.split(job, optionsOf({ signal }))

@@ -1,5 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
+import { isRowIdField, withRowIdFields } from '../../core/file/row-id-fields.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
 import { NO_CONSTANTS } from '../../core/schema/column-projection.ts'
 import { nameMappingOf } from '../../core/schema/name-mapping.ts'
@@ -8,11 +9,11 @@ import { currentSchema, type TableDefinition } from '../../core/table/table.ts'
 import { readAliases } from '../../core/table-properties.ts'
 import { Turns } from '../../core/turns.ts'
 import type { Field, Schema } from '../../core/value/type.ts'
-import type { EqualityDelete, SourceFile } from '../../engine/engine.ts'
+import type { EqualityDelete, InheritedRowIds, SourceFile } from '../../engine/engine.ts'
 import { readDeletedRows } from '../../formats/deletes/deletion-vector.ts'
 import { withLocalMomentsSteps } from '../../formats/parquet/footer/early-moments.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
-import { namesInFile } from '../../formats/parquet/schema/names-in-file.ts'
+import { namesInFile, rowIdNamesInFile } from '../../formats/parquet/schema/names-in-file.ts'
 import { schemaShape } from '../../formats/parquet/schema/schema-shape.ts'
 import { requireSupportedPagesSteps } from '../../formats/parquet/statistics/supported-file.ts'
 import { hasUnsureBoundsSteps } from '../../formats/parquet/statistics/trusted-bounds.ts'
@@ -31,13 +32,20 @@ export interface DescribedSource {
   readonly identity: FooterOfFile['identity']
 }
 
+interface DescribedTable {
+  readonly definition: TableDefinition
+  /** With the fields of row ids where these are asked for. */
+  readonly schema: Schema
+  readonly rowIds?: InheritedRowIds | undefined
+}
+
 /**
  * A data file with what applies to it, as the engine takes it, as long as the paths are good.
  * `readFooter` refuses a file that is another than the one that was committed (`KnownFooters`).
  */
 export async function describeSource(
   { objects, pathOf }: FileAccess,
-  { definition, schema }: { readonly definition: TableDefinition; readonly schema: Schema },
+  { definition, schema, rowIds }: DescribedTable,
   { dataFile, deleteFiles }: Pick<PlannedFile, 'dataFile' | 'deleteFiles'>,
   readFooter: () => Promise<FooterOfFile>,
 ): Promise<DescribedSource> {
@@ -50,7 +58,14 @@ export async function describeSource(
     names: columnNames(definition, schema),
     constants: partitionConstants(definition.partitionSpecs, dataFile),
   }
-  const namesById = namesInFile(footer, schema.fields, known)
+  const namesById = new Map([
+    ...namesInFile(
+      footer,
+      schema.fields.filter(({ id }) => !isRowIdField(id)),
+      known,
+    ),
+    ...rowIdNamesInFile(footer),
+  ])
   const { vector, positions, equalities } = sortDeletes(deleteFiles)
   const ofDelete = <T>(file: DataFile, read: () => Promise<T>) =>
     read().catch((error) => {
@@ -77,6 +92,7 @@ export async function describeSource(
     columns: schema.fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
     ...(shape !== undefined && { shape }),
     ...known,
+    ...(rowIds !== undefined && { rowIds }),
     ...((await overChunks(footer, hasUnsureBoundsSteps(footer, new Set(namesById.values())))) && {
       hasUnsureBounds: true,
     }),
@@ -90,6 +106,12 @@ export async function describeSource(
   return { file, identity }
 }
 
+export interface NewSource {
+  readonly file: SourceFile
+  /** The table's, and the fields of row ids that the file has. */
+  readonly schema: Schema
+}
+
 /**
  * A file that the table does not have yet: no partition says anything about it, and columns are
  * found as they are when it is added, when the table adopts their spellings.
@@ -98,19 +120,25 @@ export async function describeNewFile(
   { objects, pathOf }: FileAccess,
   definition: TableDefinition,
   location: string,
-): Promise<SourceFile> {
+): Promise<NewSource> {
   const schema = currentSchema(definition)
   const { fields } = schema
   const seen = await readFooterOf(objects, location)
   const { footer } = seen
   const mapping = nameMappingOf(schema, readAliases(definition.properties))
   const names = { mapping, isGuessed: true }
-  const namesById = namesInFile(footer, fields, { names, constants: NO_CONSTANTS })
-  return {
+  const rowIds = rowIdNamesInFile(footer)
+  const namesById = new Map([
+    ...namesInFile(footer, fields, { names, constants: NO_CONSTANTS }),
+    ...rowIds,
+  ])
+  const ofFile = rowIds.size === 0 ? schema : withRowIdFields(schema)
+  const file = {
     path: await pathOf(location, { seen, end: await newEndOf(footer) }),
-    columns: fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
+    columns: ofFile.fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),
     names,
   }
+  return { file, schema: ofFile }
 }
 
 /** For the few files that engines would not read exactly as they are. */

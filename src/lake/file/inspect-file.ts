@@ -2,6 +2,7 @@ import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
 import { fileStatistics } from '../../core/file/file-statistics.ts'
 import { locationKey } from '../../core/file/location-key.ts'
+import { withRowIdFields } from '../../core/file/row-id-fields.ts'
 import type { PartitionSpec } from '../../core/partition/partition-spec.ts'
 import {
   isSamePartition,
@@ -38,6 +39,8 @@ export type NullsChecked = 'by-nobody' | 'by-the-engine'
 
 type FileToDescribe = FooterOfFile & {
   readonly nullsChecked: NullsChecked
+  /** Whether it was written here, so that it may have columns of row ids. */
+  readonly isOwn?: boolean
   /** Whether its folders say values of columns that it lacks: not those that it has here. */
   readonly isPathRead?: boolean
 }
@@ -69,7 +72,8 @@ export async function inspectSplittable(
   nullsChecked: NullsChecked,
 ): Promise<SpanningFile> {
   const file = await readOwnFooter(objects, location)
-  return describeWhole(definition, location, { ...file, nullsChecked })
+  const isOwn = nullsChecked === 'by-the-engine'
+  return describeWhole(definition, location, { ...file, nullsChecked, isOwn })
 }
 
 /**
@@ -137,7 +141,9 @@ export async function inspectAgain(
       : readAs.spec === readAsOf(definition).spec
   const isKept = isUploaded === true && isSameSpec
   if (!isKept) return inspectFile(objects, definition, path)
-  const { file } = await inspectSplittable(objects, definition, path, 'by-nobody')
+  const read = await readOwnFooter(objects, path)
+  const again = { ...read, nullsChecked: 'by-nobody', isOwn: true } as const
+  const { file } = await describeWhole(definition, path, again)
   return { ...file, dataFile: { ...file.dataFile, partition } }
 }
 
@@ -196,7 +202,7 @@ async function describeWhole(
 function* stagedFileSteps(
   definition: TableDefinition,
   path: string,
-  { footer, fileSizeBytes, nullsChecked, isPathRead }: FileToDescribe,
+  { footer, fileSizeBytes, nullsChecked, isOwn, isPathRead }: FileToDescribe,
 ): Generator<void, SpanningFile> {
   yield* requireSupportedSteps(footer)
   const schema = currentSchema(definition)
@@ -209,7 +215,8 @@ function* stagedFileSteps(
   const matched = nullsChecked === 'by-nobody' ? known : withoutRequired(schema)
   const { mapping: readBy } = columnNames(definition, schema)
   yield
-  const match = matchFileSchema({ footer, schema: matched, nameMapping, readBy })
+  const wanted = isOwn === true ? withRowIdFields(matched) : matched
+  const match = matchFileSchema({ footer, schema: wanted, nameMapping, readBy })
   yield
   const unpartitioned: DataFile = {
     content: 'data',

@@ -1,6 +1,6 @@
 import { open, rename, rm } from 'node:fs/promises'
 import { CatalogError } from '../../core/errors.ts'
-import type { ManifestFile } from '../../core/file/data-file.ts'
+import type { ManifestEntry, ManifestFile } from '../../core/file/data-file.ts'
 import { isSinceV3 } from '../../core/metadata/schema-check.ts'
 import type { RowSelection } from '../../core/table/restriction.ts'
 import type { Snapshot } from '../../core/table/snapshot.ts'
@@ -10,6 +10,7 @@ import { isNested, type Schema, typeName } from '../../core/value/type.ts'
 import { csvHeader } from '../../formats/csv-header.ts'
 import { newTransaction } from '../../lake/commit/transactions.ts'
 import type { Converter, LocalResult } from '../../lake/convert/converter.ts'
+import { inheritedRowIds } from '../../lake/convert/inherited-row-ids.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import { PendingUploads } from '../../lake/deletion/pending-uploads.ts'
 import type { LakeServices } from '../../lake/lake.ts'
@@ -61,6 +62,8 @@ export class TableTransaction implements SourceTransaction {
   readonly #options: TableTransactionOptions
   readonly #pending: PendingUploads
   readonly #removedPaths: string[] = []
+  /** Those of removed files; rows from before version 3 may have got theirs since. */
+  readonly #firstRowIds = new Map<string, bigint | undefined>()
   /** Rows of removed files that the task does not mean; placed, and in no snapshot yet. */
   readonly #others: StagedFile[] = []
   #rows: number | undefined
@@ -126,8 +129,8 @@ export class TableTransaction implements SourceTransaction {
   }
 
   /**
-   * The current snapshot, if it has the files that are to be removed with the rows that they had:
-   * all that was done since are appends, or removals of other files.
+   * The current snapshot, if it has the files that are to be removed with the rows that they had,
+   * and their ids: all that was done since are appends, or removals of other files.
    */
   async #findOtherBase({ code }: CatalogError): Promise<Snapshot | undefined> {
     if (code !== 'commit-conflict') return undefined
@@ -141,6 +144,9 @@ export class TableTransaction implements SourceTransaction {
     if (deletesOf(before) !== deletesOf(listed)) return undefined
     const removed = new Set(this.#removedPaths)
     const live = await findLiveEntries(listed, removed, manifests)
+    const isSame = ({ dataFile: { path, firstRowId } }: ManifestEntry) =>
+      firstRowId === this.#firstRowIds.get(path)
+    if (![...live.values()].every(isSame)) return undefined
     return live.size === removed.size ? now : undefined
   }
 
@@ -177,6 +183,7 @@ export class TableTransaction implements SourceTransaction {
       const isNone = selection !== undefined && meant.rows === 0
       if (isNone || work.mode === 'keep') continue
       this.#removedPaths.push(source.dataFile.path)
+      this.#firstRowIds.set(source.dataFile.path, source.dataFile.firstRowId)
       if (selection !== undefined) await this.#placeOthers(source, selection, meant.rows)
     }
     this.#rows = rows
@@ -195,7 +202,8 @@ export class TableTransaction implements SourceTransaction {
     const { state, signal } = this.#options
     const read = this.#read(source)
     const restriction = { ...selection, isInverted: true }
-    const output = { schema: read.readAs, format: 'parquet', compression: 'none' } as const
+    const rowIds = inheritedRowIds(state.definition, source)
+    const output = { schema: read.readAs, format: 'parquet', compression: 'none', rowIds } as const
     await deps.converter.convert({ ...output, ...read, restriction }, async ({ path, rows }) => {
       requireEvery(source, meant + rows)
       if (rows === 0) return

@@ -1,5 +1,5 @@
 import type { Snapshot } from '../../core/table/snapshot.ts'
-import type { TableMetadata } from '../../core/table/table.ts'
+import { type TableMetadata, withTakenRowIds } from '../../core/table/table.ts'
 import { snapshotFromJson } from '../../formats/metadata/snapshot-json.ts'
 import type { LakeServices } from '../../lake/lake.ts'
 import { readJson, type SnapshotFile } from './rebuild-files.ts'
@@ -162,8 +162,12 @@ function equals(followers: readonly Step[], taken: Step): readonly Step[] {
 
 function followedBy(metadata: TableMetadata, next: Snapshot): TableMetadata {
   const { snapshotId, timestampMs } = next
+  const definition = withTakenRowIds(metadata.definition, next)
+  // It was upgraded since it was published.
+  const isUpgraded = next.firstRowId !== undefined && definition.formatVersion < 3
   return {
     ...metadata,
+    definition: isUpgraded ? { ...definition, formatVersion: 3 } : definition,
     lastSequenceNumber: next.sequenceNumber,
     lastUpdatedMs: timestampMs,
     currentSnapshotId: snapshotId,

@@ -1,6 +1,7 @@
 import { inOrder } from '../../core/bounded.ts'
 import { CatalogError } from '../../core/errors.ts'
 import type { AddedFile, DataFile } from '../../core/file/data-file.ts'
+import { withRowIdFields } from '../../core/file/row-id-fields.ts'
 import { REWRITE_BYTES_MAX } from '../../core/limits.ts'
 import { partitionFolder } from '../../core/partition/partition-values.ts'
 import { findField } from '../../core/schema/schema-lookup.ts'
@@ -19,6 +20,7 @@ import { schemaToJson } from '../../formats/metadata/schema-json.ts'
 import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import { fileMetricsSteps } from '../../formats/parquet/statistics/file-metrics.ts'
 import type { Converter } from '../../lake/convert/converter.ts'
+import { inheritedRowIds } from '../../lake/convert/inherited-row-ids.ts'
 import type { HeldFiles } from '../../lake/deletion/file-holds.ts'
 import {
   type PendingUploadDependencies,
@@ -146,6 +148,7 @@ export class SchemaRewrite {
       readAs: currentSchema(definition),
       schema: currentSchema(evolved.definition),
       idsInFile: evolved.rewrites,
+      rowIds: inheritedRowIds(evolved.definition, source),
     }
     return converter.convert(conversion, async ({ path, rows }) => {
       if (rows === 0) return undefined
@@ -176,7 +179,8 @@ export class SchemaRewrite {
   ): Promise<AddedFile> {
     const { footer, fileSizeBytes, identity } = await readFooterOf(this.#deps.objects, path)
     const schema = currentSchema(definition)
-    const match = matchFileSchema({ footer, schema: withoutRequired(schema) })
+    const ofFile = withRowIdFields(withoutRequired(schema))
+    const match = matchFileSchema({ footer, schema: ofFile })
     return {
       ...(await overChunks(footer, fileMetricsSteps(footer, match, schema))),
       content: 'data',
@@ -195,11 +199,13 @@ export class SchemaRewrite {
 function keyOf(
   { definition }: TableState,
   { definition: evolved }: EvolvedTable,
-  { dataFile, deleteFiles }: PlannedFile,
+  source: PlannedFile,
 ): string {
+  const { dataFile, deleteFiles } = source
   const files = [dataFile, ...deleteFiles].map((file) => [file.path, file.contentOffset ?? 0])
   const schemas = [currentSchema(definition), currentSchema(evolved)].map(schemaToJson)
-  return stringifyExactJson([...schemas, ...files])
+  const { firstRowId = null, sequenceNumber = null } = inheritedRowIds(definition, source) ?? {}
+  return stringifyExactJson([...schemas, ...files, firstRowId, sequenceNumber])
 }
 
 /** `n: long to double`. */

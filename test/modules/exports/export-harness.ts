@@ -57,6 +57,18 @@ export async function openExportShop(
   }
 }
 
+/** As an engine does; a table of this version stays as it is. */
+export async function upgradeTable(
+  service: { readonly url: string },
+  table: string,
+  version: number,
+): Promise<void> {
+  const [namespace, name] = table.split('.')
+  const updates = [{ action: 'upgrade-format-version', 'format-version': version }]
+  const address = `/iceberg/v1/namespaces/${namespace}/tables/${name}`
+  await must(post(service, address, { requirements: [], updates }))
+}
+
 export async function writeTask(
   folder: string,
   name: string,

@@ -11,7 +11,7 @@ import {
 import { buildService, endServices, KillableService } from '../../crash/killable-service.ts'
 import { ask, must, post } from '../../http/client.ts'
 import { type CommitProxy, openCommitProxy } from './commit-proxy.ts'
-import { linesOf, writeTask } from './export-harness.ts'
+import { linesOf, upgradeTable, writeTask } from './export-harness.ts'
 import { rowsLostBySeedPattern } from './seed-pattern.ts'
 import { sendBytes } from './send-bytes.ts'
 
@@ -33,6 +33,7 @@ describeWithPostgres('exports under SIGKILL', () => {
   const written = new Map<number, number>()
   let nextId = 0
   let starts = 0
+  let ownTables = 0
 
   beforeAll(async () => {
     buildService()
@@ -111,7 +112,7 @@ describeWithPostgres('exports under SIGKILL', () => {
 
   async function taskOf(mode: (typeof MODES)[number], name: string): Promise<void> {
     if (mode === 'partition') await partitioned(name)
-    if (mode === 'own') await owned(name)
+    if (mode === 'own') await owned(name, ++ownTables % 2 === 0 ? 3 : 2)
     await writeTask(join(home, 'exports'), name, filesOf(mode, name))
   }
 
@@ -131,10 +132,11 @@ describeWithPostgres('exports under SIGKILL', () => {
   }
 
   /** A table of the service, with files whose rows are meant, or not, or in part. */
-  async function owned(name: string): Promise<void> {
+  async function owned(name: string, version: 2 | 3): Promise<void> {
     const columns = ['id', 'version', 'batch'].map((column) => ({ name: column, type: 'int' }))
     const created = { name: `own.${name}`, schema: { columns } }
     await must(post(service, '/v1/tables', created), 201)
+    await upgradeTable(service, `own.${name}`, version)
     for (const batchOf of [() => 0, () => 1, (id: number) => id % 2]) {
       const ids = Array.from({ length: 700 }, () => nextId++)
       const csv = ids.map((id) => `${id},0,${batchOf(id)}\n`).join('')

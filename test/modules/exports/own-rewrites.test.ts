@@ -15,7 +15,7 @@ import { append, Lake } from '../../lake/lake.ts'
 import type { Workshop } from '../../lake/workshop.ts'
 import { refusal } from '../../refusal.ts'
 import { changedStore } from './changed-store.ts'
-import { writeTask } from './export-harness.ts'
+import { upgradeTable, writeTask } from './export-harness.ts'
 import { archivedIds, archivedTexts, exportParts, JOB, runOf, SIGNAL } from './export-runs.ts'
 import { sendBytes } from './send-bytes.ts'
 
@@ -347,10 +347,10 @@ test.each([
   expect(due.filter(({ path: each }) => placed.includes(each))).toHaveLength(placed.length)
 })
 
-test('beside a writer that does not stop each row is in the table or archived, once', async () => {
+test.each([2, 3])('beside a writer each row of version %i is left or archived', async (version) => {
   await newTable('s.t')
-  let written = 0
-  let isStopped = false
+  await upgradeTable(service, 's.t', version)
+  let [written, isStopped] = [0, false]
   const write = async () => {
     // More files take long on a busy machine: each is converted.
     while (!isStopped && written < 400) {

@@ -1,4 +1,5 @@
 import { truncate } from 'node:fs/promises'
+import { changeTable } from '../../../src/lake/commit/change-table.ts'
 import type { FileChange } from '../../../src/lake/snapshot/snapshot-change.ts'
 import { type PreparedSnapshot, writeSnapshot } from '../../../src/lake/snapshot/snapshot-writer.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
@@ -139,4 +140,15 @@ test('a damaged file of a published snapshot hinders nothing, another is told', 
   const told = await rebuilt()
   expect(told.back).toMatchObject({ outcome: 'incomplete' })
   expect(told.back?.detail).toContain(other)
+})
+
+test('row ids that later snapshots have taken are not given again', async () => {
+  await changeTable(shop.deps, 'a', ({ definition }) => ({
+    definition: { ...definition, formatVersion: 3 },
+  }))
+  await append('later')
+  const { deps } = await rebuilt()
+  const { state } = await readTable(deps, { table: 'a' })
+  expect(state.definition).toMatchObject({ formatVersion: 3, nextRowId: 20n })
+  expect(state.currentSnapshot).toMatchObject({ firstRowId: 0n, addedRows: 20n })
 })

@@ -42,7 +42,11 @@ export async function runExport(job: ExportRequest, place: TaskPlace): Promise<J
     const trust = source.hasUnsureBounds === true ? 'values' : 'statistics'
     return await withSession({ ...options, trust }, async (connection) => {
       const file = await openParquetFile(connection, linked.source)
-      const from = { file, deleted: deleted?.isEmpty === false ? deleted : undefined }
+      const from = {
+        file,
+        deleted: deleted?.isEmpty === false ? deleted : undefined,
+        isNumbered: source.rowIds !== undefined,
+      }
       const copying = { job, from, copyName: copyNameOf(target) }
       return await blamingColumn(connection, file, source, () =>
         withAnyMaps((hasRepeatedKeys) => copy(connection, { ...copying, hasRepeatedKeys })),
@@ -106,6 +110,8 @@ function requireConvertible({ schema, target, source }: ExportRequest): void {
 interface From {
   readonly file: ParquetFile
   readonly deleted: RowSet | undefined
+  /** Whether values are made of the positions of rows. */
+  readonly isNumbered: boolean
 }
 
 interface Copying {
@@ -155,7 +161,7 @@ async function copyRows(
 
 function rowsSql(from: From | undefined): string {
   if (from === undefined) return 'range(0)'
-  const { file, deleted } = from
-  if (deleted === undefined) return file.scan
+  const { file, deleted, isNumbered } = from
+  if (deleted === undefined) return isNumbered ? file.numberedScan : file.scan
   return `${file.numberedScan} WHERE get_bit(CAST($1 AS BIT), CAST(row AS INTEGER)) = 0`
 }

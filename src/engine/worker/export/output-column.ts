@@ -1,4 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { LAST_UPDATED_FIELD, ROW_ID_FIELD } from '../../../core/file/row-id-fields.ts'
 import { type ColumnKnowledge, NO_CONSTANTS } from '../../../core/schema/column-projection.ts'
 import { OWN_NAMES } from '../../../core/schema/name-mapping.ts'
 import { type Field, isNested } from '../../../core/value/type.ts'
@@ -46,11 +47,23 @@ export function outputSql(field: Field, from: ColumnOfSource, format: ExportForm
       : fileColumn(file, { field, nameInFile, path: source?.path })
   const dialect = WHOLE_DIALECTS[format]
   if (dialect !== undefined) return inDialect(dialect)
-  if (format !== 'csv' && format !== 'tsv') return inDialect(TYPED)
+  if (format !== 'csv' && format !== 'tsv') {
+    const inherited = inheritedSql(field.id, source)
+    const own = inDialect(TYPED)
+    return inherited === undefined ? own : `coalesce(${own}, ${inherited})`
+  }
   if (!isNested(field.type)) return inDialect(CSV_VALUES)
   const json = inDialect(JSON_VALUES)
   const value = sourceColumn?.sql ?? json
   return `CASE WHEN ${value} IS NOT NULL THEN CAST(to_json(${json}) AS VARCHAR) END`
+}
+
+/** What a row has where the file does not say it, in a numbered scan. */
+function inheritedSql(fieldId: number, source: SourceFile | undefined): string | undefined {
+  const { firstRowId, sequenceNumber } = source?.rowIds ?? {}
+  if (fieldId === LAST_UPDATED_FIELD.id) return sequenceNumber?.toString()
+  const isRowId = fieldId === ROW_ID_FIELD.id && firstRowId !== undefined
+  return isRowId ? `${firstRowId} + row` : undefined
 }
 
 /** Formats that represent nested values in the same way as others. */

@@ -111,7 +111,7 @@ async function groupsOf(
   const shaped = sources.map(({ shape }, i) => ({ name: names[i] ?? '', shape }))
   const schemas = await readFileSchemas(connection, shaped)
   const keys = sources.map((source, i) => {
-    const isAlone = deleted[i] !== undefined || i === after?.source
+    const isAlone = deleted[i] !== undefined || i === after?.source || source.rowIds !== undefined
     return isAlone ? undefined : groupKey(source, schema, schemas[i]?.key)
   })
   const groups: Group[] = []

@@ -1,3 +1,4 @@
+import { isRowIdField } from '../../../core/file/row-id-fields.ts'
 import { type ColumnKnowledge, projectColumns } from '../../../core/schema/column-projection.ts'
 import type { Field } from '../../../core/value/type.ts'
 import type { ParquetFooter } from '../footer/footer-model.ts'
@@ -15,4 +16,14 @@ export function namesInFile(
   const columns = fileFields(footer.root)
   const found = projectColumns(columns, fields, known)
   return new Map([...found].map(([id, index]) => [id, columns[index]?.name ?? '']))
+}
+
+/** The names of the columns of row ids that a file has, by field id: other names say nothing. */
+export function rowIdNamesInFile({ root }: ParquetFooter): ReadonlyMap<number, string> {
+  const names = new Map<number, string>()
+  for (const { fieldId, name, shape } of fileFields(root)) {
+    if (fieldId === undefined || !isRowIdField(fieldId) || shape.kind !== 'leaf') continue
+    names.set(fieldId, name)
+  }
+  return names
 }

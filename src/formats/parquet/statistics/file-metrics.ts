@@ -1,4 +1,5 @@
 import type { ColumnMetrics } from '../../../core/file/data-file.ts'
+import { isRowIdField } from '../../../core/file/row-id-fields.ts'
 import type { PrimitiveType, Schema, Type } from '../../../core/value/type.ts'
 import type { ColumnChunk, ParquetFooter } from '../footer/footer-model.ts'
 import { leafTypeOf } from '../schema/leaf-type.ts'
@@ -19,8 +20,8 @@ export interface FileMetrics extends ColumnMetrics {
 
 /**
  * Metrics by field id of the table, with bounds in the table's types. As in Iceberg, fields inside
- * a list or map have counts but no bounds. A Parquet footer has no NaN counts. In steps, with
- * pauses for others.
+ * a list or map have counts but no bounds. A Parquet footer has no NaN counts. Columns of row ids
+ * have none of either. In steps, with pauses for others.
  */
 export function* fileMetricsSteps(
   footer: ParquetFooter,
@@ -94,6 +95,7 @@ function* matchedColumns(
   for (const field of schema.fields) collectPrimitives(field.id, field.type, types)
   for (const leaf of footer.leaves) {
     const fieldId = match.fieldIds[leaf.leafIndex]
+    if (fieldId !== undefined && isRowIdField(fieldId)) continue
     const tableType = fieldId === undefined ? undefined : types.get(fieldId)
     const leafType = leafTypeOf(leaf)
     if (fieldId === undefined || tableType === undefined || 'unsupported' in leafType) {
