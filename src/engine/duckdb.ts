@@ -80,8 +80,7 @@ class DuckDbEngine implements Engine {
 
   async query(job: QueryJob, options?: JobOptions): Promise<QueryResult> {
     return await this.#perform({ kind: 'query', job }, options, async (result, output) => {
-      await publishFile(output, job.target.path)
-      return result as QueryResult
+      return await published(job, result as QueryResult, output)
     })
   }
 
@@ -92,8 +91,7 @@ class DuckDbEngine implements Engine {
 
   async querySql(job: SqlJob, options?: JobOptions): Promise<SqlResult> {
     return await this.#perform({ kind: 'query-sql', job }, options, async (result, output) => {
-      await publishFile(output, job.target.path)
-      return result as SqlResult
+      return await published(job, result as SqlResult, output)
     })
   }
 
@@ -117,10 +115,11 @@ class DuckDbEngine implements Engine {
       const turn = { signal: ends.signal, isLong: await isLong(task) }
       return await this.#pool.inTurn(turn, async (run) => {
         const attempt = (inNewChild: boolean) =>
-          withJobFolder(this.#folder, async (folder) => {
+          withJobFolder(this.#folder, async (folder, wasNotMade) => {
             const request = { task, folder, memoryBytes: this.#memoryBytes }
             const unwatch = watchJob({ ...watch, folder })
             const result = await run(request, { ...limits, inNewChild }).finally(unwatch)
+            if (!isFile(task, result)) wasNotMade()
             return await publish(result, join(folder, OUTPUT_NAME))
           })
         try {
@@ -136,6 +135,11 @@ class DuckDbEngine implements Engine {
   }
 }
 
+/** Whether the output is in the folder of the job, and no text. */
+function isFile({ kind }: Task, result: TaskResult): boolean {
+  return kind !== 'parse-sql' && !('text' in result)
+}
+
 /** Whether it reads a large upload: what people send may be of any size, data files are not. */
 async function isLong(task: Task): Promise<boolean> {
   if (task.kind !== 'ingest' && task.kind !== 'split') return false
@@ -143,6 +147,16 @@ async function isLong(task: Task): Promise<boolean> {
   // One that is not there fails in its turn.
   const found = await stat(path).catch(() => undefined)
   return found !== undefined && found.size > LONG_BYTES_MIN
+}
+
+/** The result of a query, whose file gets its name, if it is one. */
+async function published<T extends QueryResult | SqlResult>(
+  { target }: Pick<QueryJob, 'target'>,
+  result: T,
+  output: string,
+): Promise<T> {
+  if (result.text === undefined) await publishFile(output, target.path)
+  return result
 }
 
 /** All parts, or none. */

@@ -209,6 +209,8 @@ export interface QueryJob {
   /** Everything without it. */
   readonly part?: ResultPart
   readonly target: ExportJob['target']
+  /** Whether a short output may be in the result, instead of in the target. */
+  readonly takesText?: true
 }
 
 export interface QueryResult extends JobResult {
@@ -216,6 +218,8 @@ export interface QueryResult extends JobResult {
   readonly hasMore: boolean
   /** The last row of a part of a query without groups, where it is asked for. */
   readonly last?: RowPosition
+  /** The whole output: then there is no file. */
+  readonly text?: Uint8Array
 }
 
 /** A table that a text of SQL names, at a moment, at a version, or now. */
@@ -233,14 +237,13 @@ export interface ParsedSql {
 }
 
 /** One SELECT of a user. */
-export interface SqlJob extends Pick<QueryJob, 'part' | 'target'> {
+export interface SqlJob extends Pick<QueryJob, 'part' | 'target' | 'takesText'> {
   readonly sql: string
   /** For each reference, in their order. */
   readonly tables: readonly QueryTable[]
 }
 
-export interface SqlResult extends JobResult {
-  readonly hasMore: boolean
+export interface SqlResult extends Pick<QueryResult, 'rows' | 'bytes' | 'hasMore' | 'text'> {
   /** Names and types of the result; its field ids are 1, 2, ... */
   readonly schema: Schema
 }

@@ -58,18 +58,22 @@ export async function sweepEngineFolders(temporaryFolder: string, idleMs: number
   }
 }
 
-/** Runs `use` with an empty folder that is removed afterwards. */
+/**
+ * Runs `use` with a new name of a folder. What has that name afterwards is removed, unless `use`
+ * says that nothing has.
+ */
 export async function withJobFolder<T>(
   engineFolder: string,
-  use: (folder: string) => Promise<T>,
+  use: (folder: string, wasNotMade: () => void) => Promise<T>,
 ): Promise<T> {
   const folder = join(engineFolder, randomUUID())
-  // Recursive: a sweep of another container, which sees no process of ours, may have taken it.
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  let isThere = true
   try {
-    return await use(folder)
+    return await use(folder, () => {
+      isThere = false
+    })
   } finally {
-    await removeJobFolder(folder)
+    if (isThere) await removeJobFolder(folder)
   }
 }
 

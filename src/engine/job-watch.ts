@@ -1,5 +1,5 @@
 import { lstat, readdir, statfs } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { CatalogError } from '../core/errors.ts'
 
 /** A fast disk takes some hundred megabytes in that time. */
@@ -49,7 +49,8 @@ function ignore(): void {}
 
 async function look({ folder, freeBytesMin, onWrite, stop }: JobWatchOptions): Promise<void> {
   if (freeBytesMin > 0) {
-    const { bavail, bsize } = await statfs(folder)
+    // Not every job has made its own.
+    const { bavail, bsize } = await statfs(dirname(folder))
     if (bavail * bsize < freeBytesMin) stop(nearlyFull(bavail * bsize, freeBytesMin))
   }
   if (onWrite !== undefined) onWrite(await bytesIn(folder))

@@ -24,7 +24,10 @@ export type Task =
 
 export interface TaskRequest {
   readonly task: Task
-  /** The task's own empty folder; its output is `OUTPUT_NAME` in it, or the parts of it. */
+  /**
+   * The task's own folder, which the child makes; its output is `OUTPUT_NAME` in it, or the parts
+   * of that.
+   */
   readonly folder: string
   readonly memoryBytes: number
 }
@@ -51,7 +54,7 @@ export type WorkerReply =
 
 export const OUTPUT_NAME = 'output'
 
-/** Folder of the sessions that a child keeps, in that of its engine: there while it works. */
+/** Folder of the sessions that a child keeps, in that of its engine: empty between its tasks. */
 export function keptFolder(engineFolder: string, pid: number): string {
   return `${engineFolder}/kept-${pid}`
 }

@@ -13,6 +13,7 @@ import { describeFinishedFiles } from './finished-files.contract.ts'
 import { describeIngest } from './ingest.contract.ts'
 import { describeNanoseconds } from './nanoseconds.contract.ts'
 import { describeQuery } from './query.contract.ts'
+import { describeResultText } from './result-text.contract.ts'
 import { describeRowIds } from './row-ids.contract.ts'
 import { describeSplit } from './split.contract.ts'
 import { describeZeros } from './zeros.contract.ts'
@@ -50,4 +51,5 @@ describeRowIds('DuckDB', open)
 describeIngest('DuckDB', open)
 describeSplit('DuckDB', open)
 describeQuery('DuckDB', open)
+describeResultText('DuckDB', open)
 describeZeros('DuckDB', open)

@@ -6,12 +6,16 @@ import { runAnyExport } from './query/restricted-export.ts'
 import { runParse, runSql } from './query/sql-job.ts'
 import { runSplit } from './split/split-job.ts'
 import { OutOfMemoryError, taskFailure } from './sql/failure.ts'
+import { enterFolder } from './sql/kept-sessions.ts'
 
 /**
  * Entry point of a child process: one task at a time, until the parent has ended. Its argument is
  * the parent's folder.
  */
 const [, , parentFolder] = process.argv
+
+/** They make their folder when they need it, which few do. */
+const PLACING_THEMSELVES = new Set<Task['kind']>(['query', 'parse-sql', 'query-sql'])
 
 process.on('message', (request: TaskRequest) => {
   void perform(request)
@@ -38,8 +42,7 @@ function abandon(): void {
 
 async function perform(request: TaskRequest): Promise<void> {
   try {
-    // All names in SQL are relative to this folder.
-    process.chdir(request.folder)
+    if (!PLACING_THEMSELVES.has(request.task.kind)) enterFolder(request.folder)
     const result = await run(request)
     reply({ outcome: 'done', result, residentBytes: residentBytes() })
   } catch (error) {

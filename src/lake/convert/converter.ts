@@ -121,10 +121,13 @@ interface QueryOutput {
   readonly runsAs?: 'conversion'
 }
 
-export interface TableQuery extends QueriedTable, QueryOutput, Pick<QueryJob, 'query' | 'part'> {}
+export interface TableQuery
+  extends QueriedTable,
+    QueryOutput,
+    Pick<QueryJob, 'query' | 'part' | 'takesText'> {}
 
 /** A text of a user, and the tables that it names, in their order. */
-export interface SqlQuery extends QueryOutput, Pick<SqlJob, 'sql' | 'part'> {
+export interface SqlQuery extends QueryOutput, Pick<SqlJob, 'sql' | 'part' | 'takesText'> {
   readonly tables: readonly QueriedTable[]
 }
 
@@ -194,24 +197,27 @@ export class Converter {
     }
   }
 
-  /** The result of a query as a file; `result-too-large` where its part is. */
+  /**
+   * The result of a query as a file, or in itself where it may take that; `result-too-large` where
+   * its part is.
+   */
   async query<T>(
-    { query, part, ...asked }: TableQuery,
+    { query, part, takesText, ...asked }: TableQuery,
     place: (result: QueryResult, path: string) => Promise<T>,
   ): Promise<T> {
     return await this.#ask([asked], asked, place, async ([table], target, options) => {
-      const job = { table: table as QueryTable, query, ...partOf(part), target }
+      const job = { table: table as QueryTable, query, ...partOf(part, takesText), target }
       return await this.#engineOf(asked).query(job, options)
     })
   }
 
   /** Does the same for a text that `parseSql` has taken. */
   async querySql<T>(
-    { sql, part, tables, ...output }: SqlQuery,
+    { sql, part, takesText, tables, ...output }: SqlQuery,
     place: (result: SqlResult, path: string) => Promise<T>,
   ): Promise<T> {
     return await this.#ask(tables, output, place, async (described, target, options) => {
-      const job = { sql, tables: described, ...partOf(part), target }
+      const job = { sql, tables: described, ...partOf(part, takesText), target }
       return await this.#engineOf(output).querySql(job, options)
     })
   }
@@ -239,7 +245,7 @@ export class Converter {
     return this.options.openScratchFile(this.#newPath())
   }
 
-  async #ask<Result, T>(
+  async #ask<Result extends Pick<QueryResult, 'text'>, T>(
     tables: readonly QueriedTable[],
     { format, header = false, ...limits }: QueryOutput,
     place: (result: Result, path: string) => Promise<T>,
@@ -250,6 +256,7 @@ export class Converter {
     ) => Promise<Result>,
   ): Promise<T> {
     const path = this.#newPath()
+    let isFile = true
     try {
       return await this.#localFiles.use(async ({ pathOf }) => {
         const described: QueryTable[] = []
@@ -272,12 +279,14 @@ export class Converter {
         }
         const target = { path, format, compression: 'none' as const, header }
         const onRead = ofFiles(tables, limits.onRead)
-        return await place(await run(described, target, optionsOf({ ...limits, onRead })), path)
+        const result = await run(described, target, optionsOf({ ...limits, onRead }))
+        isFile = result.text === undefined
+        return await place(result, path)
       })
     } catch (error) {
       throw tables.reduce((told, { restriction }) => withholding(told, restriction), error)
     } finally {
-      await this.options.removeLocalFile(path)
+      if (isFile) await this.options.removeLocalFile(path)
     }
   }
 
@@ -381,6 +390,9 @@ export class Converter {
   }
 }
 
-function partOf(part: ResultPart | undefined): { readonly part?: ResultPart } {
-  return part === undefined ? {} : { part }
+function partOf(
+  part: ResultPart | undefined,
+  takesText: true | undefined,
+): Pick<QueryJob, 'part' | 'takesText'> {
+  return { ...(part !== undefined && { part }), ...(takesText === true && { takesText }) }
 }

@@ -44,25 +44,46 @@ export class RowsParts {
       const { sizeBytes } = file
       this.#bytes += sizeBytes
       if (sizeBytes === 0) return
-      // In their order: nothing comes into memory after a file.
-      if (this.#file === undefined && this.#room.keep(sizeBytes)) {
+      if (this.#isInMemory && this.#room.keep(sizeBytes)) {
         this.#parts.push(await wholeOf(file))
         return
       }
       this.#room.write(sizeBytes)
-      if (this.#file === undefined) {
+      if (this.#isInMemory) {
         this.#file = file
         this.#parts.push(file)
         isKept = true
         return
       }
-      const scratch = this.#scratch ?? (await this.#converter.openScratch())
-      if (this.#scratch === undefined) this.#parts.push(scratch)
-      this.#scratch = scratch
+      const scratch = await this.#openScratch()
       for await (const chunk of file.chunks()) await scratch.append(chunk)
     } finally {
       if (!isKept) await file.close()
     }
+  }
+
+  /** These rows come next. Throws `overloaded`. */
+  async addText(text: Uint8Array): Promise<void> {
+    this.#bytes += text.length
+    if (text.length === 0) return
+    if (this.#isInMemory && this.#room.keep(text.length)) {
+      this.#parts.push(text)
+      return
+    }
+    this.#room.write(text.length)
+    await (await this.#openScratch()).append(text)
+  }
+
+  /** All that there is: what follows a file is in another, so that rows stay in their order. */
+  get #isInMemory(): boolean {
+    return this.#file === undefined && this.#scratch === undefined
+  }
+
+  async #openScratch(): Promise<ScratchFile> {
+    const scratch = this.#scratch ?? (await this.#converter.openScratch())
+    if (this.#scratch === undefined) this.#parts.push(scratch)
+    this.#scratch = scratch
+    return scratch
   }
 
   reply(form: ResultForm, rows: Omit<RowsText, 'parts'>, closed: AbortSignal): Promise<Reply> {

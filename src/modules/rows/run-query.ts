@@ -164,7 +164,7 @@ export interface RunOptions {
   readonly signal: AbortSignal
   readonly onRead: OnRead
   /** Gets the rows. */
-  readonly parts: Pick<RowsParts, 'add'>
+  readonly parts: Pick<RowsParts, 'add' | 'addText'>
 }
 
 /** Throws `result-too-large` with the estimate for what is not tried, and so waits for no turn. */
@@ -270,10 +270,10 @@ async function readInline(
     read.push({ source: table.source, files: await filesOfPlan(deps, table, signal) })
   }
   const onRead = reportOf(read, options.onRead)
-  const output = { part, format: formatOf(form), signal, onRead }
-  const keep = async (made: Pick<QueryResult, 'hasMore' | 'rows'>, path: string) => {
+  const output = { part, takesText: true, format: formatOf(form), signal, onRead } as const
+  const keep = async (made: Pick<QueryResult, 'hasMore' | 'rows' | 'text'>, path: string) => {
     if (made.hasMore) throw tooLarge(prepared, `the result has more than ${rowsMax} rows`)
-    await parts.add(path)
+    await (made.text === undefined ? parts.add(path) : parts.addText(made.text))
     return made.rows
   }
   if (prepared.kind === 'sql') {

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { QueryTable } from '../../../src/engine/engine.ts'
+import { keptFolder } from '../../../src/engine/protocol.ts'
 import {
   inQueryPlace,
   type QueryPlace,
@@ -15,8 +16,6 @@ let folder = ''
 beforeEach(async () => {
   base = await realpath(await mkdtemp(join(tmpdir(), 'moraine-place-')))
   folder = `${base}/task`
-  await mkdir(folder)
-  process.chdir(folder)
 })
 afterEach(async () => {
   process.chdir(before)
@@ -57,7 +56,7 @@ test.each([
   expect(place).toMatchObject({ folder, isKept: false })
 })
 
-test('a small one is done in a folder that is gone afterwards, but for its output', async () => {
+test('a small one is done in a folder that is empty afterwards, its output moved', async () => {
   const kept = await run({ tables: [table()], part: PART }, async (place) => {
     expect([place.isKept, process.cwd()]).toEqual([true, place.folder])
     await withQuerySession(place, { trust: 'values', statements: 'own' }, (connection) =>
@@ -66,9 +65,9 @@ test('a small one is done in a folder that is gone afterwards, but for its outpu
     return place.folder
   })
   expect(kept).not.toBe(folder)
-  expect(process.cwd()).toBe(folder)
-  expect(await readFile('output', 'utf8')).toBe('a\n7\n')
-  expect(await readdir(base)).toEqual(['task'])
+  expect(await readFile(`${folder}/output`, 'utf8')).toBe('a\n7\n')
+  expect((await readdir(base)).sort()).toEqual([basename(kept), 'task'])
+  expect(await readdir(kept)).toEqual([])
 })
 
 test('what has too little memory is done once more, where it may spill', async () => {
@@ -89,7 +88,7 @@ test('what has too little memory is done once more, where it may spill', async (
     await writeFile('done', '')
   })
   expect(made).toEqual([true, false])
-  expect(await readdir(base)).toEqual(['task'])
+  expect(await readdir(keptFolder(base, process.pid))).toEqual([])
   expect((await readdir(folder)).filter((name) => name !== 'spill').sort()).toEqual([
     ...['done', 'output'],
   ])
@@ -103,5 +102,7 @@ test('another failure is no reason to do it again, and leaves nothing', async ()
     throw new Error('Binder Error')
   })
   await expect(failed).rejects.toThrow('Binder Error')
-  expect([times, await readdir(base), await readdir(folder)]).toEqual([1, ['task'], []])
+  expect(times).toBe(1)
+  expect(await readdir(keptFolder(base, process.pid))).toEqual([])
+  await expect(readdir(folder)).rejects.toThrow('ENOENT')
 })

@@ -146,6 +146,13 @@ function selectedAnyNames(
   return jsonObjectSql(fields, values)
 }
 
+/** The text of a row as COPY writes it to a file of JSON. */
+export function jsonLineSql(fields: readonly Field[], values: readonly string[]): string {
+  if (!areNames(fields)) return jsonObjectSql(fields, values)
+  const members = fields.map(({ name }, i) => ({ name, value: values[i] ?? 'NULL' }))
+  return `CAST(to_json(${JSON_VALUES.struct(members)}) AS VARCHAR)`
+}
+
 /** The text of a row as a JSON object. */
 export function jsonObjectSql(fields: readonly Field[], values: readonly string[]): string {
   const members = fields.map(({ name }, i) => ({ name, value: values[i] ?? 'NULL' }))

@@ -10,6 +10,7 @@ import type { SessionTrust } from '../sql/session.ts'
 import { isUnsure, linkTables } from './link-tables.ts'
 import { inQueryPlace, withQuerySession } from './query-session.ts'
 import { querySql, rowsTaken } from './query-sql.ts'
+import { mayRead } from './read-result.ts'
 import { type LinkedTable, tableRows } from './table-rows.ts'
 import { finishResult, queryFailure, RESULT, writeResult } from './write-result.ts'
 
@@ -25,10 +26,11 @@ export async function runQuery(asked: QueryJob, place: TaskPlace): Promise<Query
       if (table === undefined) throw new Error('a query has a table')
       const session = { trust: trustOf(job), statements: 'own' } as const
       const result = await withQuerySession(own, session, (connection) =>
-        withAnyMaps((hasRepeatedKeys) => write(connection, job, { table, hasRepeatedKeys })),
+        withAnyMaps((hasRepeatedKeys) =>
+          write(connection, job, { table, hasRepeatedKeys, isKept: own.isKept }),
+        ),
       )
-      const bytes = finishResult({ schema: job.query.result, target: job.target }, part)
-      return { ...result, bytes }
+      return finishResult({ schema: job.query.result, target: job.target }, part, result)
     })
   } catch (error) {
     throw queryFailure(error, linkedPaths)
@@ -65,7 +67,15 @@ function isTrusting({ query, table }: QueryJob): boolean {
 async function write(
   connection: DuckDBConnection,
   job: QueryJob,
-  { table, hasRepeatedKeys }: { readonly table: LinkedTable; readonly hasRepeatedKeys: boolean },
+  {
+    table,
+    hasRepeatedKeys,
+    isKept,
+  }: {
+    readonly table: LinkedTable
+    readonly hasRepeatedKeys: boolean
+    readonly isKept: boolean
+  },
 ): Promise<Omit<QueryResult, 'bytes'>> {
   const { query, part, target } = job
   const options = { number: 0, after: part?.after, hasRepeatedKeys }
@@ -74,7 +84,8 @@ async function write(
   // Masks change types: what is known of others does not hold.
   const key = table.restriction === undefined ? keyOf(query) : undefined
   const result = { schema: query.result, target, key }
-  const written = await writeResult(connection, result, { sql, part })
+  const takesText = mayRead(job, isKept)
+  const written = await writeResult(connection, result, { sql, part, takesText })
   if (part === undefined || part.withoutLast === true) return written
   return { ...written, ...(await lastOf(connection, query, written.rows)) }
 }

@@ -5,7 +5,7 @@ import { CatalogError } from '../../../core/errors.ts'
 import type { QueryTable, ResultPart } from '../../engine.ts'
 import { hasDeletes, type TaskPlace } from '../export/export-job.ts'
 import { isOutOfMemory, OutOfMemoryError } from '../sql/failure.ts'
-import { inKeptFolder, withKeptSession } from '../sql/kept-sessions.ts'
+import { enterFolder, inKeptFolder, withKeptSession } from '../sql/kept-sessions.ts'
 import { type SessionTrust, withSession } from '../sql/session.ts'
 
 /** Files of a query that is likely to be over before a DuckDB would have been made for it. */
@@ -41,6 +41,7 @@ export async function inQueryPlace<T>(
       linkedPaths.length = 0
     }
   }
+  enterFolder(place.folder)
   return await work({ ...place, linkedPaths, isKept: false })
 }
 
@@ -69,7 +70,7 @@ export async function withQuerySession<T>(
 ): Promise<T> {
   const { folder, linkedPaths, memoryBytes, isKept } = place
   if (!isKept) return await withSession({ ...place, trust }, use)
-  const paths = [...new Set(linkedPaths.map((path) => realpathSync(path)))]
+  const paths = [...new Set(linkedPaths.map((path) => realpathSync.native(path)))]
   const isOwn = statements === 'own'
   const read = isOwn
     ? { directories: [folder, ...new Set(paths.map((path) => dirname(path)))], paths: [] }

@@ -12,6 +12,7 @@ import { quoteName } from '../sql/sql-text.ts'
 import { typeSql } from '../sql/type-sql.ts'
 import { isUnsure, linkTables } from './link-tables.ts'
 import { inQueryPlace, withQuerySession } from './query-session.ts'
+import { mayRead } from './read-result.ts'
 import { type CheckedSql, checkSql, type SqlNode } from './sql-check.ts'
 import { withTypedConstants } from './sql-constants.ts'
 import { resultSchema } from './sql-types.ts'
@@ -55,7 +56,7 @@ export async function runSql(job: SqlJob, place: TaskPlace): Promise<SqlResult> 
       const trust = mayTakeNone || tables.some(isUnsure) ? 'nothing' : 'values'
       const session = { trust, statements: "user's" } as const
       return await withQuerySession(own, session, async (connection) => {
-        const running = { job, tables, ...text }
+        const running = { job, tables, isKept: own.isKept, ...text }
         return await withAnyMaps((hasRepeatedKeys) => query(connection, running, hasRepeatedKeys))
       })
     })
@@ -109,11 +110,12 @@ function isOwn({ table, timestamp, version }: SqlReference, count: number): bool
 interface Running extends OwnSql {
   readonly job: SqlJob
   readonly tables: readonly LinkedTable[]
+  readonly isKept: boolean
 }
 
 async function query(
   connection: DuckDBConnection,
-  { job, tables, ...own }: Running,
+  { job, tables, isKept, ...own }: Running,
   hasRepeatedKeys: boolean,
 ): Promise<SqlResult> {
   for (const [number, table] of tables.entries()) {
@@ -130,8 +132,9 @@ async function query(
   const limited = part === undefined ? all : `${all} LIMIT ${Math.trunc(part.rowsMax + 1)}`
   // Each column is cast to the type of the schema.
   const result = { schema, target, key: JSON.stringify(schema.fields) }
-  const written = await blamingQuery(() => writeResult(connection, result, { sql: limited, part }))
-  return { ...written, bytes: finishResult(result, part), schema }
+  const rows = { sql: limited, part, takesText: mayRead(job, isKept) }
+  const written = await blamingQuery(() => writeResult(connection, result, rows))
+  return { ...finishResult(result, part, written), schema }
 }
 
 /**

@@ -3,13 +3,14 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { CatalogError } from '../../../core/errors.ts'
 import { allFields } from '../../../core/schema/schema-lookup.ts'
 import type { Schema } from '../../../core/value/type.ts'
-import type { ExportJob, ResultPart } from '../../engine.ts'
+import type { ExportJob, QueryResult, ResultPart } from '../../engine.ts'
 import { OUTPUT_NAME } from '../../protocol.ts'
 import { selectedSql } from '../export/output-column.ts'
 import { copyOptions } from '../sql/copy-options.ts'
 import { taskFailure } from '../sql/failure.ts'
 import { finishParquet } from '../sql/finish-parquet.ts'
 import { quoteConstant } from '../sql/sql-text.ts'
+import { readResult } from './read-result.ts'
 import { describeResult, resultValues } from './result-columns.ts'
 
 /** The table in which a part of a result is gathered, with the columns `o0`, `o1`, ... */
@@ -22,6 +23,13 @@ interface Result {
   readonly target: ExportJob['target']
 }
 
+interface ResultRows {
+  readonly sql: string
+  readonly part: ResultPart | undefined
+  /** Whether lines of JSON may be read, instead of written. */
+  readonly takesText: boolean
+}
+
 /**
  * Writes the rows of a query with the columns `o0`, `o1`, ... of the schema's types: all, or of a
  * part, which is gathered in `RESULT`, those that are wanted.
@@ -29,11 +37,12 @@ interface Result {
 export async function writeResult(
   connection: DuckDBConnection,
   result: Result,
-  { sql, part }: { readonly sql: string; readonly part: ResultPart | undefined },
-): Promise<{ readonly rows: number; readonly hasMore: boolean }> {
+  { sql, part, takesText }: ResultRows,
+): Promise<Pick<QueryResult, 'rows' | 'hasMore' | 'text'>> {
   if (part === undefined) {
     return { rows: await copyResult(connection, result, `(${sql})`), hasMore: false }
   }
+  if (takesText) return await readResult(connection, result, { sql, part })
   // There is one already if it could not be written before.
   await connection.run(`CREATE OR REPLACE TEMP TABLE ${RESULT} AS ${sql}`)
   const kept = `(SELECT * FROM ${RESULT} LIMIT ${Math.trunc(part.rowsMax)})`
@@ -57,11 +66,15 @@ async function copyResult(
   return (await connection.run(copying)).rowsChanged
 }
 
-/** Bytes of the finished output; `result-too-large`. */
-export function finishResult({ schema, target }: Result, part: ResultPart | undefined): number {
+/** The result with the bytes of its finished output; `result-too-large`. */
+export function finishResult<T extends Pick<QueryResult, 'text'>>(
+  { schema, target }: Result,
+  part: ResultPart | undefined,
+  written: T,
+): T & Pick<QueryResult, 'bytes'> {
   if (target.format === 'parquet') finishParquet(OUTPUT_NAME, schema)
-  const bytes = statSync(OUTPUT_NAME).size
-  if (part === undefined || bytes <= part.bytesMax) return bytes
+  const bytes = written.text?.length ?? statSync(OUTPUT_NAME).size
+  if (part === undefined || bytes <= part.bytesMax) return { ...written, bytes }
   const detail = `the rows take ${bytes} bytes as text, and ${part.bytesMax} are sent at once`
   throw new CatalogError('result-too-large', `${detail}: ask for fewer rows or columns`, {
     facts: { bytes, bytesMax: part.bytesMax },

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { CatalogError } from '../../../core/errors.ts'
@@ -7,6 +7,7 @@ import { lockedInstance, type SessionTrust } from './session.ts'
 
 /** To make a DuckDB takes longer than most small queries: this many stay for the next ones. */
 const KEPT_MAX = 3
+const RECURSIVELY = { recursive: true, force: true }
 
 interface KeptOptions {
   readonly memoryBytes: number
@@ -73,21 +74,34 @@ function keep(session: Kept): void {
 
 /**
  * Does the work in a folder that has the same name for each task of this child, as sessions that
- * are kept need it, and moves its output to that of the task.
+ * are kept need it, and moves its output, if it is a file, to that of the task.
  */
 export async function inKeptFolder<T>(
   taskFolder: string,
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
   const folder = keptFolder(dirname(taskFolder), process.pid)
-  mkdirSync(folder, { mode: 0o700 })
-  process.chdir(folder)
+  enterFolder(folder)
   try {
     const result = await work(folder)
-    renameSync(OUTPUT_NAME, join(taskFolder, OUTPUT_NAME))
+    if (existsSync(OUTPUT_NAME)) {
+      makeFolder(taskFolder)
+      renameSync(OUTPUT_NAME, join(taskFolder, OUTPUT_NAME))
+    }
     return result
   } finally {
-    process.chdir(taskFolder)
-    rmSync(folder, { recursive: true, force: true })
+    // It stays: to remove it and make it again takes longer than all else that a task does to it.
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), RECURSIVELY)
   }
+}
+
+/** Goes to the folder of a task, which is made now. All names in SQL are relative to it. */
+export function enterFolder(folder: string): void {
+  makeFolder(folder)
+  process.chdir(folder)
+}
+
+/** Recursive: a sweep of another container, which sees no process of ours, may have taken it. */
+function makeFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
 }
