@@ -22,6 +22,8 @@ export interface ObjectTail {
   readonly sizeBytes: number
   readonly modifiedAtMs: number
   readonly version: string
+  /** As `findLocalPath` returns it. */
+  readonly localPath?: string
 }
 
 export interface StreamLimits {

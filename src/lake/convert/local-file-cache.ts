@@ -1,4 +1,5 @@
 import type { ObjectInfo, ObjectStore } from '../../objects/object-store.ts'
+import type { FooterOfFile } from '../file/read-footer.ts'
 
 export interface LocalFileCacheOptions {
   readonly objects: ObjectStore
@@ -23,7 +24,7 @@ export interface LocalPaths {
 
 export interface WantedCopy {
   /** The object as its footer was read; as it is now without. */
-  readonly seen?: { readonly fileSizeBytes: number; readonly version: string }
+  readonly seen?: Pick<FooterOfFile, 'fileSizeBytes' | 'version' | 'localPath'>
   readonly end?: NewEnd | undefined
 }
 
@@ -81,8 +82,10 @@ export class LocalFileCache {
     { seen, end }: WantedCopy = {},
   ): Promise<string> {
     const { objects } = this.#options
-    const path = end === undefined ? await objects.findLocalPath(location) : undefined
-    if (path !== undefined) return path
+    if (end === undefined) {
+      const path = seen?.localPath ?? (await objects.findLocalPath(location))
+      if (path !== undefined) return path
+    }
     const source = seen === undefined ? await find(objects, location) : seenAs(location, seen)
     // A location has no such character.
     const key = [location, source.version, end === undefined ? '' : 'end'].join('\0')

@@ -17,6 +17,8 @@ export interface FooterOfFile {
   readonly footer: ParquetFooter
   readonly fileSizeBytes: number
   readonly version: string
+  /** As in `ObjectTail`. */
+  readonly localPath?: string
   /** Hashes the footer: only those who remember the file ask. */
   identity(): Promise<SourceIdentity>
 }
@@ -31,7 +33,7 @@ export async function readFooterOf(objects: ObjectStore, location: string): Prom
     const bytes = await readFooterBytes(tail, (offset, bytesMax) =>
       objects.readRange(location, offset, bytesMax),
     )
-    const { sizeBytes, modifiedAtMs, version } = tail
+    const { sizeBytes, modifiedAtMs, version, localPath } = tail
     const turns = new Turns()
     const footer = await parseFooterInTurns(bytes, tail, () => turns.take())
     return {
@@ -39,6 +41,7 @@ export async function readFooterOf(objects: ObjectStore, location: string): Prom
       footer,
       fileSizeBytes: sizeBytes,
       version,
+      ...(localPath !== undefined && { localPath }),
       identity: async () => {
         const footerSha256 = await sha256Of(bytes)
         return { path: location, sizeBytes, modifiedAtMs, version, footerSha256 }

@@ -214,14 +214,15 @@ class LocalStore implements ObjectStore {
       roots: this.#readable.realPaths,
     })
     if (result?.outcome === 'read') {
-      const { outcome: _, realPath, ...tail } = result
-      return { location: this.#ownName(location, realPath), ...tail }
+      const { outcome: _, realPath: localPath, ...tail } = result
+      return { location: this.#ownName(location, localPath), localPath, ...tail }
     }
-    const own = this.#ownName(location, await this.#readable.resolve(path, location))
+    const localPath = await this.#readable.resolve(path, location)
+    const own = this.#ownName(location, localPath)
     return this.#withFile(location, async (handle, sizeBytes, stats) => {
       const length = Math.min(bytesMax, sizeBytes)
       const bytes = await readAt(handle, sizeBytes - length, length)
-      return { location: own, bytes, ...stateOf(stats) }
+      return { location: own, localPath, bytes, ...stateOf(stats) }
     })
   }
 
