@@ -4,11 +4,13 @@
  * Run: BENCH_ROWS=20000000 npx tsx bench/rows-bench.ts
  */
 import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DuckDBInstance, version } from '@duckdb/node-api'
+import { type DuckDBConnection, DuckDBInstance, version } from '@duckdb/node-api'
 import { type BenchService, startBenchService } from './bench-service.ts'
+import { HttpConnection } from './http-connection.ts'
 import { percentile, printMachine } from './machine.ts'
+import { familyCpuMs, processCpuUs } from './process-family.ts'
 import { IS_QUICK, openReport } from './report.ts'
 
 const ROWS = Number(process.env['BENCH_ROWS'] ?? (IS_QUICK ? 1_000_000 : 20_000_000))
@@ -34,7 +36,7 @@ async function main(): Promise<void> {
     await measurePages(service, paths)
     await measureEstimates(service, paths)
     await measureFirstBytes(service)
-    await measureSmallQueries(service)
+    await measureSmallQueries(service, paths)
     await measureDataset(service, paths, folder)
   } finally {
     await service.stop()
@@ -211,22 +213,89 @@ async function measureDataset(
   })
 }
 
-async function measureSmallQueries(service: BenchService): Promise<void> {
+/**
+ * Each query asks for one row of one file by its id. Beside it DuckDB alone, in as many loops as
+ * there are cores, which is told the file: what is left of that is the service's.
+ */
+async function measureSmallQueries(service: BenchService, paths: readonly string[]): Promise<void> {
+  const connections = await Promise.all(
+    Array.from({ length: CLIENTS }, () => HttpConnection.open(service.url)),
+  )
+  const ask = async (connection: HttpConnection, id: number) => {
+    const body = JSON.stringify({ source: { table: 'wide' }, filter: `id = ${id}` })
+    const { rows } = (await connection.post('/v1/query', body)) as { rows: { id: number }[] }
+    if (rows.length !== 1 || rows[0]?.id !== id) throw new Error(`not the row ${id}`)
+  }
+  const began = [familyCpuMs(service.pid), processCpuUs(service.pid) / 1000, ownCpuMs()] as const
+  const times = await held(connections.map((each) => (id) => ask(each, id)))
+  const family = familyCpuMs(service.pid) - began[0]
+  const own = processCpuUs(service.pid) / 1000 - began[1]
+  const client = ownCpuMs() - began[2]
+  for (const connection of connections) connection.close()
+  const rate = times.length / SECONDS
+  const theirs = await measureBareQueries(paths)
+  report.figure({
+    ...{ what: 'small queries, 8 clients', value: rate, unit: 'queries/s' },
+    aim: { atLeast: 200 },
+    peer: {
+      what: 'DuckDB alone, told the file of each',
+      version: version(),
+      value: theirs.rate,
+    },
+  })
+  console.log(`small queries, 8 clients: ${rate.toFixed(1)}/s; DuckDB ${theirs.rate.toFixed(1)}/s`)
+  show('small queries, 8 clients, p50', percentile(times, 0.5))
+  show('small queries, 8 clients, p99', percentile(times, 0.99))
+  const cpu = (what: string, ms: number) =>
+    report.figure({ what: `small queries, processor of ${what}`, value: ms, unit: 'ms a query' })
+  const parts = [
+    ['the service', own / times.length],
+    ['its children', (family - own) / times.length],
+    ['the client', client / times.length],
+    ['DuckDB alone', theirs.cpuMs],
+  ] as const
+  for (const [what, ms] of parts) cpu(what, ms)
+  const told = parts.map(([what, ms]) => `${what} ${ms.toFixed(2)}`).join(', ')
+  console.log(`processor time a query, ms: ${told}`)
+}
+
+/** The times of queries of distinct ids, by all clients at once, for some seconds. */
+async function held(
+  clients: readonly ((id: number) => Promise<unknown>)[],
+): Promise<readonly number[]> {
   const times: number[] = []
   const end = performance.now() + SECONDS * 1000
-  const client = async (number: number) => {
-    for (let i = number; performance.now() < end; i += CLIENTS) {
+  const run = async (ask: (id: number) => Promise<unknown>, number: number) => {
+    for (let i = number; performance.now() < end; i += clients.length) {
       const begin = performance.now()
-      const filter = `id = ${(i * 7_919) % ROWS}`
-      await post(service, '/v1/query', { source: { table: 'wide' }, filter })
+      await ask((i * 7_919) % ROWS)
       times.push(performance.now() - begin)
     }
   }
-  await Promise.all(Array.from({ length: CLIENTS }, (_, i) => client(i)))
-  const rate = times.length / SECONDS
-  report.figure({ what: 'small queries, 8 clients', value: rate, unit: 'queries/s' })
-  console.log(`small queries, 8 clients: ${rate.toFixed(1)}/s`)
-  show('small queries, 8 clients, p99', percentile(times, 0.99))
+  await Promise.all(clients.map(run))
+  return times
+}
+
+async function measureBareQueries(paths: readonly string[]) {
+  const instances = await Promise.all(
+    cpus().map(() => DuckDBInstance.create(':memory:', { threads: '1' })),
+  )
+  const connections = await Promise.all(instances.map((instance) => instance.connect()))
+  const ask = (connection: DuckDBConnection, id: number) =>
+    connection.runAndReadAll(
+      `SELECT * FROM read_parquet('${paths[Math.floor(id / PER_FILE)]}') WHERE id = ${id}`,
+    )
+  const began = ownCpuMs()
+  const times = await held(connections.map((each) => (id) => ask(each, id)))
+  const cpuMs = (ownCpuMs() - began) / times.length
+  for (const connection of connections) connection.closeSync()
+  for (const instance of instances) instance.closeSync()
+  return { rate: times.length / SECONDS, cpuMs }
+}
+
+function ownCpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }
 
 function show(
