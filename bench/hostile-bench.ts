@@ -32,7 +32,10 @@ const READS = [
   ...['csv', 'parquet', 'arrow'].map((format) => `/dump?format=${format}`),
 ]
 
-const only = process.argv[2]
+/** One route by its operation, `<operation>..` for it and all after it, or `files`. */
+const asked = process.argv[2]
+const only = asked?.endsWith('..') === true ? undefined : asked
+let isBefore = asked !== only
 const home = mkdtempSync(join(tmpdir(), 'moraine-bench-'))
 const folder = join(home, 'files')
 mkdirSync(folder)
@@ -57,7 +60,8 @@ printRow(['---', '---', '---', '---', '---', '---'])
 await measureBase()
 for (const { root, routes, paths } of documentedDialects()) {
   for (const route of routes) {
-    if (only !== undefined && route.operationId !== only) continue
+    if (`${route.operationId}..` === asked) isBefore = false
+    if (isBefore || (only !== undefined && route.operationId !== only)) continue
     const path = root + pathOf(paths.served(route.path))
     if (route.body !== undefined) await measure(route, path)
     if (route.uploads !== undefined) await measureUploads(route, path)
@@ -104,7 +108,7 @@ async function measureUploads(route: Route, path: string): Promise<void> {
 
 /** Parquet files with hostile footers: what makes a table of them, adds them, and reads them. */
 async function measureFiles(): Promise<void> {
-  const asked = hostileFooters().flatMap(({ what, file, isFitting }, i) => {
+  const questions = hostileFooters().flatMap(({ what, file, isFitting }, i) => {
     const path = join(folder, `${i}.parquet`)
     writeFileSync(path, file())
     const add = (json: object, at: string) => ({
@@ -123,7 +127,7 @@ async function measureFiles(): Promise<void> {
       })),
     ]
   })
-  await measureAll('files by path', asked)
+  await measureAll('files by path', questions)
 }
 
 interface Asked {
@@ -132,10 +136,10 @@ interface Asked {
   ask(): Question
 }
 
-async function measureAll(name: string, asked: readonly Asked[]): Promise<void> {
-  const stride = Math.max(1, Math.ceil(asked.length / BODIES_MAX))
+async function measureAll(name: string, all: readonly Asked[]): Promise<void> {
+  const stride = Math.max(1, Math.ceil(all.length / BODIES_MAX))
   const holds: Hold[] = []
-  for (let i = 0; i < asked.length; i += stride) holds.push(await holdOf(asked[i] as Asked))
+  for (let i = 0; i < all.length; i += stride) holds.push(await holdOf(all[i] as Asked))
   holds.sort((left, right) => right.heldMs - left.heldMs)
   const shown = holds.slice(0, only === undefined ? 1 : 20)
   for (const { heldMs, seenMs, mainThreadMs, what } of shown) {

@@ -165,9 +165,8 @@ export const DELETION: readonly MutantGroup[] = [
     file: 'src/lake/deletion/sweep-unfinished.ts',
     tests: SWEEPS,
     edits: [
-      ['if (modifiedAtMs >= beforeMs) continue\n', ''],
-      ['if ((await catalog.paths.findStaged(request)).length > 0) continue\n', ''],
-      ['if ((await catalog.paths.findTables([location])).size > 0) continue\n', ''],
+      ['if (info.modifiedAtMs < beforeMs) await', 'await'],
+      ['const isDeleted = begun.length > 0 && ', 'const isDeleted = '],
       ['tables.every(({ isDropped }) => isDropped)', 'true'],
       ['!folder.startsWith(`${warehouse}/.`) && ', ''],
       ['ofDropped(folder, 1)', 'ofDropped(folder, 0)'],

@@ -1,16 +1,17 @@
 import type { Stores } from '../../catalog/catalog.ts'
+import type { TableSummary } from '../../catalog/table-store.ts'
 import type { Ambient } from '../../core/ambient.ts'
 import type { Log } from '../../core/log.ts'
-import type { ObjectStore, SweepOptions } from '../../objects/object-store.ts'
+import type { ObjectInfo, ObjectStore, SweepOptions } from '../../objects/object-store.ts'
 import { deleteUnchanged } from '../file/delete-unchanged.ts'
 import { areDeletionsHeld } from '../jobs/held-deletions.ts'
 import { everyTable } from '../table/every-table.ts'
 import { foldersOfTables, type TablePlaces } from '../table/table-location.ts'
 import { incomingUploads } from './incoming-uploads.ts'
 
-export type SweepDependencies = Stores<'leases' | 'locations' | 'paths' | 'tables'> &
+export type SweepDependencies = Stores<'deletions' | 'leases' | 'locations' | 'paths' | 'tables'> &
   TablePlaces & {
-    readonly ambient: Pick<Ambient, 'nowMs'>
+    readonly ambient: Pick<Ambient, 'newUuid' | 'nowMs'>
     readonly log: Log
     readonly objects: Pick<
       ObjectStore,
@@ -22,6 +23,10 @@ export type SweepDependencies = Stores<'leases' | 'locations' | 'paths' | 'table
 
 /** Nothing takes so long between two writes. */
 const UNFINISHED_MS = 24 * 3_600_000
+/** Another process may take over what one that was killed was deleting. */
+const CLAIM_MS = 10 * 60_000
+/** Commits that read a file before it was deleted have ended by then. */
+const KEPT_MS = 24 * 3_600_000
 /** A folder of more is kept: one of them may live. */
 const TABLES_LOOKED_AT = 16
 
@@ -36,9 +41,9 @@ export async function sweepUnfinished(deps: SweepDependencies, signal: AbortSign
   for (const folder of foldersOfTables(deps)) {
     await deps.objects.deleteUnfinished(folder, { beforeMs, signal })
   }
-  for await (const { location } of everyTable(deps)) {
+  for await (const table of everyTable(deps)) {
     signal.throwIfAborted()
-    await sweepIncoming(deps, location, beforeMs)
+    await sweepIncoming(deps, table, beforeMs)
   }
   await sweepFolders(deps, { beforeMs, signal })
 }
@@ -64,22 +69,39 @@ async function sweepFolders(deps: SweepDependencies, options: SweepOptions): Pro
 }
 
 async function sweepIncoming(
-  { ambient, catalog, objects, log }: SweepDependencies,
-  table: string,
+  deps: SweepDependencies,
+  { tableUuid, location }: Pick<TableSummary, 'location' | 'tableUuid'>,
   beforeMs: number,
 ): Promise<void> {
   try {
-    for await (const info of incomingUploads(objects, table)) {
-      const { location, modifiedAtMs } = info
-      if (modifiedAtMs >= beforeMs) continue
-      // Others may have such names, too, and their files be in a table.
-      const request = { paths: [location], nowMs: ambient.nowMs() }
-      if ((await catalog.paths.findStaged(request)).length > 0) continue
-      if ((await catalog.paths.findTables([location])).size > 0) continue
-      if ((await catalog.paths.findDropped([location])).size > 0) continue
-      await deleteUnchanged(objects, info)
+    for await (const info of incomingUploads(deps.objects, location)) {
+      if (info.modifiedAtMs < beforeMs) await sweepUpload(deps, tableUuid, info)
     }
   } catch (err) {
-    log.warn({ err, table }, 'unfinished uploads could not be deleted; they will be tried again')
+    const told = 'unfinished uploads could not be deleted; they will be tried again'
+    deps.log.warn({ err, table: location }, told)
   }
+}
+
+/** Others may have such names, too, and their files be in a table, or be named at this moment. */
+async function sweepUpload(
+  { ambient, catalog, objects }: SweepDependencies,
+  tableUuid: string,
+  info: ObjectInfo,
+): Promise<void> {
+  const { location: path } = info
+  if ((await catalog.paths.findDropped([path])).size > 0) return
+  const nowMs = ambient.nowMs()
+  const deletion = { path, tableUuid, mark: ambient.newUuid(), reason: 'upload' as const }
+  const doomed = { ...deletion, dueAtMs: nowMs, state: 'doomed' as const }
+  const { deletions } = catalog
+  await deletions.add([doomed])
+  const begun = await deletions.beginUnlinking({
+    ...{ deletions: [doomed], examinedTableUuids: new Set<string>() },
+    ...{ nowMs, dueAtMs: nowMs + CLAIM_MS },
+  })
+  // From here on nobody can name it.
+  const isDeleted = begun.length > 0 && (await deleteUnchanged(objects, info))
+  if (isDeleted) await deletions.update(begun, { state: 'unlinked', dueAtMs: nowMs + KEPT_MS })
+  else await deletions.forget(begun.length > 0 ? begun : [doomed])
 }

@@ -136,6 +136,45 @@ test('what crashes left half-made goes when it is a day old, and nothing else', 
   expect(swept).toEqual([DAY_MS])
 })
 
+test('an upload that was never placed is staged by nobody once it is being deleted', async () => {
+  shop.setClock(Date.now())
+  const { state } = await readTable(shop.deps, { table: 't' })
+  const folder = state.definition.location.replace('file://', '')
+  const names = ['1', '2'].map((n) => `00000000-0000-4000-8000-00000000000${n}.parquet`)
+  const paths = names.map((name) => join(folder, 'data/incoming', name))
+  for (const path of paths) {
+    await lake.write(path, 'SELECT 1::BIGINT AS n')
+    const at = new Date(Date.now() - DAY_MS - 60_000)
+    await utimes(path, at, at)
+  }
+  const { transactionId } = await startTransaction(shop.deps, {})
+  const stageBoth = () =>
+    Promise.allSettled(
+      paths.map((path) => stageFiles(shop.deps, { table: 't', transactionId, paths: [path] })),
+    )
+  const { objects } = shop.deps
+  const outcomes: PromiseSettledResult<unknown>[] = []
+  const meanwhile = {
+    list: objects.list.bind(objects),
+    deleteEmptyFolders: objects.deleteEmptyFolders.bind(objects),
+    deleteUnfinished: objects.deleteUnfinished.bind(objects),
+    delete: async (...request: Parameters<typeof objects.delete>) => {
+      if (outcomes.length === 0) outcomes.push(...(await stageBoth()))
+      await objects.delete(...request)
+    },
+  }
+  await sweepUnfinished({ ...shop.deps, objects: meanwhile }, signal)
+  const staged = outcomes.map(({ status }) => status === 'fulfilled')
+  expect(staged.toSorted()).toEqual([false, true])
+  expect(paths.map(isThere)).toEqual(staged)
+  const refused = outcomes.find(({ status }) => status === 'rejected')
+  expect(refused).toMatchObject({ reason: { code: 'file-being-deleted' } })
+  // What was named in between is left alone, and to be deleted no more.
+  shop.setClock(Date.now() + 30 * DAY_MS)
+  await unlinkDue(shop.deps)
+  expect(paths.map(isThere)).toEqual(staged)
+})
+
 /** Uploads a file as a process that is killed before its commit: nothing of it goes on. */
 async function killedUpload(name: string): Promise<string> {
   const chunks = createReadStream(await lake.numbers(shop, name))
