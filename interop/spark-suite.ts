@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { installStores, runInGcs, runInS3 } from './bucket-place.ts'
 import { findMavenObstacle, installJars } from './maven.ts'
 import { INTEROP } from './places.ts'
 import { runPytestWithProvider } from './provider-suite.ts'
@@ -24,17 +25,20 @@ export const sparkSuite: Suite = {
   name: 'Spark 3.5 with Iceberg 1.11.0',
   findObstacle: () => {
     if (process.env['INTEROP_ALL'] !== '1') {
-      return 'downloads 400 MB; `make interop-all` runs it'
+      return 'downloads 500 MB; `make interop-all` runs it'
     }
     return findPythonObstacle() ?? findMavenObstacle()
   },
   install: async () => {
     await python.install()
     await installJars('spark')
+    await installStores()
   },
   run: async () => [
     ...(await runPytest({ ...PLACE, folder: 'spark' })),
     ...(await runPytest({ ...PLACE, folder: 'spark-keys', asksForKeys: true })),
     ...(await runPytestWithProvider({ ...PLACE, folder: 'spark-oidc' })),
+    ...(await runInS3({ ...PLACE, folder: 'spark-buckets', name: 'spark-s3' })),
+    ...(await runInGcs({ ...PLACE, folder: 'spark-buckets', name: 'spark-gcs' })),
   ],
 }

@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Catalog } from '../../../src/catalog/catalog.ts'
 import { CatalogError } from '../../../src/core/errors.ts'
+import type { ObjectStore } from '../../../src/objects/object-store.ts'
 import { type Answer, ask, type Json, must } from '../../http/client.ts'
 import { startTestService, type TestService } from '../../http/harness.ts'
 import { changed, withStore } from '../../lake/failing-disk.ts'
 import { until } from '../../lake/jobs/background.ts'
+import { isInFolder, testOfFiles } from '../../objects/stores/test-store.ts'
 import { makeTable, rows } from '../dumps/http/dump-lab.ts'
 
 /** Burns for a minute, and takes the one place of its caller for so long. */
@@ -33,11 +35,15 @@ async function openJobs({ deps }: TestService) {
 }
 
 /** Deletes the data files that an attempt has placed, as a sweep does that finds them due. */
-async function deletePlaced({ deletions }: Catalog, tableUuid: string): Promise<void> {
+async function deletePlaced(
+  { deletions }: Catalog,
+  objects: ObjectStore,
+  tableUuid: string,
+): Promise<void> {
   const query = { nowMs: Number.MAX_SAFE_INTEGER, tableUuid, limit: 9 }
   const placed = (await deletions.listDue(query)).filter(({ path }) => path.endsWith('.parquet'))
   expect(placed).toHaveLength(1)
-  for (const { path } of placed) await rm(path.replace('file://', ''))
+  for (const { path } of placed) await objects.delete(path)
   await deletions.update(placed, { state: 'unlinked', dueAtMs: Date.now() + 3_600_000 })
 }
 
@@ -48,10 +54,17 @@ async function untilMade(service: TestService, name: string): Promise<void> {
   await until(async () => !(await isMaking()), 60_000)
 }
 
-/** Folders of hidden tables. */
-async function hiddenFolders(home: string): Promise<readonly string[]> {
-  const found = await readdir(join(home, 'warehouse'), { recursive: true })
-  return found.filter((path) => path.includes('queued-'))
+/** Files of hidden tables of that name, and folders where there are any. */
+async function filesOf({ deps, home }: TestService, name: string): Promise<readonly string[]> {
+  if (isInFolder) {
+    const paths = await readdir(join(home, 'warehouse'), { recursive: true })
+    return paths.filter((path) => path.includes(`${name}-`))
+  }
+  const found: string[] = []
+  for await (const { location } of deps.objects.list(deps.warehouse)) {
+    if (location.includes(`${name}-`)) found.push(location)
+  }
+  return found
 }
 
 describe('while a dataset waits for its turn', () => {
@@ -98,7 +111,7 @@ describe('while a dataset waits for its turn', () => {
     })
     const download = await ask(service, '/v1/datasets/queued/download?format=csv')
     expect([download.status, download.body.type]).toEqual([409, '/problems/dataset-not-ready'])
-    expect(await hiddenFolders(service.home)).toEqual([])
+    expect(await filesOf(service, 'queued')).toEqual([])
   })
 
   test('its source is read by other names meanwhile: it has failed, and says why', async () => {
@@ -117,27 +130,31 @@ describe('while a dataset waits for its turn', () => {
       })
     }
     const query = { source: { table: 'gone' }, filter: 'id > 1' }
-    const again = { method: 'POST', json: { name: 'queued', query } }
-    const made = await must(ask(service, '/v1/datasets', again), 201)
-    expect(made).toMatchObject({ state: 'ready', version: 2 })
-  })
-
-  test('its warehouse is away when its turn comes: it is made once that is back', async () => {
-    const warehouse = join(service.home, 'warehouse')
-    await rename(warehouse, `${warehouse}.away`)
-    await mkdir(warehouse)
-    await goOn()
-    const problemOf = async () =>
-      (await openJobs(service)).find(({ problem }) => problem !== undefined)?.problem?.code
-    await until(async () => (await problemOf()) !== undefined, 60_000)
-    expect(await problemOf()).toBe('warehouse-unavailable')
-    await rm(warehouse, { recursive: true })
-    await rename(`${warehouse}.away`, warehouse)
-    expect((await statusOf(service, 'queued')).state).toBe('queued')
-    clock.aheadMs = 20_000
+    const again = await make(service, { name: 'queued', query })
+    expect([again.status, again.body.version]).toEqual([202, 2])
     await untilMade(service, 'queued')
     expect(await statusOf(service, 'queued')).toMatchObject({ state: 'ready' })
   })
+
+  testOfFiles(
+    'its warehouse is away when its turn comes: it is made once that is back',
+    async () => {
+      const warehouse = join(service.home, 'warehouse')
+      await rename(warehouse, `${warehouse}.away`)
+      await mkdir(warehouse)
+      await goOn()
+      const problemOf = async () =>
+        (await openJobs(service)).find(({ problem }) => problem !== undefined)?.problem?.code
+      await until(async () => (await problemOf()) !== undefined, 60_000)
+      expect(await problemOf()).toBe('warehouse-unavailable')
+      await rm(warehouse, { recursive: true })
+      await rename(`${warehouse}.away`, warehouse)
+      expect((await statusOf(service, 'queued')).state).toBe('queued')
+      clock.aheadMs = 20_000
+      await untilMade(service, 'queued')
+      expect(await statusOf(service, 'queued')).toMatchObject({ state: 'ready' })
+    },
+  )
 
   test('its time is over: it has expired, and its job makes nothing', async () => {
     clock.aheadMs = 61_000
@@ -146,7 +163,7 @@ describe('while a dataset waits for its turn', () => {
     await goOn()
     await until(async () => (await openJobs(service)).length === 0, 60_000)
     expect((await statusOf(service, 'queued')).state).toBe('expired')
-    expect(await hiddenFolders(service.home)).toEqual([])
+    expect(await filesOf(service, 'queued')).toEqual([])
   })
 
   test('its snapshot is expired: it has failed, and says why', async () => {
@@ -162,7 +179,7 @@ describe('while a dataset waits for its turn', () => {
     expect(await statusOf(service, 'queued')).toMatchObject({
       ...{ state: 'failed', problem: { type: '/problems/snapshot-not-found' } },
     })
-    expect(await hiddenFolders(service.home)).toEqual([])
+    expect(await filesOf(service, 'queued')).toEqual([])
   })
 })
 
@@ -178,7 +195,7 @@ describe('when its rows are made', () => {
             const { lost, deleted } = answers
             delete answers.lost
             delete answers.deleted
-            if (deleted) await deletePlaced(catalog, finish.tableUuid)
+            if (deleted) await deletePlaced(catalog, service.deps.objects, finish.tableUuid)
             const unknown = new CatalogError('commit-state-unknown', 'the answer was lost')
             if (lost === 'before') throw unknown
             const outcome = await catalog.datasets.finish(finish, options)
@@ -255,9 +272,8 @@ describe('when its rows are made', () => {
     expect([after.status, after.text, after.headers.get('etag')]).toEqual([
       ...[200, before.text, before.headers.get('etag')],
     ])
-    const found = await readdir(join(service.home, 'warehouse'), { recursive: true })
-    const files = found.filter((path) => path.includes('placed-') && path.endsWith('.parquet'))
-    expect(files).toHaveLength(1)
+    const files = await filesOf(service, 'placed')
+    expect(files.filter((path) => path.endsWith('.parquet'))).toHaveLength(1)
   })
 })
 
@@ -330,8 +346,7 @@ describeOnLinux('when its engine is killed', () => {
     })
     const download = await ask(service, '/v1/datasets/killed-twice/download?format=csv')
     expect([download.status, download.body.type]).toEqual([409, '/problems/dataset-not-ready'])
-    const found = await readdir(join(service.home, 'warehouse'), { recursive: true })
-    expect(found.filter((path) => path.includes('killed-twice-'))).toEqual([])
+    expect(await filesOf(service, 'killed-twice')).toEqual([])
     const again = await make(service, { name: 'killed-twice', sql: 'SELECT 1 AS one FROM a' })
     expect([again.status, again.body.version]).toEqual([202, 2])
   })

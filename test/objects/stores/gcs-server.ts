@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../../free-port.ts'
 import type { PublicKeys } from './gcs-signature.ts'
+import { accountJudge, boundedJudge } from './gcs-tokens.ts'
 import { findStoreProgram, killStore, whyNoStore } from './store-program.ts'
 import { openStrictGcsFront } from './strict-gcs-front.ts'
+import type { StsStandIn } from './sts-stand-in.ts'
 
 const PROGRAM = 'fake-gcs-server'
 const READY_ATTEMPTS_MAX = 300
@@ -38,8 +40,12 @@ export interface FakeGcsServer {
 
 export async function startFakeGcs({
   checksTokens = false,
+  issuer,
 }: {
+  /** Whether only its own accounts are let in, each for what is its own. */
   readonly checksTokens?: boolean
+  /** Whose tokens are let in, instead. */
+  readonly issuer?: Pick<StsStandIn, 'allows' | 'isOwn'>
 } = {}): Promise<FakeGcsServer> {
   const program = findStoreProgram(PROGRAM)
   if (program === undefined) throw new Error(whyNoStore(PROGRAM))
@@ -65,7 +71,9 @@ export async function startFakeGcs({
     [EMAIL, 'write'],
     [READER, 'read'],
   ] as const)
-  const front = await openStrictGcsFront(endpoint, { keys, ...(checksTokens && { rights }) })
+  const ofAccounts = checksTokens ? accountJudge(keys, rights) : undefined
+  const judge = issuer === undefined ? ofAccounts : boundedJudge(issuer)
+  const front = await openStrictGcsFront(endpoint, { keys, ...(judge !== undefined && { judge }) })
   return {
     ...{ endpoint: front.endpoint, keys, bucket },
     ...{ keyFile: writer.keyFile, readKeyFile: reader.keyFile },

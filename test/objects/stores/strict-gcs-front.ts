@@ -2,9 +2,12 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pipeline } from 'node:stream/promises'
+import { uploadedName } from './gcs-request.ts'
 import { findSignatureFault, isSigned, type PublicKeys } from './gcs-signature.ts'
-import { type AccountRights, findTokenFault } from './gcs-tokens.ts'
+import type { TokenJudge } from './gcs-tokens.ts'
 
+/** Requests that have a token and no signature. */
+const API = /^\/(?:storage|upload|download|batch)\//
 const BODY_BYTES_MAX = 64 * 1024 * 1024
 
 export interface StrictGcsFront {
@@ -16,20 +19,19 @@ export interface StrictGcsFront {
  * What Google Cloud Storage checks and its stand-in does not: signatures of links and their life,
  * and the generations that writes expect (`ifGenerationMatch` of put, copy, compose, move and
  * delete, and of each source of a copy, a compose or a move). Of the writes of one object only one
- * is under way at a time, so no two of them see the same generation. With `rights`, each other
- * request needs a token of an account that may do it. Faults of the network are those of
- * `faulty-front.ts`.
+ * is under way at a time, so no two of them see the same generation. With a `judge`, each other
+ * request needs a token that may do it. Faults of the network are those of `faulty-front.ts`.
  */
 export async function openStrictGcsFront(
   store: string,
-  { keys, rights, nowMs = Date.now }: Partial<Rules> & Pick<Rules, 'keys'>,
+  { keys, judge, nowMs = Date.now }: Partial<Rules> & Pick<Rules, 'keys'>,
 ): Promise<StrictGcsFront> {
   const turns = new Map<string, Promise<unknown>>()
   const uploads = new Map<string, Wish>()
   const server = createServer((incoming, response) => {
     const front = `http://${incoming.headers.host}`
     const exchange = { store, front, incoming, response, uploads }
-    answer(exchange, { keys, rights, nowMs, turns }).catch(() => response.destroy())
+    answer(exchange, { keys, judge, nowMs, turns }).catch(() => response.destroy())
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -56,7 +58,7 @@ interface Exchange {
 interface Rules {
   readonly keys: PublicKeys
   /** Tokens are not asked for without. */
-  readonly rights: AccountRights | undefined
+  readonly judge: TokenJudge | undefined
   readonly nowMs: () => number
   readonly turns: Map<string, Promise<unknown>>
 }
@@ -71,25 +73,20 @@ interface Wish {
 }
 
 async function answer(exchange: Exchange, rules: Rules): Promise<void> {
-  const { keys, rights, nowMs, turns } = rules
+  const { keys, judge, nowMs, turns } = rules
   const { incoming, response } = exchange
   const { method = '', url: target = '/', headers } = incoming
-  if (!target.startsWith('/storage/') && !target.startsWith('/upload/')) {
+  if (!API.test(target)) {
     const signed = { method, target, host: headers.host ?? '', nowMs: nowMs() }
     const fault = isSigned(target) ? findSignatureFault(signed, keys) : 'it is not signed'
     if (fault !== undefined) return refuse(response, 403, fault)
     return pass(exchange, await bodyOf(incoming))
   }
-  if (rights !== undefined) {
-    const judged = { method, authorization: headers.authorization, nowMs: nowMs() }
-    const fault = findTokenFault(judged, { keys, rights })
-    if (fault !== undefined) {
-      await bodyOf(incoming)
-      return refuse(response, fault.status, fault.message)
-    }
-  }
   const body = method === 'GET' || method === 'HEAD' ? undefined : await bodyOf(incoming)
-  const wish = wishOf(exchange)
+  const judged = { method, target, body, authorization: headers.authorization, nowMs: nowMs() }
+  const fault = judge?.(judged)
+  if (fault !== undefined) return refuse(response, fault.status, fault.message)
+  const wish = wishOf(exchange, body)
   if (wish === undefined) return pass(exchange, body)
   // What is renamed is written as well.
   const moved = movedOf(exchange)
@@ -128,7 +125,7 @@ async function move(exchange: Exchange, wish: Wish, moved: string): Promise<void
 }
 
 /** What a request writes; `undefined` if it writes nothing yet. */
-function wishOf({ incoming, uploads }: Exchange): Wish | undefined {
+function wishOf({ incoming, uploads }: Exchange, body: Buffer | undefined): Wish | undefined {
   const { method = '', url: target = '' } = incoming
   const { pathname, searchParams } = new URL(target, 'http://store')
   const generation = searchParams.get('ifGenerationMatch') ?? undefined
@@ -138,10 +135,8 @@ function wishOf({ incoming, uploads }: Exchange): Wish | undefined {
   if (bucket === undefined) return undefined
   const objectIn = (inBucket: string, key: string) => `${inBucket}/o/${key}`
   if (method === 'POST' && pathname.startsWith('/upload/')) {
-    return {
-      object: objectIn(bucket, encodeURIComponent(searchParams.get('name') ?? '')),
-      generation,
-    }
+    const name = uploadedName({ method, target, body })
+    return { object: objectIn(bucket, encodeURIComponent(name)), generation }
   }
   if (method === 'DELETE') return { object: objectIn(bucket, rest), generation }
   const composed = /^([^/]+)\/compose$/.exec(rest)?.[1]

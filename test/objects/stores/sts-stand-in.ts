@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import type { Asked } from './gcs-request.ts'
 
 const LIFE_SECONDS = 3_600
 /** The one form of condition that the product writes; any other allows nothing. */
@@ -12,14 +13,6 @@ const CONDITION = new RegExp(
 const ROLES: Readonly<Record<string, readonly string[]>> = {
   'inRole:roles/storage.objectViewer': ['get', 'list'],
   'inRole:roles/storage.objectUser': ['get', 'list', 'create', 'delete'],
-}
-
-/** What a client asks a bucket for. */
-interface Asked {
-  readonly action: 'get' | 'list' | 'create' | 'delete'
-  readonly bucket: string
-  /** The key of an object, or the prefix of a list. */
-  readonly key: string
 }
 
 interface Rule {
@@ -37,6 +30,8 @@ export interface StsStandIn {
   readonly endpoint: string
   /** A file of credentials, of a user whose own token is that of the file `subjectFile`. */
   credentialsFor(subjectFile: string): object
+  /** Whether it is the user's own token. */
+  isOwn(token: string): boolean
   /** Whether what was issued allows it; throws for a token that was not. */
   allows(token: string, asked: Asked): boolean
   /** The next exchanges are answered with that status; undefined ends it. */
@@ -85,6 +80,7 @@ export async function startStsStandIn(): Promise<StsStandIn> {
       token_url: `${endpoint}/v1/token`,
       credential_source: { file: subjectFile },
     }),
+    isOwn: (token) => own.has(token),
     allows: (token, asked) => {
       const rules = bounded.get(token)
       if (rules === undefined) throw new Error(`the token ${token} was never issued`)

@@ -25,6 +25,7 @@ describeHere(why ?? 'tokens of Google Cloud Storage for engines', () => {
     const environment = {
       MORAINE_WAREHOUSE: `gs://${store.bucket}/${basename(own)}`,
       MORAINE_GCS_ENDPOINT: store.endpoint,
+      MORAINE_GCS_ENDPOINT_AUTH: 'on',
       MORAINE_GCS_CREDENTIALS: join(home, 'credentials.json'),
       MORAINE_GCS_STS_ENDPOINT: sts.endpoint,
       MORAINE_VEND: 'on',
@@ -39,8 +40,8 @@ describeHere(why ?? 'tokens of Google Cloud Storage for engines', () => {
     return started
   }
   beforeAll(async () => {
-    store = await startFakeGcs()
     sts = await startStsStandIn()
+    store = await startFakeGcs({ issuer: sts })
     home = await mkdtemp(join(tmpdir(), 'moraine-gcs-tokens-'))
     await writeFile(join(home, 'subject'), 'a-text-of-the-machine')
     const credentials = sts.credentialsFor(join(home, 'subject'))
@@ -93,6 +94,51 @@ describeHere(why ?? 'tokens of Google Cloud Storage for engines', () => {
     ]).toEqual(Array(6).fill(false))
   })
 
+  test('the store takes them below the folder of the table, whatever is asked', async () => {
+    const { metadata } = await createTable(service, 'asking')
+    const { body } = await loadTable(service, 'asking', VENDED)
+    const { bucket, endpoint } = store
+    const api = `storage/v1/b/${bucket}/o`
+    const send = async (path: string, init: RequestInit = {}, token?: string) => {
+      const Authorization = `Bearer ${token ?? body.config['gcs.oauth2.token']}`
+      const headers = { ...init.headers, Authorization }
+      const { status } = await fetch(`${endpoint}/${path}`, { ...init, headers })
+      return status
+    }
+    const mine = `${metadata.location.slice(`gs://${bucket}/`.length)}/data`
+    const json = { 'content-type': 'application/json' }
+    const begin = (name: string) => ({ method: 'POST', headers: json, body: `{"name":"${name}"}` })
+    const parts = (name: string) => {
+      const [metadata, bytes] = [`{"metadata":{"a":"b"},"name":"${name}"}`, 'x']
+      const head = 'content-type: application/json'
+      const text = `--b\r\n${head}\r\n\r\n${metadata}\r\n--b\r\n${head}\r\n\r\n${bytes}\r\n--b--`
+      const headers = { 'content-type': 'multipart/related; boundary=b' }
+      return { method: 'POST', headers, body: text }
+    }
+    const batch = (...keys: string[]) => {
+      const text = keys.map((key, n) => {
+        const head = `--b\r\nContent-Type: application/http\r\nContent-ID: <${n}>\r\n\r\n`
+        return `${head}DELETE /${api}/${encodeURIComponent(key)} HTTP/1.1\r\n\r\n\r\n`
+      })
+      const headers = { 'content-type': 'multipart/mixed; boundary=b' }
+      return { method: 'POST', headers, body: `${text.join('')}--b--` }
+    }
+    const statusesIn = async (folder: string) => [
+      await send(`upload/${api}?uploadType=multipart`, parts(`${folder}/a`)),
+      await send(`upload/${api}?uploadType=resumable`, begin(`${folder}/b`)),
+      await send(`upload/${api}?uploadType=resumable&name=${folder}/c`, begin('')),
+      await send(`${api}/${encodeURIComponent(`${folder}/a`)}?alt=media`),
+      await send(`download/${api}/${encodeURIComponent(`${folder}/a`)}?alt=media`),
+      await send(`${api}?prefix=${folder}/`),
+      await send('batch/storage/v1', batch(`${mine}/x`, `${folder}/a`)),
+      await send(`${api}/${encodeURIComponent(`${folder}/a`)}`, { method: 'DELETE' }),
+    ]
+    expect(await statusesIn(mine)).toEqual([...Array(7).fill(200), 404])
+    expect(await statusesIn('elsewhere')).toEqual(Array(8).fill(403))
+    expect(await send(`storage/v1/b/${bucket}`)).toBe(403)
+    expect(await send(`${api}?prefix=${mine}/`, {}, 'nobody')).toBe(401)
+  })
+
   test('who may only read, and folders that are only read, get tokens that read', async () => {
     const { bucket, endpoint } = store
     const keyFile = join(home, 'credentials.json')
@@ -143,12 +189,27 @@ describeHere(why ?? 'tokens of Google Cloud Storage for engines', () => {
       'gcs.service.host': store.endpoint,
     })
     expect(sts.issued()).toBe(issued)
-    for (const settings of [{ MORAINE_VEND: 'off' }, { MORAINE_GCS_STS_ENDPOINT: '' }]) {
-      const other = await start(settings)
-      await createTable(other, 'plain')
-      const { body } = await loadTable(other, 'plain', VENDED)
-      expect(body.config).toEqual({ 'gcs.service.host': store.endpoint })
-      expect(body).not.toHaveProperty('storage-credentials')
+    // Where no tokens are sent, none are bounded.
+    const tokenless = await startFakeGcs()
+    try {
+      const cases: readonly Record<string, string>[] = [
+        { MORAINE_VEND: 'off' },
+        {
+          ...{ MORAINE_GCS_ENDPOINT: tokenless.endpoint, MORAINE_GCS_ENDPOINT_AUTH: 'off' },
+          MORAINE_GCS_STS_ENDPOINT: '',
+        },
+      ]
+      for (const settings of cases) {
+        const host = settings['MORAINE_GCS_ENDPOINT'] ?? store.endpoint
+        const other = await start(settings)
+        await createTable(other, 'plain')
+        const { body } = await loadTable(other, 'plain', VENDED)
+        expect(body.config).toEqual({ 'gcs.service.host': host })
+        expect(body).not.toHaveProperty('storage-credentials')
+        await other.stop()
+      }
+    } finally {
+      await tokenless.stop()
     }
   })
 
