@@ -166,7 +166,11 @@ export const DELETION: readonly MutantGroup[] = [
     tests: SWEEPS,
     edits: [
       ['if (info.modifiedAtMs < beforeMs) await', 'await'],
-      ['const isDeleted = begun.length > 0 && ', 'const isDeleted = '],
+      ['const isFree = begun.length > 0 && ', 'const isFree = '],
+      [
+        ' && (await catalog.paths.findDropped([path])).size === 0',
+        ' && (await catalog.paths.findDropped([path])) !== undefined',
+      ],
       ['tables.every(({ isDropped }) => isDropped)', 'true'],
       ['!folder.startsWith(`${warehouse}/.`) && ', ''],
       ['ofDropped(folder, 1)', 'ofDropped(folder, 0)'],

@@ -30,7 +30,7 @@ export const ROW_IDS: readonly MutantGroup[] = [
     file: 'src/lake/file/inspect-file.ts',
     tests: [VERSION_3],
     named: 'not taken from others',
-    edits: [['isOwn === true ? withRowIdFields', `'a' ? withRowIdFields`]],
+    edits: [['isOwn === true && rowIdNamesInFile', 'rowIdNamesInFile']],
   },
   {
     file: 'src/lake/snapshot/row-ids.ts',

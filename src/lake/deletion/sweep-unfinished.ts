@@ -90,7 +90,6 @@ async function sweepUpload(
   info: ObjectInfo,
 ): Promise<void> {
   const { location: path } = info
-  if ((await catalog.paths.findDropped([path])).size > 0) return
   const nowMs = ambient.nowMs()
   const deletion = { path, tableUuid, mark: ambient.newUuid(), reason: 'upload' as const }
   const doomed = { ...deletion, dueAtMs: nowMs, state: 'doomed' as const }
@@ -100,8 +99,10 @@ async function sweepUpload(
     ...{ deletions: [doomed], examinedTableUuids: new Set<string>() },
     ...{ nowMs, dueAtMs: nowMs + CLAIM_MS },
   })
-  // From here on nobody can name it.
-  const isDeleted = begun.length > 0 && (await deleteUnchanged(objects, info))
+  // From here on nobody can name it. Tables that are gone come after those that are there: one that
+  // is dropped in between is found.
+  const isFree = begun.length > 0 && (await catalog.paths.findDropped([path])).size === 0
+  const isDeleted = isFree && (await deleteUnchanged(objects, info))
   if (isDeleted) await deletions.update(begun, { state: 'unlinked', dueAtMs: nowMs + KEPT_MS })
   else await deletions.forget(begun.length > 0 ? begun : [doomed])
 }

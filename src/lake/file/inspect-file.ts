@@ -16,6 +16,7 @@ import { currentSchema, defaultSpec, type TableDefinition } from '../../core/tab
 import type { StagedFile } from '../../core/table/transaction.ts'
 import { readAliases } from '../../core/table-properties.ts'
 import type { Schema } from '../../core/value/type.ts'
+import { rowIdNamesInFile } from '../../formats/parquet/schema/names-in-file.ts'
 import { matchFileSchema } from '../../formats/parquet/schema/schema-match.ts'
 import {
   fileMetricsSteps,
@@ -215,7 +216,8 @@ function* stagedFileSteps(
   const matched = nullsChecked === 'by-nobody' ? known : withoutRequired(schema)
   const { mapping: readBy } = columnNames(definition, schema)
   yield
-  const wanted = isOwn === true ? withRowIdFields(matched) : matched
+  const hasRowIds = isOwn === true && rowIdNamesInFile(footer).size > 0
+  const wanted = hasRowIds ? withRowIdFields(matched) : matched
   const match = matchFileSchema({ footer, schema: wanted, nameMapping, readBy })
   yield
   const unpartitioned: DataFile = {

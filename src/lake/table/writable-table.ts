@@ -4,6 +4,9 @@ import { refuseReserved } from '../../core/table/reserved-namespace.ts'
 import type { TableState } from '../../core/table/table.ts'
 import { getTable } from './table-lookup.ts'
 
+/** Names the key by which the keys of a table's files are encrypted. */
+const ENCRYPTION_KEY_ID = 'encryption.key-id'
+
 /** A table that `/v1` can commit to: others are refused before anything is read or kept. */
 export async function getWritableTable(
   catalog: Pick<Catalog, 'tables'>,
@@ -20,8 +23,10 @@ export async function getWritableTable(
  */
 export function requireWritable({ definition, namespace }: TableState): void {
   refuseReserved(namespace)
-  const keys = Object.keys(definition.encryptionKeys ?? {})
-  if (keys.length === 0) return
+  const { encryptionKeys = {}, formatVersion, properties } = definition
+  // The property comes first: engines make keys with the first files, from version 3 on.
+  const isMeant = formatVersion >= 3 && Object.hasOwn(properties, ENCRYPTION_KEY_ID)
+  if (Object.keys(encryptionKeys).length === 0 && !isMeant) return
   throw new CatalogError(
     'not-implemented',
     'the files of the table are encrypted, and those that are written here are not: ' +

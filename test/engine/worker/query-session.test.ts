@@ -94,6 +94,22 @@ test('what has too little memory is done once more, where it may spill', async (
   ])
 })
 
+test('its folder may be taken by a sweep: what became of the work is told', async () => {
+  const take = () => rm(keptFolder(base, process.pid), { recursive: true })
+  const done = run({ tables: [table()], part: PART }, async () => {
+    await take()
+    return 7
+  })
+  expect(await done).toBe(7)
+  const failed = run({ tables: [table()], part: PART }, async () => {
+    await take()
+    throw new Error('Binder Error')
+  })
+  await expect(failed).rejects.toThrow('Binder Error')
+  const again = run({ tables: [table()], part: PART }, async (place) => place.isKept)
+  expect(await again).toBe(true)
+})
+
 test('another failure is no reason to do it again, and leaves nothing', async () => {
   let times = 0
   const failed = run({ tables: [table()], part: PART }, async () => {

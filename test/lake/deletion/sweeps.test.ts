@@ -1,10 +1,12 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { jest } from '@jest/globals'
 import { CatalogError } from '../../../src/core/errors.ts'
 import type { CommitQueue, PendingTransaction } from '../../../src/lake/commit/commit-queue.ts'
 import {
   abortTransaction,
+  commitTransaction,
   forgetOldTransactions,
   startTransaction,
 } from '../../../src/lake/commit/transactions.ts'
@@ -173,6 +175,29 @@ test('an upload that was never placed is staged by nobody once it is being delet
   shop.setClock(Date.now() + 30 * DAY_MS)
   await unlinkDue(shop.deps)
   expect(paths.map(isThere)).toEqual(staged)
+})
+
+test('nor does one go whose table is dropped, with its files, while it is looked for', async () => {
+  shop.setClock(Date.now())
+  const { state } = await readTable(shop.deps, { table: 't' })
+  const folder = state.definition.location.replace('file://', '')
+  const path = join(folder, 'data/incoming', '00000000-0000-4000-8000-000000000003.parquet')
+  await lake.write(path, 'SELECT 1::BIGINT AS n')
+  const at = new Date(Date.now() - DAY_MS - 60_000)
+  await utimes(path, at, at)
+  await createTable(shop.deps, { name: 'u', columns: [{ name: 'n', type: 'long' }] })
+  const { transactionId } = await startTransaction(shop.deps, {})
+  await stageFiles(shop.deps, { table: 'u', transactionId, paths: [path] })
+  await commitTransaction(shop.deps, transactionId)
+  const { deletions } = shop.deps.catalog
+  const add = deletions.add.bind(deletions)
+  const told = jest.spyOn(deletions, 'add').mockImplementationOnce(async (rows) => {
+    await dropTable(shop.deps, 'u', { purge: false })
+    return await add(rows)
+  })
+  await sweepUnfinished(shop.deps, signal)
+  expect(told).toHaveBeenCalled()
+  expect(isThere(path)).toBe(true)
 })
 
 /** Uploads a file as a process that is killed before its commit: nothing of it goes on. */

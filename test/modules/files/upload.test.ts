@@ -7,6 +7,7 @@ import {
 } from '../../../src/lake/commit/transactions.ts'
 import { unlinkDue } from '../../../src/lake/deletion/unlinker.ts'
 import { uploadFile } from '../../../src/modules/files/upload.ts'
+import { evolveTable } from '../../../src/modules/tables/evolve-table.ts'
 import { createTable, readTable } from '../../../src/modules/tables/tables.ts'
 import { withStore } from '../../lake/failing-disk.ts'
 import { Lake, liveNames } from '../../lake/lake.ts'
@@ -188,4 +189,19 @@ test('when the answer of the catalog is lost, a file that it may name stays', as
   await commitTransaction(shop.deps, transactionId)
   expect(await liveNames(shop, 't')).toHaveLength(1)
   expect(await dataFiles()).toHaveLength(1)
+})
+
+test('a column that was dropped since is one too many, also by the name of row ids', async () => {
+  const columns = ['n', '_row_id'].map((name) => ({ name, type: 'long' }))
+  await createTable(shop.deps, { name: 'own', columns })
+  const path = await lake.write(
+    `${shop.dataFolder}/own.parquet`,
+    'SELECT 1::BIGINT AS n, 7::BIGINT AS _row_id',
+  )
+  const { transactionId } = await startTransaction(shop.deps, {})
+  const chunks = createReadStream(path)
+  await uploadFile(shop.deps, { table: 'own', transactionId, chunks })
+  await evolveTable(shop.deps, 'own', { changes: [{ op: 'drop', name: '_row_id' }] })
+  const { code } = await refusal(commitTransaction(shop.deps, transactionId))
+  expect(code).toBe('file-schema-mismatch')
 })

@@ -90,9 +90,17 @@ export async function inKeptFolder<T>(
     }
     return result
   } finally {
-    // It stays: to remove it and make it again takes longer than all else that a task does to it.
-    for (const name of readdirSync(folder)) rmSync(join(folder, name), RECURSIVELY)
+    empty(folder)
   }
+}
+
+/**
+ * The folder stays: to remove it and make it again takes longer than all else that a task does to
+ * it. A sweep of another container may have taken it.
+ */
+function empty(folder: string): void {
+  if (!existsSync(folder)) return
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), RECURSIVELY)
 }
 
 /** Goes to the folder of a task, which is made now. All names in SQL are relative to it. */

@@ -1,4 +1,5 @@
 import { CatalogError } from '../../../core/errors.ts'
+import { isRowIdField } from '../../../core/file/row-id-fields.ts'
 import { fieldsById, fieldsByName, type Resolution } from '../../../core/schema/field-resolution.ts'
 import type { NameMapping } from '../../../core/schema/name-mapping.ts'
 import type { SchemaProblem } from '../../../core/schema/schema-problem.ts'
@@ -49,7 +50,7 @@ export function matchFileSchema(input: {
   readonly canConvert?: boolean
 }): FileSchemaMatch {
   const { footer, schema, nameMapping, readBy, canConvert = false } = input
-  requireFewColumns(footer)
+  requireFewColumns(footer, schema)
   const columns = fileFields(footer.root)
   const hasFieldIds = columns.some((column) =>
     [...withDescendants(column)].some((field) => field.fieldId !== undefined),
@@ -66,8 +67,10 @@ export function matchFileSchema(input: {
   }
 }
 
-function requireFewColumns({ leaves }: ParquetFooter): void {
-  if (leaves.length <= FILE_COLUMNS_MAX) return
+/** Columns of row ids, where a file may have them, come on top of the table's own. */
+function requireFewColumns({ leaves }: ParquetFooter, { fields }: Schema): void {
+  const rowIds = fields.filter(({ id }) => isRowIdField(id))
+  if (leaves.length <= FILE_COLUMNS_MAX + rowIds.length) return
   const detail = `the file has ${leaves.length} columns, more than any table`
   const facts = { problems: [], problemCount: leaves.length - FILE_COLUMNS_MAX }
   throw new CatalogError('file-schema-mismatch', detail, { facts })

@@ -1,3 +1,4 @@
+import { withRowIdFields } from '../../../../src/core/file/row-id-fields.ts'
 import { withLocalMomentsSteps } from '../../../../src/formats/parquet/footer/early-moments.ts'
 import { parseFooter, parseFooterInTurns } from '../../../../src/formats/parquet/footer/footer.ts'
 import { inferSchemaFields } from '../../../../src/formats/parquet/schema/parquet-schema.ts'
@@ -123,6 +124,14 @@ test('a file of more columns than any table has is not held against one', async 
     'file-schema-mismatch',
     'the file has 10001 columns, more than any table',
   ])
+})
+
+test('two more columns of row ids are none too many', async () => {
+  const { footer } = await inTurns(writeThriftStruct(fileMetadata(sample(10_002, 1))))
+  if (footer === undefined) throw new Error('there is no footer')
+  const schema = withRowIdFields({ schemaId: 0, fields: [], identifierFieldIds: [] })
+  const { message } = refusalOf(() => matchFileSchema({ footer, schema }))
+  expect(message).not.toContain('more than any table')
 })
 
 test('one more column is too many', async () => {

@@ -235,6 +235,18 @@ test('nothing is added to a table whose files are encrypted, nor a body read', a
   const updates = [{ action: 'add-encryption-key', 'encryption-key': key }]
   await must(post(service, address(), { requirements: [], updates }))
   const { path } = await addFile(service, `${name}other`, 'SELECT 1 AS n')
+  await expectNoFiles(path)
+})
+
+test('nor to one whose files are to be encrypted, before there is any', async () => {
+  await must(addFields())
+  const updates = [{ action: 'set-properties', updates: { 'encryption.key-id': 'k1' } }]
+  await must(post(service, address(), { requirements: [], updates }))
+  const { path } = await addFile(service, `${name}other`, 'SELECT 1 AS n')
+  await expectNoFiles(path)
+})
+
+async function expectNoFiles(path: string): Promise<void> {
   const started = await must(post(service, '/v1/transactions/start', {}), 201)
   const table = `/v1/tables/${name}`
   const id = started.transaction_id
@@ -253,4 +265,4 @@ test('nothing is added to a table whose files are encrypted, nor a body read', a
     expect([status, body.type]).toEqual([501, '/problems/not-implemented'])
     expect(body.detail).toContain('encrypted')
   }
-})
+}
