@@ -37,7 +37,9 @@ async function shownTo(reader: Caller, path: string): Promise<string> {
     ask(service, '/v1/query', { method: 'POST', headers, json: { sql: `SELECT * FROM ${table}` } }),
   ])
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
-  return answers.map(({ text }) => text).join('\n')
+  // Ids are of any digits, also of those that are looked for.
+  const ids = /"(snapshot_id|table_uuid)":"[^"]*"/g
+  return answers.map(({ text }) => text.replaceAll(ids, '')).join('\n')
 }
 
 test('a mask stays on a column that is converted, and renamed then', async () => {
