@@ -1,6 +1,6 @@
 import { CatalogError } from '../../core/errors.ts'
 import type { DataFile } from '../../core/file/data-file.ts'
-import { isRowIdField, withRowIdFields } from '../../core/file/row-id-fields.ts'
+import { withRowIdFields } from '../../core/file/row-id-fields.ts'
 import { partitionConstants } from '../../core/partition/partition-constants.ts'
 import { NO_CONSTANTS } from '../../core/schema/column-projection.ts'
 import { nameMappingOf } from '../../core/schema/name-mapping.ts'
@@ -13,7 +13,11 @@ import type { EqualityDelete, InheritedRowIds, SourceFile } from '../../engine/e
 import { readDeletedRows } from '../../formats/deletes/deletion-vector.ts'
 import { withLocalMomentsSteps } from '../../formats/parquet/footer/early-moments.ts'
 import type { ParquetFooter } from '../../formats/parquet/footer/footer.ts'
-import { namesInFile, rowIdNamesInFile } from '../../formats/parquet/schema/names-in-file.ts'
+import {
+  namesInFile,
+  namesWithRowIds,
+  rowIdNamesInFile,
+} from '../../formats/parquet/schema/names-in-file.ts'
 import { schemaShape } from '../../formats/parquet/schema/schema-shape.ts'
 import { requireSupportedPagesSteps } from '../../formats/parquet/statistics/supported-file.ts'
 import { hasUnsureBoundsSteps } from '../../formats/parquet/statistics/trusted-bounds.ts'
@@ -58,14 +62,7 @@ export async function describeSource(
     names: columnNames(definition, schema),
     constants: partitionConstants(definition.partitionSpecs, dataFile),
   }
-  const namesById = new Map([
-    ...namesInFile(
-      footer,
-      schema.fields.filter(({ id }) => !isRowIdField(id)),
-      known,
-    ),
-    ...rowIdNamesInFile(footer),
-  ])
+  const namesById = namesWithRowIds(footer, schema.fields, known)
   const { vector, positions, equalities } = sortDeletes(deleteFiles)
   const ofDelete = <T>(file: DataFile, read: () => Promise<T>) =>
     read().catch((error) => {
@@ -127,12 +124,9 @@ export async function describeNewFile(
   const { footer } = seen
   const mapping = nameMappingOf(schema, readAliases(definition.properties))
   const names = { mapping, isGuessed: true }
-  const rowIds = rowIdNamesInFile(footer)
-  const namesById = new Map([
-    ...namesInFile(footer, fields, { names, constants: NO_CONSTANTS }),
-    ...rowIds,
-  ])
-  const ofFile = rowIds.size === 0 ? schema : withRowIdFields(schema)
+  const namesById = namesWithRowIds(footer, fields, { names, constants: NO_CONSTANTS })
+  const hasRowIds = rowIdNamesInFile(footer).size > 0
+  const ofFile = hasRowIds ? withRowIdFields(schema) : schema
   const file = {
     path: await pathOf(location, { seen, end: await newEndOf(footer) }),
     columns: ofFile.fields.map(({ id }) => ({ fieldId: id, nameInFile: namesById.get(id) })),

@@ -102,8 +102,9 @@ function isRemoved(
   manifest: DecodedManifest,
   i: number,
   { truncate, removedKeys, goneKeys }: Removal,
+  key = locationKey(manifest.path(i)),
 ): boolean {
-  if (truncate || removedKeys.has(locationKey(manifest.path(i)))) return true
+  if (truncate || removedKeys.has(key)) return true
   if (manifest.content === 'data' || goneKeys.size === 0) return false
   const { format, referencedDataFile } = manifest.entry(i, []).dataFile
   if (format !== 'puffin' || referencedDataFile === undefined) return false
@@ -125,7 +126,7 @@ async function rewriteEntries(
   await forEachLiveEntry(manifest, context.turns, (i) => {
     const entry = manifest.entry(i)
     const key = locationKey(entry.dataFile.path)
-    const isMeant = isRemoved(manifest, i, context.removal)
+    const isMeant = isRemoved(manifest, i, context.removal, key)
     const again = context.added.get(key)
     const isSame =
       again !== undefined &&

@@ -18,6 +18,16 @@ export function namesInFile(
   return new Map([...found].map(([id, index]) => [id, columns[index]?.name ?? '']))
 }
 
+/** The same, and those of the columns of row ids, whose names in the table say nothing. */
+export function namesWithRowIds(
+  footer: ParquetFooter,
+  fields: readonly Field[],
+  known: ColumnKnowledge,
+): ReadonlyMap<number, string> {
+  const own = fields.filter(({ id }) => !isRowIdField(id))
+  return new Map([...namesInFile(footer, own, known), ...rowIdNamesInFile(footer)])
+}
+
 /** The names of the columns of row ids that a file has, by field id: other names say nothing. */
 export function rowIdNamesInFile({ root }: ParquetFooter): ReadonlyMap<number, string> {
   const names = new Map<number, string>()
